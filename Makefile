@@ -1,0 +1,67 @@
+# Sluicegate. `make help` lists the targets.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# The first Python of 3.12 or newer that can make virtual environments; PYTHON=... names another.
+PYTHON ?= $(shell for p in $$(cat .python-version 2>/dev/null | sed 's/^/python/') python3.14 python3.13 python3.12 python3 \
+	"$$HOME"/.pyenv/versions/3.1[2-9]*/bin/python3; do \
+	command -v "$$p" >/dev/null 2>&1 && "$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 \
+	&& { command -v "$$p"; break; }; done)
+
+BIN := .venv/bin
+PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes
+T ?= tests
+K ?=
+
+.PHONY: help setup setup-dev demo up test lint format type check-docs bench lock clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-12s %s\n' "$$t" "$$d"; done
+
+.venv/.ready: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Sluicegate needs Python 3.12 or newer with venv (Debian: apt install python3-venv), and found none; install it, or run: make PYTHON=/path/to/python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; print("sluicegate: using", sys.executable, sys.version.split()[0], "- installing into .venv")'
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
+	@$(BIN)/python -m pip install $(PIP_FLAGS) -r requirements.lock || { echo "sluicegate: the packages in requirements.lock could not be installed (see above); is a package index reachable?" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.ready-dev: .venv/.ready requirements-dev.lock
+	@echo "sluicegate: installing the test tools"
+	@$(BIN)/python -m pip install $(PIP_FLAGS) -r requirements-dev.lock || { echo "sluicegate: the packages in requirements-dev.lock could not be installed (see above)" >&2; exit 1; }
+	@touch $@
+
+setup: .venv/.ready ## Make .venv and install Sluicegate from the lock file
+setup-dev: .venv/.ready-dev ## The same, with the tools for tests, lint and types
+
+demo: setup ## Start everything, play the story with real clients, stop; leaves recordings in .sluicegate
+	@$(BIN)/python -m demo.story
+
+up: setup ## Start the demo's services and the gateway, and stay
+	@$(BIN)/python -m demo.processes
+
+test: setup-dev ## Run the tests (T=path, K=expression)
+	@$(BIN)/python -m pytest $(T) $(if $(K),-k "$(K)") -n 2 --dist loadfile
+
+lint: setup-dev ## Ruff, and the import contract
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache
+
+format: setup-dev ## Let ruff format the code
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+type: setup-dev ## mypy, strict
+	@$(BIN)/mypy
+
+check-docs: setup-dev ## Keep commands, settings, links and docs in step
+	@$(BIN)/python -m pytest tests/docs
+
+bench: setup-dev ## Measure side by side: direct, bare mitmdump, Sluicegate
+	@$(BIN)/python -m bench.gateway
+
+lock: ## Make the lock files anew from pyproject.toml (needs uv)
+	@uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra demo --extra build pyproject.toml -o requirements.lock
+	@uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra demo --extra build --group dev pyproject.toml -o requirements-dev.lock
+
+clean: ## Remove .venv and caches (recordings stay)
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""Held requests: who asked, who may decide, and the grant that lets one exact request through."""

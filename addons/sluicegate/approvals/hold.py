@@ -1,0 +1,82 @@
+"""A hold: everything about a held request that an approver must see and a grant is bound to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sluicegate.approvals.fingerprint import fingerprint
+from sluicegate.errors import Refusal
+from sluicegate.exchange import Exchange, Operation, Principal
+
+SHOWN_LIMIT = 65_536
+"""Characters that an approver is shown at most. Nothing is ever cut: nobody approves what they cannot see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What is asked of the approvers."""
+
+    fingerprint: str
+    requester: Principal
+    rules: tuple[str, ...]
+    reasons: tuple[str, ...]
+    approvers: tuple[str, ...]
+    method: str
+    target: str
+    """Scheme, host, path, and the names of the query's parameters: their values may be secrets."""
+    operation: Operation
+    exchange: str
+
+
+def hold_of(exchange: Exchange, headers: tuple[tuple[str, str], ...], body: bytes) -> Hold:
+    """The hold for an exchange whose verdict is to hold.
+
+    `headers` are those that give the body its meaning, `body` its bytes as sent. Raises ValueError when something
+    that must have been set before this is missing, Refusal when there is more in it than a person can be asked about.
+    """
+    principal, operation, verdict = exchange.principal, exchange.operation, exchange.verdict
+    if principal is None or operation is None or verdict is None or verdict.effect != "hold":
+        raise ValueError("only an exchange with a principal, an operation and a hold can be held")
+    host = f"[{exchange.host}]" if ":" in exchange.host else exchange.host
+    origin = f"{exchange.scheme}://{host}:{exchange.port}"
+    if _shown(exchange.target, operation) > SHOWN_LIMIT:
+        raise Refusal(
+            403,
+            "too-large-to-approve",
+            "Too large to approve",
+            f"This request is held for approval, and names more than the {SHOWN_LIMIT} characters that an approver "
+            "can be shown.",
+            next_step="Ask for less at a time.",
+            rules=verdict.rules,
+        )
+    mark = fingerprint(
+        principal=principal,
+        rules=verdict.rules,
+        method=exchange.method,
+        origin=origin,
+        target=exchange.target,
+        headers=headers,
+        body=body,
+        operation=operation,
+    )
+    return Hold(
+        fingerprint=mark,
+        requester=principal,
+        rules=verdict.rules,
+        reasons=verdict.reasons,
+        approvers=verdict.approvers,
+        method=exchange.method,
+        target=origin + _without_values(exchange.target),
+        operation=operation,
+        exchange=exchange.id,
+    )
+
+
+def _without_values(target: str) -> str:
+    path, mark, query = target.partition("?")
+    return path + mark + "&".join(pair.partition("=")[0] for pair in query.split("&"))
+
+
+def _shown(target: str, operation: Operation) -> int:
+    texts = (target, operation.statement or "", operation.destination or "", operation.dataset or "")
+    return sum(map(len, texts + operation.columns + operation.chunks))

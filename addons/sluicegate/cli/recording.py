@@ -1,0 +1,58 @@
+"""sluicegate recording: what the operator does with the recordings."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Annotated
+
+import typer
+
+from sluicegate.cli.places import DEFAULT_POLICY, Policy, StateFolder, state_of
+from sluicegate.database import Database
+from sluicegate.errors import Fault
+from sluicegate.recording.reindex import Rebuilt
+from sluicegate.recording.reindex import reindex as rebuild
+
+app = typer.Typer(help="Recordings: rebuild the index.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def options() -> None:
+    """Recordings: rebuild the index."""
+
+
+@app.command()
+def reindex(
+    policy: Policy = DEFAULT_POLICY,
+    state: StateFolder = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Rebuild the index from the flow files. Exits with 1 when something in them is damaged.
+
+    Example: sluicegate recording reindex --policy policy.toml
+    """
+    folder = state_of(policy, state)
+    if not folder.recordings.is_dir():
+        raise Fault(f"There are no recordings in {folder.recordings}.", hint="Name the state folder with --state.")
+    database = Database.at(folder.database)
+    database.open()
+    try:
+        rebuilt = asyncio.run(rebuild(folder.recordings, database))
+    except OSError as error:
+        raise Fault(f"The recordings in {folder.recordings} cannot be read: {error.strerror}.") from None
+    finally:
+        database.close()
+    _tell(rebuilt, as_json)
+    if rebuilt.damage:
+        raise typer.Exit(1)
+
+
+def _tell(rebuilt: Rebuilt, as_json: bool) -> None:
+    if as_json:
+        damage = [{"file": d.file, "offset": d.offset, "reason": d.reason} for d in rebuilt.damage]
+        print(json.dumps({"exchanges": rebuilt.count, "damage": damage}))
+        return
+    print(f"{rebuilt.count} exchanges are in the index.")
+    for damage in rebuilt.damage:
+        print(ascii(str(damage))[1:-1])

@@ -1,0 +1,120 @@
+"""The console as a server: one address, one coroutine, a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from sluicegate.clock import Clock
+from sluicegate.console.app import build
+from sluicegate.database import Database
+from sluicegate.errors import Fault
+from sluicegate.identity.verifier import Verifier
+from sluicegate.settings import Loaded
+
+DRAIN_SECONDS = 5
+"""How long calls in flight may take to end."""
+
+
+async def serve(
+    loaded: Loaded,
+    database: Database,
+    clock: Clock,
+    *,
+    announce: Callable[[str], None],
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Open the database and identity, serve on [console].listen until `stop`, SIGTERM or SIGINT, and close them.
+
+    `announce` is called with the address, such as `http://127.0.0.1:8090`, once connections are taken; port 0 in the
+    policy means any free one. Raises Fault, one line, when it cannot serve.
+    """
+    stop = stop or asyncio.Event()
+    verifier = Verifier(loaded.settings.identity, clock)
+    with listening(loaded.settings.console.listen) as sock:
+        try:
+            await database.open()
+            await verifier.open()
+            with _signals(stop):
+                await _run(build(loaded, database, verifier, clock), sock, announce, stop)
+        finally:
+            await verifier.close()
+            await database.close()
+
+
+@contextmanager
+def listening(listen: str) -> Iterator[socket.socket]:
+    """A socket that listens on `host:port`. Raises Fault."""
+    host, _, port = listen.rpartition(":")
+    host = host.strip("[]")
+    try:
+        sock = socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except socket.gaierror as error:
+        raise _cannot_listen(listen, str(error.strerror)) from None
+    except OSError as error:
+        raise _cannot_listen(listen, os.strerror(error.errno or 0)) from None
+    except OverflowError:
+        raise _cannot_listen(listen, "there is no such port") from None
+    with sock:
+        yield sock
+
+
+def _cannot_listen(listen: str, why: str) -> Fault:
+    return Fault(f"The console cannot listen on {listen}: {why}.", hint="Choose another with [console].listen.")
+
+
+async def _run(app: ASGIApp, sock: socket.socket, announce: Callable[[str], None], stop: asyncio.Event) -> None:
+    server = _Server(
+        uvicorn.Config(
+            app,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            # Nobody's word is taken for where a call came from.
+            proxy_headers=False,
+            limit_concurrency=256,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[sock]))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        host, port = sock.getsockname()[:2]
+        announce(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        server.should_exit = True
+        await serving
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: they would end the process before the database is closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    wanted = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
+    for number in wanted:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in wanted:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,6 @@
+"""Who is asking: the credential of each request, verified against the organisation's OIDC provider."""
+
+from sluicegate.identity.problems import problems
+from sluicegate.identity.verifier import Verifier
+
+__all__ = ["Verifier", "problems"]

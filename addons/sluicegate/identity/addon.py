@@ -1,0 +1,159 @@
+"""Identity in the pipeline: who asks, on every request, and no credential of ours beyond this point."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from mitmproxy import connection, http
+from mitmproxy.proxy import mode_specs
+
+from sluicegate.clock import Clock
+from sluicegate.errors import Refusal
+from sluicegate.exchange import Exchange, Principal
+from sluicegate.identity import credential, refusals
+from sluicegate.identity.verifier import Verifier
+from sluicegate.settings.model import Identity
+
+Kept = str | Refusal
+"""What came with the CONNECT of a connection: the token, or why there is none that could be used."""
+
+
+class IdentityAddon:
+    """Sets `exchange.principal`, or refuses. Takes every Proxy-* header, and our own tokens, out of the request."""
+
+    name = "identity"
+
+    def __init__(self, settings: Identity, clock: Clock) -> None:
+        self.verifier = Verifier(settings, clock)
+        self._issuer = settings.issuer
+        self._tunnels: dict[str, Kept] = {}
+        """By connection. Verified again for each request in the tunnel, because a token outlives neither its
+        expiry nor its key, and a tunnel may."""
+
+    async def open(self) -> None:
+        """Raises Fault when the identity provider's keys cannot be had."""
+        await self.verifier.open()
+
+    async def close(self) -> None:
+        self._tunnels.clear()
+        await self.verifier.close()
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        """Forget the credential of the connection."""
+        self._tunnels.pop(client.id, None)
+
+    def http_connect(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        """407 without a credential. With one that is no good the tunnel opens all the same: nothing has been dialled,
+        and the answer to the request inside is the one that clients show."""
+        values = _strip_proxy_headers(flow, exchange)
+        kept: Kept
+        try:
+            token = credential.from_proxy(values)
+            if token is None:
+                raise refusals.missing(self._issuer, challenge=True)
+            kept = token
+        except Refusal as refusal:
+            if refusal.status == 407:
+                raise
+            kept = refusal
+        client = flow.client_conn.id
+        if client in self._tunnels and not _same(self._tunnels[client], kept):
+            raise refusals.mixed("The connection has been signed in with another credential already.")
+        self._tunnels[client] = kept
+        if isinstance(kept, Refusal):
+            return None
+        exchange.principal = self.verifier.cached(kept)
+        return None if exchange.principal is not None else self._connect(kept, exchange)
+
+    async def _connect(self, token: str, exchange: Exchange) -> None:
+        try:
+            exchange.principal = await self.verifier.verify(token)
+        except Refusal:
+            exchange.principal = None  # each request in the tunnel is told why
+
+    def request(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        exchange.principal = None
+        proxy_values = _strip_proxy_headers(flow, exchange)
+        if flow.is_replay:
+            raise refusals.replayed()
+        client, inner = flow.client_conn, None
+        values = flow.request.headers.get_all("authorization")
+        if isinstance(client.proxy_mode, mode_specs.TransparentMode):
+            token = credential.from_authorization(values)
+            if token is None:
+                raise refusals.missing(self._issuer, challenge=False)
+            _take_authorization(flow, exchange)
+        else:
+            token = self._proxy_token(client.id, proxy_values)
+            if values:
+                inner = self._inner_token(flow, exchange, values, token)
+        principal = self.verifier.cached(token)
+        if principal is None or inner is not None:
+            return self._verify(token, inner, exchange)
+        exchange.principal = principal
+        return None
+
+    def _proxy_token(self, client: str, values: list[str]) -> str:
+        kept = self._tunnels.get(client)
+        if isinstance(kept, Refusal):
+            # Kept for the life of the tunnel: without this each raise would lengthen its traceback.
+            raise kept.with_traceback(None)
+        token = kept or credential.from_proxy(values)
+        if token is None:
+            raise refusals.missing(self._issuer, challenge=True)
+        return token
+
+    def _inner_token(self, flow: http.HTTPFlow, exchange: Exchange, values: list[str], token: str) -> str | None:
+        """The token in Authorization that is ours too, taken out of the request. The service gets none of those."""
+        if len(values) > 1:
+            raise refusals.duplicate("Authorization")
+        if token in values[0]:
+            _take_authorization(flow, exchange)
+            return None
+        try:
+            inner = credential.from_authorization(values)
+        except Refusal:
+            return None  # no token of ours looks like that, and the service may know what it is
+        if inner is None or not self.verifier.claims_to_be_ours(inner):
+            return None
+        _take_authorization(flow, exchange)
+        return inner
+
+    async def _verify(self, token: str, inner: str | None, exchange: Exchange) -> None:
+        principal = await self.verifier.verify(token)
+        if inner is not None:
+            other = await self._known(inner)
+            if other is not None and other.subject != principal.subject:
+                raise refusals.mixed("The request carries the tokens of two different people.")
+        exchange.principal = principal
+
+    async def _known(self, inner: str) -> Principal | None:
+        try:
+            return await self.verifier.verify(inner)
+        except Refusal:
+            return None  # it proves nothing, so it contradicts nothing; the service does not get it either way
+
+
+def _take_authorization(flow: http.HTTPFlow, exchange: Exchange) -> None:
+    del flow.request.headers["authorization"]
+    exchange.secret_headers.add("authorization")
+
+
+def _strip_proxy_headers(flow: http.HTTPFlow, exchange: Exchange) -> list[str]:
+    """Take out the headers for this hop alone (RFC 9110 section 7.6.1): mitmproxy would send them on, tokens included.
+
+    Returns the values of Proxy-Authorization.
+    """
+    exchange.secret_headers.add("proxy-authorization")
+    headers = flow.request.headers
+    if not any(name[:6].lower() == b"proxy-" for name, _ in headers.fields):
+        return []
+    values = headers.get_all("proxy-authorization")
+    headers.fields = tuple(field for field in headers.fields if field[0][:6].lower() != b"proxy-")
+    return values
+
+
+def _same(one: Kept, other: Kept) -> bool:
+    if isinstance(one, Refusal) or isinstance(other, Refusal):
+        return isinstance(one, Refusal) and isinstance(other, Refusal) and one.code == other.code
+    return one == other

@@ -1,0 +1,24 @@
+"""What can be wrong with [identity] beyond its form."""
+
+from __future__ import annotations
+
+from sluicegate.identity.provider import readable_authorities, usable_address
+from sluicegate.settings import Loaded, Problem
+from sluicegate.settings.positions import line_of
+
+
+def problems(loaded: Loaded) -> list[Problem]:
+    """Everything that keeps tokens from being verified and can be seen without asking the provider."""
+    found: list[Problem] = []
+
+    def add(key: str, message: str, suggestion: str = "") -> None:
+        found.append(Problem(line_of(("identity", key), loaded.lines), f"identity.{key}", message, suggestion))
+
+    identity = loaded.settings.identity
+    if not usable_address(identity.issuer):
+        add("issuer", "must be https, or http on loopback, without user or password")
+    if identity.trusted_ca is not None and not readable_authorities(identity.trusted_ca):
+        add("trusted_ca", f"{identity.trusted_ca} is not a readable PEM file of certificates")
+    if not identity.algorithms:
+        add("algorithms", "must name at least one algorithm", 'such as ["RS256"]')
+    return found

@@ -1,0 +1,89 @@
+"""How a person is told that the gateway does not know who they are.
+
+407 only where no credential came at all: clients, git among them, answer it by sending theirs. Everything else is 511
+(RFC 6585 section 6), which no client takes for the service's own 401 or 407.
+"""
+
+from __future__ import annotations
+
+from sluicegate.errors import Refusal
+
+REALM = 'Basic realm="sluicegate"'
+
+
+def missing(issuer: str, *, challenge: bool) -> Refusal:
+    """No credential. `challenge`: 407, which is only understood outside of a tunnel; else 511."""
+    detail = "This request carries no credential, so the gateway cannot know who asks."
+    if challenge:
+        return Refusal(
+            407,
+            "sign-in-required",
+            f"Sign in first: use a token of {issuer} as the proxy password",
+            detail,
+            next_step=f"Get a token of {issuer} and set HTTPS_PROXY=http://token:THE-TOKEN@gateway:port.",
+            headers={"proxy-authenticate": REALM},
+        )
+    return Refusal(
+        511,
+        "sign-in-required",
+        f"Sign in first: send a token of {issuer} as Authorization: Bearer",
+        detail,
+        next_step=f"Get a token of {issuer} and send it as `Authorization: Bearer THE-TOKEN`.",
+    )
+
+
+def rejected(code: str, detail: str) -> Refusal:
+    """A credential came and is not accepted. `detail` never quotes it: it goes into answers, logs and the record."""
+    return Refusal(
+        511,
+        code,
+        f"Sign in again: {code.replace('-', ' ')}",
+        detail,
+        next_step="Get a new token from your identity provider and use it in place of this one.",
+    )
+
+
+def unreachable() -> Refusal:
+    """The token may be good, but the keys that would prove it cannot be fetched now."""
+    return Refusal(
+        503,
+        "identity-unavailable",
+        "Identity provider not reachable",
+        "The token is signed with a key that the gateway does not hold, and the identity provider's keys "
+        "cannot be fetched at the moment.",
+        next_step="Try again in half a minute; if it stays, tell the gateway's operator.",
+        headers={"retry-after": "30"},
+    )
+
+
+def duplicate(header: str) -> Refusal:
+    """The same credential header twice: which of them counts is anybody's guess, so neither does."""
+    return Refusal(
+        400,
+        "credential-ambiguous",
+        "Ambiguous credential",
+        f"The request carries the header {header} more than once.",
+        next_step="Send exactly one credential.",
+    )
+
+
+def mixed(detail: str) -> Refusal:
+    """Two credentials that do not belong to the same person, or two sign-ins on one connection."""
+    return Refusal(
+        403,
+        "credential-mismatch",
+        "Credentials of different people",
+        detail,
+        next_step="Use one person's token for the gateway, and a new connection for another person's.",
+    )
+
+
+def replayed() -> Refusal:
+    """A recorded request that something sends again through the gateway: nobody is there who asks."""
+    return Refusal(
+        403,
+        "replay-refused",
+        "Replayed request",
+        "Requests are not replayed through the gateway, because nobody is there who asks.",
+        next_step="Send the request again yourself, with your own token.",
+    )

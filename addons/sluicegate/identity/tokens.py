@@ -1,0 +1,90 @@
+"""Verifies a token against a key, with joserfc, in the order in which less and less has to be taken on trust.
+
+Form, header, signature, claims. The library alone would let through a wrong `typ`, duplicate JSON members, `jku` and
+`x5u` beside a good signature, and times with fractions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from joserfc import jws
+from joserfc.errors import JoseError, UnsupportedAlgorithmError
+
+from sluicegate.errors import Refusal
+from sluicegate.exchange import Principal
+from sluicegate.identity import claims
+from sluicegate.identity.compact import split
+from sluicegate.identity.refusals import rejected
+from sluicegate.identity.screening import MAX_KID, SigningKey, listed_as
+from sluicegate.settings.model import Identity
+
+_TYPES = {"jwt": False, "at+jwt": True, "application/at+jwt": True}
+"""Accepted `typ` (media types, so case does not count), and whether it marks an access token (RFC 9068)."""
+_REFUSED = ("jku", "x5u", "x5c", "jwk", "crit", "b64", "zip")
+"""Header members that bring keys along or change what is signed (RFC 8725 section 3.10, RFC 7797)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unproved:
+    """A token of the right form. Its signature has not been looked at, so nothing in it may be believed."""
+
+    text: str
+    algorithm: str
+    kid: str
+    access_token: bool
+    claims: dict[str, Any]
+
+
+def read(token: str, settings: Identity) -> Unproved:
+    """Check form and header. Raises Refusal; what it returns still has to be proved with `prove`."""
+    header, payload = split(token)
+    algorithm = header.get("alg")
+    if not isinstance(algorithm, str) or listed_as(algorithm) not in settings.algorithms:
+        raise rejected("token-algorithm", "The token's signature algorithm is not accepted here.")
+    for name in _REFUSED:
+        if name in header:
+            raise rejected("token-header", f"The token's header has a member that is not accepted here: {name}.")
+    kind = header.get("typ", "JWT")
+    if not isinstance(kind, str) or kind.lower() not in _TYPES:
+        raise rejected("token-type", "This kind of token is not for signing in (its `typ` is neither JWT nor at+jwt).")
+    kid = header.get("kid")
+    if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID:
+        raise rejected("token-key-unnamed", "The token does not name the key that it is signed with.")
+    return Unproved(token, algorithm, kid, _TYPES[kind.lower()], payload)
+
+
+def prove(token: Unproved, key: SigningKey, settings: Identity, now: float) -> Principal:
+    """Check the signature and then the claims, at event time `now`. Raises Refusal."""
+    if listed_as(token.algorithm) not in key.algorithms:
+        raise rejected("token-algorithm", "The token's signature algorithm does not fit the key that it names.")
+    registry = _Registry(algorithms=[token.algorithm], strict_check_header=False)
+    # The cap on the whole token is ours; the library's own, on each part, would turn long key ids away.
+    registry.max_header_length = registry.max_signature_length = len(token.text)
+    try:
+        jws.deserialize_compact(token.text, key.key, registry=registry)
+    except (JoseError, ValueError, TypeError):
+        raise _bad_signature() from None
+    return claims.principal(
+        token.claims, access_token=token.access_token, settings=settings, now=now, digest=digest(token.text).hex()
+    )
+
+
+class _Registry(jws.JWSRegistry):
+    """Knows the algorithm that was checked and no other. The library's own warns whenever it reads `EdDSA`."""
+
+    def get_alg(self, name: str) -> Any:
+        if self.allowed is None or name not in self.allowed:
+            raise UnsupportedAlgorithmError(name)
+        return self.algorithms[name]
+
+
+def digest(token: str) -> bytes:
+    """SHA-256 of a token, under which its verification is remembered: a cache that is read holds no credential."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def _bad_signature() -> Refusal:
+    return rejected("token-signature", "The token's signature is not valid.")

@@ -1,0 +1,1 @@
+"""Which connections may exist at all: hosts, protocols, addresses."""

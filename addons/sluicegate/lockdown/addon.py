@@ -1,0 +1,176 @@
+"""Lockdown in the pipeline: which connections and requests may exist at all, before anybody asks who or what."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import ipaddress
+import logging
+from collections.abc import Awaitable
+from typing import Literal
+
+from mitmproxy import connection, http, tls
+from mitmproxy.proxy import mode_specs, server_hooks
+
+from sluicegate.errors import Refusal
+from sluicegate.exchange import OTHERS, Exchange, Verdict
+from sluicegate.lockdown import addresses, guard, shape
+from sluicegate.lockdown.authority import Arrival, place
+from sluicegate.lockdown.places import Places
+from sluicegate.settings import Settings
+from sluicegate.settings.hosts import normal_host
+
+logger = logging.getLogger(__name__)
+
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-user", "x-real-ip")
+
+
+class LockdownAddon:
+    """Names the service of each exchange, or refuses it; decides which TLS passes untouched; checks what is dialled."""
+
+    name = "lockdown"
+
+    def __init__(self, settings: Settings, own_ports: set[int]) -> None:
+        self.places = Places(settings)
+        self.own_ports = own_ports
+        """Ports that this gateway (and its console) listen on; filled in once they are known."""
+        self._connects: dict[str, Exchange] = {}
+
+    async def open(self) -> None:
+        """Put the guard on the running loop."""
+        guard.install(asyncio.get_running_loop())
+
+    def http_connect(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """Remember the CONNECT. Refused hosts are told so inside the tunnel, where clients show the answer."""
+        self._connects[flow.client_conn.id] = exchange
+        if self._may_tunnel(flow.request.host, flow.request.port):
+            exchange.service = "tunnel"
+            exchange.verdict = Verdict("allow", ("tunnel",), (f"{flow.request.host} is listed in tunnel_hosts.",))
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        self._connects.pop(client.id, None)
+
+    def tls_clienthello(self, data: tls.ClientHelloData) -> Awaitable[None] | None:
+        """Let TLS pass untouched where CONNECT target (or original destination) and server name are listed alike."""
+        client, address, sni = data.context.client, data.context.server.address, data.client_hello.sni
+        if not sni or not address or not self._may_tunnel(sni, address[1]):
+            return None
+        connect = self._connects.get(client.id)
+        if connect is not None:
+            if connect.principal is not None and self._same_host(address[0], sni):
+                data.ignore_connection = True
+            return None
+        if isinstance(client.proxy_mode, mode_specs.TransparentMode):
+            return self._tunnel_if_resolved(data, address, sni)
+        return None
+
+    async def _tunnel_if_resolved(self, data: tls.ClientHelloData, address: tuple[str, int], sni: str) -> None:
+        # A transparent client chooses the address and the name apart; only DNS says whether they belong together.
+        async with asyncio.timeout(5):
+            answers = await asyncio.get_running_loop().getaddrinfo(sni, address[1])
+        if ipaddress.ip_address(address[0]) in {ipaddress.ip_address(a[4][0]) for a in answers}:
+            data.ignore_connection = True
+
+    def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        request, client = flow.request, flow.client_conn
+        # The method as it was sent: the property would show it in upper case, and the service would get it in lower.
+        method = request.data.method.decode("latin-1")
+        shape.check_head(method, request.http_version, request.path, request.headers.fields)
+        names = [name.lower() for name in request.headers]
+        shape.check_headers(names, request.headers.get("connection", ""))
+        if request.trailers:
+            raise shape.malformed("trailers are not supported")
+        if shape.upgrade_wanted(request.headers.get("upgrade", "")):
+            raise Refusal(
+                403,
+                "upgrade-refused",
+                "Protocol upgrade refused",
+                "WebSocket and other protocol upgrades are not let through, because nothing here can read them.",
+                next_step="Use the service's plain HTTP interface.",
+            )
+        transparent = isinstance(client.proxy_mode, mode_specs.TransparentMode)
+        way: Literal["proxy", "tunnel", "transparent"] = (
+            "transparent" if transparent else "tunnel" if client.id in self._connects else "proxy"
+        )
+        origin = place(
+            Arrival(
+                way=way,
+                scheme=request.scheme,
+                target_host=request.host,
+                target_port=request.port,
+                tls=request.scheme == "https" and way != "proxy",
+                sni=client.sni if client.tls_established else None,
+                authority=request.authority,
+                hosts=tuple(request.headers.get_all("host")),
+                http2=request.is_http2,
+            )
+        )
+        exchange.service = self.places.owner(origin)
+        exchange.scheme, exchange.host, exchange.port = origin.scheme, origin.host, origin.port
+        if exchange.service != OTHERS:
+            shape.check_path(request.path)
+        for name in ("upgrade", "http2-settings", "te", *_FORWARDED):
+            if name in request.headers:
+                del request.headers[name]
+        if "connection" in request.headers:
+            del request.headers["connection"]
+        if transparent:
+            # Dial the name that was judged, not the address that the client happened to pick.
+            request.host = origin.host
+
+    def response(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        assert flow.response is not None
+        if flow.response.status_code < 200:
+            raise Refusal(
+                502,
+                "upgrade-refused",
+                "Protocol upgrade refused",
+                "The service answered with a protocol switch or an interim response, which is not let through.",
+            )
+        # Alternative services would take the next request round the gate (RFC 7838).
+        for name in ("alt-svc", "upgrade", "proxy-authenticate", "trailer"):
+            if name in flow.response.headers:
+                del flow.response.headers[name]
+        flow.response.trailers = None
+
+    def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
+        """Check the place again where it is dialled, and every address that its name resolves to."""
+        if not data.server.address or data.server.via is not None:
+            raise Refusal(502, "no-upstream", "No upstream", "The connection has no destination of its own.")
+        text, port = data.server.address[0], data.server.address[1]
+        host, networks = self._known(data, text, port)
+        if networks is None:
+            raise Refusal(502, "unknown-upstream", "Unknown upstream", f"{text}:{port} is not a place in the policy.")
+        check = functools.partial(addresses.check, port=port, networks=networks, own_ports=self.own_ports)
+        guard.upstream.set(check)
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return  # a name: every address in the resolver's answer is checked before it is dialled
+        try:
+            check(host)
+        except addresses.AddressRefused as error:
+            raise Refusal(502, "address-refused", "Address refused", f"{error}.") from None
+
+    def _known(
+        self, data: server_hooks.ServerConnectionHookData, text: str, port: int
+    ) -> tuple[str, tuple[addresses.Network, ...] | None]:
+        host = normal_host(text)
+        networks = self.places.reachable(host, port)
+        if networks is None and isinstance(data.client.proxy_mode, mode_specs.TransparentMode):
+            # Untouched TLS keeps the original destination: its name was matched in tls_clienthello.
+            sni = data.client.sni
+            networks = self.places.reachable(normal_host(sni), port) if sni and self._may_tunnel(sni, port) else None
+        return host, None if networks is None else tuple(networks)
+
+    def _may_tunnel(self, host: str, port: int) -> bool:
+        try:
+            return self.places.tunnels(normal_host(host), port)
+        except ValueError:
+            return False
+
+    def _same_host(self, one: str, other: str) -> bool:
+        try:
+            return normal_host(one) == normal_host(other)
+        except ValueError:
+            return False

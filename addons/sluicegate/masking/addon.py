@@ -1,0 +1,102 @@
+"""Masking as a stage: asks the service for what we can read, and lets out nothing that was not masked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from concurrent.futures import ThreadPoolExecutor
+from weakref import WeakKeyDictionary
+
+from mitmproxy import http
+
+from sluicegate.errors import Refusal
+from sluicegate.exchange import Exchange
+from sluicegate.masking import body, headers
+from sluicegate.masking.accept import accepted, offered
+from sluicegate.masking.body import Masked, Reply
+from sluicegate.masking.methods import Methods
+from sluicegate.masking.rules import Plan, Plans
+from sluicegate.settings import Settings
+
+AT_ONCE = 256 << 10
+"""Decoded bytes up to which a body is masked in the hook; larger ones go to a thread, so that the loop goes on."""
+
+_THREADS = 2
+
+
+class MaskingAddon:
+    """Masks responses by the obligations of their verdict. `key` makes the pseudonyms."""
+
+    name = "masking"
+    limit = 30.0
+
+    def __init__(self, settings: Settings, key: bytes) -> None:
+        self._max_body = settings.gateway.max_body_bytes
+        self._plans = Plans(Methods(key))
+        self._accepts: WeakKeyDictionary[http.HTTPFlow, tuple[str, ...]] = WeakKeyDictionary()
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="masking")
+
+    def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """Leaves only codings that the client and we can read; no pieces and no conditions where masks are owed."""
+        plan = self._plan(exchange)
+        fields = flow.request.headers
+        codings = accepted(", ".join(fields.get_all("accept-encoding")))
+        self._accepts[flow] = codings
+        fields["accept-encoding"] = offered(codings)
+        if plan is not None:
+            for name in headers.PARTIAL_REQUEST:
+                fields.pop(name, None)
+
+    def response(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        """Masks the response in place. Raises Refusal when that cannot be done."""
+        plan = self._plan(exchange)
+        if plan is None:
+            return None
+        response = flow.response
+        if response is None:
+            raise RuntimeError("there is no response to mask")
+        reply = Reply(
+            flow.request.method.upper(),
+            response.status_code,
+            response.headers.fields,
+            None if response.stream else response.raw_content,
+        )
+        accepts = self._accepts.get(flow, ())
+        raw = reply.body or b""
+        if len(raw) > AT_ONCE:
+            return self._later(response, exchange, reply, plan, accepts)
+        coded = "content-encoding" in response.headers
+        try:
+            masked = body.mask(reply, plan, accepts, min(AT_ONCE, self._max_body) if coded else self._max_body)
+        except Refusal:
+            if not coded:
+                raise
+            # A few kilobytes may decode to many megabytes: the thread tries with the true limit.
+            return self._later(response, exchange, reply, plan, accepts)
+        self._apply(response, exchange, masked)
+        return None
+
+    async def close(self) -> None:
+        """Ends the threads; what they had begun is finished, the rest is refused by the pipeline."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _plan(self, exchange: Exchange) -> Plan | None:
+        if exchange.verdict is None:
+            raise RuntimeError("there is no verdict, so nobody knows what is owed")
+        owed = exchange.verdict.obligations
+        return self._plans.of(owed) if owed else None
+
+    async def _later(
+        self, response: http.Response, exchange: Exchange, reply: Reply, plan: Plan, accepts: tuple[str, ...]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        masked = await loop.run_in_executor(self._threads, body.mask, reply, plan, accepts, self._max_body)
+        self._apply(response, exchange, masked)
+
+    @staticmethod
+    def _apply(response: http.Response, exchange: Exchange, masked: Masked) -> None:
+        # The body goes first: should anything fail behind it, what is left is masked and not original.
+        response.raw_content = masked.body
+        response.trailers = None
+        response.headers = http.Headers(masked.headers)
+        exchange.exposure = masked.exposure

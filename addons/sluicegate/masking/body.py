@@ -1,0 +1,134 @@
+"""One response: masked, proven that no mask applies, or refused. There is no fourth outcome.
+
+The bytes that leave are always the engine's own output, also when nothing in them was replaced.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from sluicegate import codings, rows
+from sluicegate.codings import CodingError
+from sluicegate.exchange import Exposure
+from sluicegate.masking.headers import Pairs, rewrite
+from sluicegate.masking.json_body import Unfit, parse, serialise
+from sluicegate.masking.names import normal
+from sluicegate.masking.refusal import unmaskable
+from sluicegate.masking.rules import Plan
+from sluicegate.masking.walk import Counts, mask_document
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response as the service sent it. `body` is None when it did not pass through our memory."""
+
+    method: str
+    """The request's method."""
+    status: int
+    headers: Pairs
+    body: bytes | None
+
+
+class Declared(NamedTuple):
+    """What the fields say of the body: its coding, its type, and whether it is a part. All lines of a field joined."""
+
+    coding: str
+    media: str
+    part: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A response that may leave: its fields, its body, and what is in it."""
+
+    headers: Pairs
+    body: bytes
+    exposure: Exposure
+
+
+def mask(reply: Reply, plan: Plan, accepts: tuple[str, ...], limit: int) -> Masked:
+    """The response that may leave. Raises Refusal. `limit` bounds the decoded body in bytes."""
+    try:
+        said = declared(reply.headers)
+        plain = content(reply, said, limit)
+        if plain is None:
+            silent = reply.method == "HEAD" or reply.status in (204, 304)
+            headers = rewrite(reply.headers, None if silent else 0, "", plan.columns)
+            return Masked(headers, b"", Exposure())
+        document, counts = mask_document(parse(plain), plan, plain)
+        coding = said.coding if said.coding in accepts else ""
+        body = codings.encode(serialise(document), coding)
+        headers = rewrite(reply.headers, len(body), coding, plan.columns)
+        return Masked(headers, body, _exposure(document, plan, counts))
+    except (Unfit, CodingError) as error:
+        raise unmaskable(plan.masks, str(error)) from None
+    except RecursionError:
+        raise unmaskable(plan.masks, "its JSON is nested too deeply") from None
+
+
+def declared(pairs: Pairs) -> Declared:
+    """Reads the fields of a response. Bytes outside ASCII are replaced: no value that we know has any."""
+    coding, media, part = [], [], False
+    for name, value in pairs:
+        match name.lower():
+            case b"content-encoding":
+                coding.append(value)
+            case b"content-type":
+                media.append(value)
+            case b"content-range":
+                part = True
+    joined = [b", ".join(values).decode("ascii", "replace").strip().lower() for values in (coding, media)]
+    return Declared(joined[0], joined[1], part)
+
+
+def content(reply: Reply, said: Declared, limit: int) -> bytes | None:
+    """The decoded JSON text, or None when the response is proven to have no body. Raises Unfit or CodingError."""
+    if reply.status < 200:
+        raise Unfit("it changes the protocol")
+    if reply.body is None:
+        raise Unfit("its body was not kept back")
+    if reply.status in (206, 226) or said.part:
+        raise Unfit("it is a part of something larger")
+    if not reply.body:
+        return None
+    plain = codings.decode(reply.body, said.coding, limit)
+    wrong = _not_json(said.media)
+    if wrong:
+        raise Unfit(f"its body, with status {reply.status}, is {wrong}")
+    return plain
+
+
+def _not_json(content_type: str) -> str:
+    """Why a Content-Type does not say JSON in UTF-8; empty when it does."""
+    media, *parameters = (part.strip() for part in content_type.split(";"))
+    if "," in content_type:
+        return "declared twice"
+    if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
+        return f"{media[:60]!r} and not JSON" if media else "of no declared type"
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8"):
+            return "JSON, but not in UTF-8"
+    return ""
+
+
+def _exposure(document: object, plan: Plan, counts: Counts) -> Exposure:
+    columns: dict[str, Literal["clear", "masked"]] = {}
+    total = 0
+    for table in rows.tables(document):
+        total += table.count
+        covered = plan.covered(table.where, table.columns, table.positional)
+        for column, masked in zip(table.columns, covered, strict=True):
+            # A column that is in clear in one of several tables is in clear.
+            columns[column] = "masked" if masked and columns.get(column) != "clear" else "clear"
+    masks: dict[str, int] = {}
+    elsewhere = []
+    for hit, count in counts.items():
+        masks[hit.mask] = masks.get(hit.mask, 0) + count
+        if hit.column and hit.column not in columns:
+            elsewhere.append(hit.column)
+    if elsewhere:
+        listed = set(map(normal, columns))
+        columns |= {name: "masked" for name in elsewhere[: rows.MAX_COLUMNS] if name not in listed}
+    return Exposure(columns, total, masks)

@@ -1,0 +1,220 @@
+"""The masks that a verdict owes, compiled to one automaton: a walk asks it once for each key and never looks back.
+
+A state is the set of path positions that are open at a node (a bit mask over the steps of all paths). Where a key
+leads, and whether what is there is masked, is found once and kept, so a walk costs one look-up a key whatever the
+number of rules. Column names match at any depth in their normal form; the names in a path match exactly.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sluicegate.exchange import Obligation
+from sluicegate.jsonpath import Below, Elements, Names, Step, parse
+from sluicegate.masking.columnar import Headers
+from sluicegate.masking.methods import STRICTNESS, Action, Masker, Methods
+from sluicegate.masking.names import normal
+
+_KEPT_KEYS = 2048  # a state forgets all its keys when there are more; services may use data as keys
+_KEPT_STATES = 256
+_LONG_KEY = 128
+
+
+@dataclass(slots=True, eq=False)
+class Hit:
+    """A mask on a column: counted by identity, since there is one for each pair."""
+
+    mask: str
+    column: str
+    """In normal form; empty for the whole document."""
+    apply: Masker
+
+
+Move = tuple["State", Masker | None, Hit | None]
+"""Where a key leads, what masks its value, and what that counts as. The last two are there together or not at all."""
+
+
+class State:
+    """The positions of all paths that are open at one node."""
+
+    __slots__ = ("_elements", "bits", "moves", "plan", "uniform")
+
+    def __init__(self, plan: Plan, bits: int) -> None:
+        self.plan = plan
+        self.bits = bits
+        self.moves: dict[str, Move] = {}
+        """Keys that were met here; ask `move` for the others."""
+        self.uniform = not any(isinstance(plan.steps[p], Elements) for p in _set_bits(bits))
+        """Whether all elements of an array at this node fare alike."""
+        self._elements: dict[tuple[str, Action | None], Move] = {}
+
+    def move(self, key: str) -> Move:
+        """Where a member of an object leads, and what becomes of its value."""
+        move = self.moves.get(key)
+        if move is None:
+            move = self.plan.follow(self.bits, lambda step: _names(step, key), key, self.plan.columns.get(normal(key)))
+            _keep(self.moves, key, move, key)
+        return move
+
+    def element(self, index: int, name: str, owed: Action | None = None) -> Move:
+        """Where an element of an array leads. `name` is the key that the array has, `owed` what its position owes."""
+        if not self.uniform:
+            return self.plan.follow(self.bits, lambda step: _counts(step, index), name, owed)
+        move = self._elements.get((name, owed))
+        if move is None:
+            move = self.plan.follow(self.bits, lambda step: _counts(step, index), name, owed)
+            _keep(self._elements, (name, owed), move, name)
+        return move
+
+    def forget(self) -> None:
+        """Drop what was kept; it is found again when it is asked for."""
+        self.moves.clear()
+        self._elements.clear()
+
+
+class Plan:
+    """The masks of one tuple of obligations. Raises ValueError when one of them cannot be compiled."""
+
+    def __init__(self, obligations: tuple[Obligation, ...], methods: Methods) -> None:
+        self.masks = tuple(sorted({owed.mask for owed in obligations}))
+        self.columns: dict[str, Action] = {}
+        """Column name in normal form, to the strictest mask on it."""
+        self.headers = Headers(self.columns)
+        """Reads the lists of columns beside rows that do not name theirs."""
+        self.steps: list[Step | None] = []
+        self._ends: dict[int, Action] = {}
+        self._methods = methods
+        self._states: dict[int, State] = {}
+        self._covered: dict[tuple[str | None, tuple[str, ...], bool], tuple[bool, ...]] = {}
+        self._hits: dict[tuple[Action, str], Hit] = {}
+        start = 0
+        for owed in obligations:
+            if not owed.columns and owed.path is None:
+                raise ValueError(f"the mask {owed.mask} names neither columns nor a path")
+            action = Action(STRICTNESS[owed.method], owed.mask, owed.method)
+            for name in map(normal, owed.columns):
+                self.columns[name] = min(action, self.columns.get(name, action))
+            if owed.path is not None:
+                start |= 1 << len(self.steps)
+                self.steps += parse(owed.path)
+                self._ends[len(self.steps)] = action
+                self.steps.append(None)
+        bits, action_at_root = self._settle(start)
+        self.start = self._state(bits)
+        self.root = self.hit(action_at_root, "") if action_at_root else None
+        """The mask on the whole document (the path `$`)."""
+
+    def follow(self, bits: int, takes: Callable[[Step | None], bool], name: str, owed: Action | None) -> Move:
+        """The state below an edge that `takes` describes, and the strictest mask on what is there."""
+        after = 0
+        for position in _set_bits(bits):
+            if isinstance(self.steps[position], Below):
+                after |= 1 << position
+            elif takes(self.steps[position]):
+                after |= 1 << position + 1
+        after, selected = self._settle(after)
+        actions = [action for action in (owed, selected) if action is not None]
+        if not actions:
+            return self._state(after), None, None
+        hit = self.hit(min(actions), name)
+        return self._state(after), hit.apply, hit
+
+    def covered(self, where: str | None, columns: tuple[str, ...], positional: bool) -> tuple[bool, ...]:
+        """For each column of the rows at a top-level key (or of the document): whether it is masked in all of them."""
+        place = (where, columns, positional)
+        found = self._covered.get(place)
+        if found is None:
+            above = self.start if where is None else self.start.move(where)[0]
+            # Rows that may fare differently, or have no names in them, are covered by column names alone.
+            row = above.element(0, where or "")[0] if above.uniform and not positional else None
+            found = tuple(
+                normal(name) in self.columns or (row is not None and row.move(name)[1] is not None) for name in columns
+            )
+            if len(self._covered) >= _KEPT_STATES:
+                self._covered.clear()
+            self._covered[place] = found
+        return found
+
+    def hit(self, action: Action, name: str) -> Hit:
+        """What `action` does to values of the column `name`."""
+        found = self._hits.get((action, name))
+        if found is None:
+            domain = normal(name)
+            found = Hit(action.mask, domain, self._methods.masker(action.method, domain))
+            _keep(self._hits, (action, name), found, name)
+        return found
+
+    def _settle(self, bits: int) -> tuple[int, Action | None]:
+        # `..` selects the node itself too, so the step behind it is open at once; a position at the end selects.
+        actions, position = [], 0
+        while bits >> position:
+            if bits >> position & 1:
+                if isinstance(self.steps[position], Below):
+                    bits |= 1 << position + 1
+                elif position in self._ends:
+                    actions.append(self._ends[position])
+                    bits &= ~(1 << position)
+            position += 1
+        return bits, min(actions, default=None)
+
+    def _state(self, bits: int) -> State:
+        state = self._states.get(bits)
+        if state is None:
+            if len(self._states) >= _KEPT_STATES:
+                for old in list(self._states.values()):
+                    old.forget()
+                self._states.clear()
+            state = self._states[bits] = State(self, bits)
+        return state
+
+
+class Plans:
+    """Compiled plans by obligations; the least recently used go first."""
+
+    def __init__(self, methods: Methods, size: int = 256) -> None:
+        self._methods = methods
+        self._size = size
+        self._plans: OrderedDict[tuple[Obligation, ...], Plan] = OrderedDict()
+
+    def of(self, obligations: tuple[Obligation, ...]) -> Plan:
+        """The plan of these obligations. Raises ValueError when there can be none."""
+        plan = self._plans.get(obligations)
+        if plan is None:
+            plan = self._plans[obligations] = Plan(obligations, self._methods)
+            if len(self._plans) > self._size:
+                self._plans.popitem(last=False)
+        else:
+            self._plans.move_to_end(obligations)
+        return plan
+
+
+def _keep[K, V](memory: dict[K, V], key: K, value: V, name: str) -> None:
+    if len(memory) >= _KEPT_KEYS:
+        memory.clear()
+    if len(name) <= _LONG_KEY:
+        memory[key] = value
+
+
+def _names(step: Step | None, key: str) -> bool:
+    return isinstance(step, Names) and (not step.names or key in step.names)
+
+
+def _counts(step: Step | None, index: int) -> bool:
+    match step:
+        case Names(names):
+            return not names
+        case Elements(start, stop, stride):
+            first = start or 0
+            return index >= first and (stop is None or index < stop) and (index - first) % (stride or 1) == 0
+        case _:
+            return False
+
+
+def _set_bits(bits: int) -> Iterator[int]:
+    position = 0
+    while bits >> position:
+        if bits >> position & 1:
+            yield position
+        position += 1

@@ -1,0 +1,165 @@
+"""One pass over a decoded document: masks what the plan says, in place, and counts it. JSON inside strings too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sluicegate.masking import columnar, nested
+from sluicegate.masking.json_body import MAX_DEPTH, Unfit, parse, serialise
+from sluicegate.masking.rules import Hit, Plan, State
+from sluicegate.rows import HEADER_KEYS
+
+MAX_NESTED = 3
+"""How many strings deep JSON is followed; one that goes deeper cannot be masked."""
+
+Counts = dict[Hit, int]
+"""How many values each mask on each column replaced."""
+
+
+def mask_document(document: Any, plan: Plan, original: bytes) -> tuple[Any, Counts]:
+    """The masked document (the same objects) and what was replaced. Raises Unfit.
+
+    `original` is what the document was parsed from: it is read again where arrays of arrays stand without columns.
+    """
+    walk = _Walk(plan, 0)
+    if plan.root is not None:
+        return plan.root.apply(document), {plan.root: 1}
+    document = walk.value(document, plan.start, 0, "")
+    if walk.loose and plan.columns and walk.headers.mentions(parse(original)):
+        raise Unfit("it holds arrays of arrays, and nothing says which column is where in them")
+    return document, walk.counts
+
+
+class _Walk:
+    __slots__ = ("counts", "headers", "level", "loose", "plan")
+
+    def __init__(self, plan: Plan, level: int) -> None:
+        self.plan = plan
+        self.headers = plan.headers
+        self.level = level  # how many strings deep we are
+        self.counts: Counts = {}
+        self.loose = False  # whether an array of arrays was met whose columns nothing names
+
+    def value(self, value: Any, state: State, depth: int, name: str) -> Any:
+        """The value with its inside masked; `name` is the key that it has."""
+        if isinstance(value, dict):
+            self._object(value, state, depth)
+        elif isinstance(value, list):
+            self._array(value, state, depth, name)
+        elif isinstance(value, str) and value[:1] in nested.OPENERS:
+            return self._text(value, state, depth, name)
+        return value
+
+    def _object(self, node: dict[str, Any], state: State, depth: int) -> None:
+        if depth >= MAX_DEPTH:
+            raise Unfit("its JSON is nested too deeply")
+        moves, counts, openers, members = state.moves, self.counts, nested.OPENERS, None
+        for key, value in node.items():  # values are replaced, keys never, so the iteration stays valid
+            child, apply, hit = moves.get(key) or state.move(key)
+            if apply is not None and hit is not None:
+                node[key] = apply(value)
+                counts[hit] = counts.get(hit, 0) + 1
+                continue
+            kind = type(value)
+            if kind is str:
+                if value[:1] in openers:
+                    node[key] = self._text(value, child, depth, key)
+            elif kind is dict or kind is list:
+                if key in HEADER_KEYS:
+                    members = [key] if members is None else [*members, key]
+                if kind is dict:
+                    self._object(value, child, depth + 1)
+                elif value and type(value[0]) is list:
+                    self._table(node, key, child, depth + 1)
+                else:
+                    self._array(value, child, depth + 1, key)
+        if members is not None and self.plan.columns:
+            for member in members:
+                self.headers.check_rows(node, member)
+
+    def _array(
+        self, node: list[Any], state: State, depth: int, name: str, header: columnar.Header | None = None
+    ) -> None:
+        if depth >= MAX_DEPTH:
+            raise Unfit("its JSON is nested too deeply")
+        counts = self.counts
+        child, apply, hit = usual = state.element(0, name)
+        alike = state.uniform and header is None
+        for index, value in enumerate(node):
+            if not alike:
+                named = header.owed.get(index) if header is not None else None
+                if named is not None:
+                    child, apply, hit = state.element(index, named[0], named[1])
+                else:
+                    child, apply, hit = usual if state.uniform else state.element(index, name)
+            if apply is not None and hit is not None:
+                node[index] = apply(value)
+                counts[hit] = counts.get(hit, 0) + 1
+                continue
+            kind = type(value)
+            if kind is dict:
+                self._object(value, child, depth + 1)
+            elif kind is str:
+                if value[:1] in nested.OPENERS:
+                    node[index] = self._text(value, child, depth, name)
+            elif kind is list:
+                self.loose = True
+                self._array(value, child, depth + 1, name)
+
+    def _table(self, node: dict[str, Any], key: str, state: State, depth: int) -> None:
+        rows = node[key]
+        header = self.headers.beside(node, key) if self.plan.columns else None
+        if header is None:
+            self._array(rows, state, depth, key)
+            return
+        for index, row in enumerate(rows):
+            if type(row) is not list or len(row) != header.width:
+                raise Unfit("its columns and its rows do not agree")
+            child, apply, hit = state.element(index, key)
+            if apply is not None and hit is not None:
+                rows[index] = apply(row)
+                self.counts[hit] = self.counts.get(hit, 0) + 1
+            else:
+                self._array(row, child, depth + 1, key, header)
+
+    def _text(self, text: str, state: State, depth: int, name: str) -> str:
+        inner = nested.strip(text)
+        if inner[:1] not in nested.BEGINNINGS:
+            return text
+        try:
+            document = parse(inner.encode("utf-8", "surrogatepass"))
+        except Unfit:
+            self._refuse_if_owed(inner, state, depth, name)
+            return text
+        if not isinstance(document, dict | list | str):
+            return text
+        if self.level >= MAX_NESTED:
+            if isinstance(document, str) and nested.strip(document)[:1] not in nested.BEGINNINGS:
+                return text
+            raise Unfit("JSON is nested in its strings too deeply")
+        walk = _Walk(self.plan, self.level + 1)
+        masked = walk.value(document, state, depth + 1, name)
+        self.loose |= walk.loose
+        for hit, count in walk.counts.items():
+            self.counts[hit] = self.counts.get(hit, 0) + count
+        # A string in which nothing was masked stays as it is, unless it hides something behind a duplicate key.
+        if walk.counts or self._owed(inner, state, depth, name):
+            return serialise(masked).decode()
+        return text
+
+    def _owed(self, text: str, state: State, depth: int, name: str) -> bool:
+        """Whether anything in a text would be masked that a reader more forgiving than we are may see there."""
+        walk = _Walk(self.plan, self.level + 1)
+        try:
+            for document in nested.forgiving(text):
+                walk.value(document, state, depth + 1, name)
+        except UnicodeEncodeError:
+            raise Unfit("one of its strings holds broken characters in a masked column") from None
+        return bool(walk.counts)
+
+    def _refuse_if_owed(self, text: str, state: State, depth: int, name: str) -> None:
+        if self.level >= MAX_NESTED:
+            if any(isinstance(document, dict | list) for document in nested.forgiving(text)):
+                raise Unfit("JSON is nested in its strings too deeply")
+        elif self._owed(text, state, depth, name):
+            raise Unfit("one of its strings holds broken or joined JSON with masked columns")

@@ -1,0 +1,108 @@
+"""What can be wrong with services, dialects and datasets beyond what the model sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sluicegate.exchange import OTHERS
+from sluicegate.operations.declared import SELECTORS
+from sluicegate.operations.destination import Ours
+from sluicegate.operations.dialect import BUILT_IN, dialect_names
+from sluicegate.operations.selector import Selector
+from sluicegate.operations.template import Template, ambiguous
+from sluicegate.settings import Loaded, Problem, Settings, model, nearest
+from sluicegate.settings.hosts import Origin
+from sluicegate.settings.positions import Path, line_of
+
+RESERVED = (OTHERS, "tunnel")
+"""Names that the gateway itself uses for what no service owns."""
+
+_Found = tuple[Path, str, str]
+
+
+def problems(loaded: Loaded) -> list[Problem]:
+    """Every problem of these tables, in the order of the file."""
+    found = [*_services(loaded.settings), *_dialects(loaded.settings), *_datasets(loaded.settings)]
+    found += _destinations(loaded.settings)
+    return sorted(
+        Problem(line_of(path, loaded.lines), ".".join(map(str, path)), message, suggestion)
+        for path, message, suggestion in found
+    )
+
+
+def _services(settings: Settings) -> Iterator[_Found]:
+    owners: dict[tuple[str, int], str] = {}
+    dialects = dialect_names(settings)
+    for name, service in settings.services.items():
+        if name in RESERVED:
+            yield ("services", name), "the gateway uses this name itself", "choose another name for the service"
+        if service.dialect not in dialects:
+            hint = nearest(service.dialect, dialects) or "declare its routes under [dialects]"
+            yield ("services", name, "dialect"), f"there is no dialect `{service.dialect}`", hint
+        for text in service.hosts:
+            origin = Origin.parse(text)
+            # Scheme apart, a port has one owner: what is dialled is host and port.
+            owner = owners.setdefault((origin.host, origin.port), name)
+            if owner != name:
+                yield ("services", name, "hosts"), f"`{text}` belongs to the service `{owner}` already", ""
+
+
+def _dialects(settings: Settings) -> Iterator[_Found]:
+    for name, dialect in settings.dialects.items():
+        if name in BUILT_IN:
+            yield ("dialects", name), "there is a built-in dialect of this name", "choose another name"
+        templates: dict[Template, Path] = {}
+        for index, route in enumerate(dialect.routes):
+            here: Path = ("dialects", name, "routes", index)
+            try:
+                template = Template.parse(route.request)
+            except ValueError as error:
+                yield (*here, "request"), str(error), ""
+                continue
+            yield from _selectors(route, template, here)
+            if template in templates:
+                yield (*here, "request"), "is the same as an earlier route", "leave one of them out"
+            templates.setdefault(template, here)
+        for one, other in ambiguous(templates):
+            message = f"matches the same paths as `{one.text}`, and neither is more specific"
+            yield (*templates[other], "request"), message, "make one of them more specific in every segment"
+
+
+def _selectors(route: model.Route, template: Template, here: Path) -> Iterator[_Found]:
+    for key in SELECTORS:
+        text = getattr(route, key)
+        if text is None:
+            continue
+        try:
+            selector = Selector.parse(text)
+        except ValueError as error:
+            yield (*here, key), str(error), ""
+            continue
+        placeholders = [name for name in template.names if name]
+        if selector.source == "path" and selector.name not in placeholders:
+            yield (*here, key), f"the template has no `{{{selector.name}}}`", nearest(selector.name, placeholders)
+
+
+def _datasets(settings: Settings) -> Iterator[_Found]:
+    taken: dict[tuple[str, str], str] = {}
+    for key, dataset in settings.datasets.items():
+        if dataset.service not in settings.services:
+            hint = nearest(dataset.service, settings.services)
+            yield ("datasets", key, "service"), f"there is no service `{dataset.service}`", hint
+        wire = dataset.name or key
+        first = taken.setdefault((dataset.service, wire), key)
+        if first != key:
+            message = f"`{wire}` in the service `{dataset.service}` is the dataset `{first}` already"
+            yield ("datasets", key, "name"), message, ""
+        folded: dict[str, str] = {}
+        for column in dataset.columns:
+            if folded.setdefault(column.casefold(), column) != column:
+                yield ("datasets", key, "columns"), f"the column `{column}` is declared twice but for its case", ""
+
+
+def _destinations(settings: Settings) -> Iterator[_Found]:
+    for text in settings.gateway.internal_destinations:
+        try:
+            Ours.parse(text)
+        except ValueError as error:
+            yield ("gateway", "internal_destinations"), f"`{text}`: {error}", ""

@@ -1,0 +1,77 @@
+"""Names that a request may use for datasets, chunks and columns, and how lists of them are written.
+
+A service may read a name as an expression (`ssn as id`), a list or a pattern. So a name has to be plain, or be one
+that the policy declares letter by letter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+from sluicegate.operations.view import Unreadable
+
+MAX_NAMES = 10_000
+MAX_NAME = 256
+_PLAIN = re.compile(r"[\w$@:-]+(?:[./][\w$@:-]+)*")
+_MAX_DIGITS = 30
+
+
+def plain(name: str, declared: Collection[str] = ()) -> str:
+    """The name itself. Raises Unreadable when it is neither plain nor declared."""
+    if name not in declared and (len(name) > MAX_NAME or not _PLAIN.fullmatch(name)):
+        raise Unreadable(f"{name[:40]!r} is not a plain name")
+    return name
+
+
+def names(values: Iterable[Any], declared: Collection[str] = ()) -> tuple[str, ...]:
+    """The names in selected values: strings (comma separated), numbers, lists of those. null counts as absent.
+
+    Each name is kept once, in its first place. Raises Unreadable for anything else.
+    """
+    found: dict[str, None] = {}
+    for value in values:
+        for name in _split(value):
+            found[name if name == "*" else plain(name, declared)] = None
+            if len(found) > MAX_NAMES:
+                raise Unreadable("too many names are listed")
+    return tuple(found)
+
+
+def one(values: Iterable[Any], what: str) -> str | None:
+    """The one text that was selected, or None when there is none. Raises Unreadable for several, or for no text."""
+    present = [value for value in values if value is not None]
+    if len(present) > 1:
+        raise Unreadable(f"the request names more than one {what}")
+    if not present:
+        return None
+    if not isinstance(present[0], str):
+        raise Unreadable(f"the {what} is not a text")
+    return present[0]
+
+
+def _split(value: Any) -> Iterator[str]:
+    if value is None or value == "":
+        return
+    if isinstance(value, str):
+        yield from (part.strip(" ") for part in value.split(","))
+    elif isinstance(value, list):
+        for item in value:
+            # In a list each string is one name: whether a comma in it separates is the service's secret.
+            yield item if isinstance(item, str) else _digits(item)
+    else:
+        yield _digits(value)
+
+
+def _digits(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise Unreadable(f"a {_WORDS.get(type(value), 'value')} stands where a name is expected")
+    number = Decimal(value)
+    if abs(number.adjusted()) > _MAX_DIGITS or len(number.as_tuple().digits) > _MAX_DIGITS:
+        raise Unreadable("a number that stands for a name is out of range")
+    return format(number, "f")
+
+
+_WORDS = {bool: "true or false", dict: "object", list: "list", type(None): "null"}

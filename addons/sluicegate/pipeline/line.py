@@ -1,0 +1,77 @@
+"""What the stages of one gateway share: whether it is open, and which exchanges are on their way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from weakref import WeakKeyDictionary, WeakSet
+
+from mitmproxy import http
+from mitmproxy.addonmanager import AddonManager
+
+from sluicegate.clock import Clock
+from sluicegate.exchange import Exchange
+
+
+class Line:
+    """The state of the pipeline as a whole. It starts closed, and closed means that everything is refused."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.open = False
+        self.draining = False
+        self.entries: list[object] = []
+        """Our entries in mitmproxy's chain, in order. Filled in once, by `order.build`."""
+        self.manager: AddonManager | None = None
+        """mitmproxy's addon manager, once the entries stand in its chain."""
+        self._in_flight: WeakSet[http.HTTPFlow] = WeakSet()
+        self._idle = asyncio.Event()
+        self._exchanges: WeakKeyDictionary[http.HTTPFlow, Exchange] = WeakKeyDictionary()
+
+    def exchange(self, flow: http.HTTPFlow) -> Exchange:
+        """The exchange of a flow; made when it is first asked for."""
+        found = self._exchanges.get(flow)
+        if found is None:
+            request, peer = flow.request, flow.client_conn.peername
+            found = Exchange(
+                id=flow.id,
+                started=self.clock.now(),
+                client=peer[0] if peer else "",
+                method=request.method,
+                scheme=request.scheme,
+                host=request.host,
+                port=request.port,
+                target=request.path,
+            )
+            self._exchanges[flow] = found
+        return found
+
+    def enter(self, flow: http.HTTPFlow) -> None:
+        """Count a flow as being in flight."""
+        self._in_flight.add(flow)
+
+    def leave(self, flow: http.HTTPFlow) -> None:
+        """The flow has its answer, or will never have one."""
+        self._in_flight.discard(flow)
+        if not self._in_flight:
+            self._idle.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Turn new exchanges away, and wait until those in flight have their answers, at most `seconds`."""
+        self.draining = True
+        self._idle.clear()
+        if self._in_flight:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._idle.wait()
+
+    def whole(self) -> bool:
+        """Whether every entry still stands in the chain, in order and side by side."""
+        if self.manager is None or not self.entries:
+            return False
+        chain, entries = self.manager.chain, self.entries
+        try:
+            at = chain.index(entries[0])
+        except ValueError:
+            return False
+        return bool(chain[at : at + len(entries)] == entries)

@@ -1,0 +1,103 @@
+"""The order of the addons, once: the way of a request from the client to the service, and of the response back."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sluicegate.approvals.addon import ApprovalsAddon
+from sluicegate.approvals.store import Store
+from sluicegate.clock import Clock, SystemClock
+from sluicegate.credentials.addon import CredentialsAddon
+from sluicegate.database import Database
+from sluicegate.detection.addon import ExposureAddon
+from sluicegate.errors import Fault
+from sluicegate.identity.addon import IdentityAddon
+from sluicegate.lockdown.addon import LockdownAddon
+from sluicegate.masking import load_or_create
+from sluicegate.masking.addon import MaskingAddon
+from sluicegate.operations.addon import OperationsAddon
+from sluicegate.pipeline.line import Line
+from sluicegate.pipeline.sentinel import Front, Last, Sentinel
+from sluicegate.pipeline.stage import Stage
+from sluicegate.policy.addon import PolicyAddon
+from sluicegate.recording.addon import RecordingAddon
+from sluicegate.settings import Loaded, State
+
+
+@dataclass
+class Gateway:
+    """A pipeline and what it stands on. `open` before serving, `close` at the end."""
+
+    loaded: Loaded
+    state: State
+    line: Line
+    database: Database
+    own_ports: set[int]
+    rooms: list[Any] = field(default_factory=list)
+    _opened: list[Any] = field(default_factory=list)
+
+    async def open(self) -> None:
+        """Open the rooms in order. Raises Fault; what was opened is closed again, and the line stays closed."""
+        try:
+            for part in (self.database, *self.rooms):
+                if hasattr(part, "open"):
+                    await part.open()
+                self._opened.append(part)
+        except BaseException:
+            await self.close()
+            raise
+        self.line.open = True
+
+    async def close(self) -> None:
+        """Refuse from now on, and close what was opened, last first. Closing twice is harmless."""
+        self.line.open = False
+        while self._opened:
+            part = self._opened.pop()
+            if hasattr(part, "close"):
+                await part.close()
+
+
+def build(loaded: Loaded, state: State, *, clock: Clock | None = None, checkpoints: bool = True) -> Gateway:
+    """The pipeline for a policy. Raises Fault when a part of it cannot be made."""
+    clock = clock or SystemClock()
+    settings = loaded.settings
+    if settings.gateway.trusted_ca is not None:
+        _check_authorities(Path(settings.gateway.trusted_ca))
+    database = Database.at(state.database, checkpoints=checkpoints)
+    own_ports = {int(settings.gateway.listen.rpartition(":")[2]), int(settings.console.listen.rpartition(":")[2])}
+    line = Line(clock)
+    judged, last = Sentinel("judged", line), Last("sentinel", line)
+    rooms: list[Any] = [
+        LockdownAddon(settings, own_ports),
+        IdentityAddon(settings.identity, clock),
+        OperationsAddon(settings),
+        PolicyAddon(loaded),
+        ApprovalsAddon(settings.approvals, Store(database, settings.approvals, clock), clock),
+        CredentialsAddon(settings.services, os.environ),
+        MaskingAddon(settings, load_or_create(state)),
+        ExposureAddon(settings),
+        judged,
+        RecordingAddon(settings.recording, state, database, clock),
+        last,
+    ]
+    stages = [Stage(room, index, line) for index, room in enumerate(rooms)]
+    for sentinel in (judged, last):
+        for hook in sentinel.requires:
+            before = stages[: rooms.index(sentinel)]
+            sentinel.requires[hook] = sum(stage.required(hook) for stage in before)
+    line.entries = [Front(line), *stages]
+    return Gateway(loaded, state, line, database, own_ports, rooms)
+
+
+def _check_authorities(path: Path) -> None:
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except (OSError, ssl.SSLError) as error:
+        raise Fault(
+            f"The authorities in {path} cannot be read: {error.strerror or error}.",
+            hint="Mend `trusted_ca` under [gateway] in the policy.",
+        ) from None

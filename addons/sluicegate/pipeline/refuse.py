@@ -1,0 +1,63 @@
+"""The refusal that is valid in each of mitmproxy's hooks.
+
+mitmproxy is fail-open: an exception in a hook is logged and the traffic goes on. What stops it differs from hook to
+hook, and what looks right often is not (a replaced response in `responseheaders` still sends the origin's body).
+"""
+
+from __future__ import annotations
+
+from mitmproxy import http, tls
+from mitmproxy.proxy import commands, events, layer, server_hooks
+
+from sluicegate.errors import Refusal
+from sluicegate.problem import render
+
+
+def answer(flow: http.HTTPFlow, refusal: Refusal, exchange_id: str) -> None:
+    """Refuse in http_connect, request or response: what the client gets is the refusal and nothing else."""
+    flow.request.stream = False  # a response and a streamed request together crash the proxy core
+    if flow.response is not None and flow.response.stream:
+        # Part of the origin's answer is on its way already: cut the connection rather than end it cleanly.
+        if flow.killable:
+            flow.kill()
+        return
+    status, reason, headers, body = render(refusal, exchange_id)
+    fields = [(name.encode(), value.encode()) for name, value in headers]
+    if flow.request.method == "HEAD":
+        body = b""
+    fields.append((b"content-length", str(len(body)).encode()))
+    flow.response = http.Response(
+        http_version=b"HTTP/1.1",
+        status_code=status,
+        reason=reason.encode(),
+        headers=http.Headers(fields),
+        content=body,
+        trailers=None,
+        timestamp_start=flow.request.timestamp_start,
+        timestamp_end=flow.request.timestamp_start,
+    )
+
+
+def connect(data: server_hooks.ServerConnectionHookData, why: str) -> None:
+    """Refuse to dial, in server_connect."""
+    data.server.error = why
+
+
+def handshake(data: tls.ClientHelloData) -> None:
+    """In tls_clienthello: intercept, so that the request inside is judged or refused."""
+    data.ignore_connection = False
+
+
+class ClosedLayer(layer.Layer):
+    """Ends a connection instead of relaying bytes that nothing here can read."""
+
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        if isinstance(event, events.Start | events.DataReceived):
+            yield commands.CloseConnection(self.context.client)
+
+
+def close(data: layer.NextLayer) -> None:
+    """Refuse a protocol, in next_layer."""
+    if data.layer is not None and data.layer in data.context.layers:
+        data.context.layers.remove(data.layer)
+    data.layer = ClosedLayer(data.context)

@@ -1,0 +1,53 @@
+"""What `mitmdump -s addons/gateway.py` calls: it installs the pipeline once, and holds no logic of its own."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from weakref import WeakSet
+
+from mitmproxy import ctx, exceptions
+from mitmproxy.addonmanager import Loader
+from mitmproxy.master import Master
+
+from sluicegate.errors import Fault
+from sluicegate.pipeline.check import load_checked
+from sluicegate.pipeline.install import install
+from sluicegate.pipeline.order import build
+from sluicegate.settings import State
+
+_installed: WeakSet[Master] = WeakSet()
+
+
+def load(loader: Loader) -> None:
+    """mitmproxy's load hook: the two options."""
+    loader.add_option("sluicegate_policy", str, "", "Sluicegate: the policy file (policy.toml).")
+    loader.add_option("sluicegate_state", str, "", "Sluicegate: the state folder; .sluicegate beside the policy.")
+
+
+def configure(updated: set[str]) -> None:
+    """mitmproxy's configure hook: installs once. A reload of the script, or its removal, changes nothing."""
+    if ctx.master in _installed:
+        return
+    _installed.add(ctx.master)  # before installing, because that sets options and so comes back here
+    try:
+        _install()
+    except Exception as error:
+        # Only an exit is safe here: mitmdump would log the error, listen, and only then look whether there was one.
+        if not isinstance(error, Fault | exceptions.OptionsError):
+            traceback.print_exception(error)
+        print(f"sluicegate: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _install() -> None:
+    if not ctx.options.sluicegate_policy:
+        raise Fault("Sluicegate needs a policy.", hint="Add --set sluicegate_policy=policy.toml.")
+    policy = Path(ctx.options.sluicegate_policy)
+    loaded = load_checked(policy)
+    state = State(Path(ctx.options.sluicegate_state)) if ctx.options.sluicegate_state else State.beside(policy)
+    gateway = build(loaded, state.open())
+    if ctx.options.confdir == "~/.mitmproxy":
+        ctx.options.update(confdir=str(state.ca))  # one interception authority, whichever way the gateway starts
+    install(ctx.master, gateway)

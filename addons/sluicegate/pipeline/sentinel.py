@@ -1,0 +1,97 @@
+"""The last of the chain: refuses whatever was not positively decided. No I/O, no policy, nothing to go wrong."""
+
+from __future__ import annotations
+
+from mitmproxy import ctx, http, tls
+from mitmproxy.proxy import layer, layers, server_hooks
+
+from sluicegate.errors import Refusal
+from sluicegate.exchange import Exchange
+from sluicegate.lockdown import guard
+from sluicegate.pipeline import refuse
+from sluicegate.pipeline.line import Line
+from sluicegate.pipeline.stage import not_serving
+
+_RAW = (layers.TCPLayer, layers.UDPLayer, layers.DNSLayer, layers.RawQuicLayer)
+
+
+class Sentinel:
+    """Checks the marks of the stages before it. Stands twice: before the recorder, so that what it refuses is
+    recorded as well, and at the very end."""
+
+    def __init__(self, name: str, line: Line) -> None:
+        self.name = name
+        self.line = line
+        self.requires = {"request": 0, "response": 0}
+        """Marks that an exchange must carry; filled in by the pipeline from the stages that stand before."""
+
+    def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        self._decided(exchange, "request")
+        if flow.response is not None:
+            raise Refusal(502, "foreign-answer", "Foreign answer", "Something else answered in the gateway's place.")
+
+    def response(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        self._decided(exchange, "request")
+        self._decided(exchange, "response")
+
+    def _decided(self, exchange: Exchange, hook: str) -> None:
+        needed = self.requires[hook]
+        verdict = exchange.verdict
+        if exchange.passed & needed != needed or not self.line.whole():
+            raise not_serving()
+        if verdict is None or verdict.effect == "deny" or exchange.principal is None:
+            raise Refusal(403, "no-decision", "Not decided", "Nothing has positively let this exchange through.")
+
+
+class Last(Sentinel):
+    """The sentinel at the end of the chain, which also watches connections and protocols."""
+
+    sees_refusals = True
+
+    def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        if exchange.refusal is None:
+            super().request(flow, exchange)
+
+    def response(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        self.line.leave(flow)
+        if exchange.refusal is None:
+            super().response(flow, exchange)
+
+    def error(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        self.line.leave(flow)
+
+    def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
+        if not self.line.open or not self.line.whole() or guard.upstream.get() is None:
+            raise not_serving()
+
+    def tls_clienthello(self, data: tls.ClientHelloData) -> None:
+        if data.ignore_connection and (self.line.draining or not self.line.open or not self.line.whole()):
+            raise not_serving()
+
+    def next_layer(self, data: layer.NextLayer) -> None:
+        """Whatever is not HTTP in the end is closed: raw TCP, UDP, DNS, QUIC."""
+        if data.layer is None:
+            ctx.master.addons.get("nextlayer").next_layer(data)
+        if isinstance(data.layer, _RAW):
+            refuse.close(data)
+
+
+class Front:
+    """The first of the chain: keeps messages whole, counts what is in flight, turns away what comes while draining."""
+
+    name = "sluicegate.front"
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        flow.request.stream = False
+        self.line.enter(flow)
+        if self.line.draining:
+            exchange = self.line.exchange(flow)
+            exchange.refusal = not_serving()
+            refuse.answer(flow, exchange.refusal, exchange.id)
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        if flow.response is not None:
+            flow.response.stream = False

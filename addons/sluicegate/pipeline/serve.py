@@ -1,0 +1,67 @@
+"""The embedded way to start: everything is open before the first connection is accepted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Literal
+
+from mitmproxy import ctx, exceptions
+from mitmproxy.options import Options
+
+from sluicegate.errors import Fault
+from sluicegate.pipeline.embedded import EmbeddedMaster
+from sluicegate.pipeline.install import install
+from sluicegate.pipeline.order import Gateway
+
+logger = logging.getLogger(__name__)
+
+Mode = Literal["regular", "transparent"]
+Announce = Callable[[str, int], None]
+"""Called with host and port once the gateway listens."""
+
+
+class Announcer:
+    """Tells where the gateway listens, or why it does not."""
+
+    name = "sluicegate.announcer"
+
+    def __init__(self, announce: Announce, wanted: str) -> None:
+        self.announce = announce
+        self.wanted = wanted
+        self.fault: Fault | None = None
+
+    def running(self) -> None:
+        server = ctx.master.addons.get("proxyserver")
+        errors = [instance.last_exception for instance in server.servers if instance.last_exception]
+        addresses = server.listen_addrs()
+        if errors or not addresses:
+            self.fault = Fault(
+                f"Cannot listen on {self.wanted}: {errors[0] if errors else 'no address'}.",
+                hint="Change `listen` under [gateway] in the policy, or end what uses the port.",
+            )
+            ctx.master.shutdown()
+            return
+        self.announce(addresses[0][0], addresses[0][1])
+
+
+async def serve(gateway: Gateway, mode: Mode, announce: Announce) -> None:
+    """Serve until SIGTERM or SIGINT, then drain. Raises Fault with one clear line when it cannot start."""
+    settings = gateway.loaded.settings.gateway
+    host, _, port = settings.listen.rpartition(":")
+    await gateway.open()
+    try:
+        master = EmbeddedMaster(Options())
+        master.options.update(confdir=str(gateway.state.ca), listen_host=host.strip("[]"), listen_port=int(port))
+        try:
+            install(master, gateway, opens=False)
+            master.options.update(mode=[mode])
+        except exceptions.OptionsError as error:
+            raise Fault(f"{error}") from None
+        announcer = Announcer(announce, settings.listen)
+        master.addons.add(announcer)
+        await master.run()
+        if announcer.fault is not None:
+            raise announcer.fault
+    finally:
+        await gateway.close()

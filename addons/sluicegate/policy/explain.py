@@ -1,0 +1,127 @@
+"""A denial in words: who asked for what, which rule says no, why, and what can be done next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from sluicegate.errors import Refusal
+from sluicegate.exchange import OTHERS, Effect, Operation, Principal, Verdict
+from sluicegate.policy.decide import decide
+from sluicegate.policy.index import Policy
+
+_VERBS = {
+    "read": "read",
+    "export": "export",
+    "write": "write to",
+    "script": "run a script on",
+    "share": "share",
+    "admin": "administer",
+    "login": "sign in to",
+    "poll": "ask for the state of",
+    "cancel": "cancel work on",
+    "telemetry": "send telemetry to",
+    "upload": "upload to",
+    "unknown": "send a request that was not understood to",
+}
+_SHOWN = 8
+_TRIED = 50
+"""Groups and columns that are tried when looking for a way out: a bound on the time that a denial takes."""
+
+
+def asked(operation: Operation) -> str:
+    """What is asked, as the end of `somebody asked to`."""
+    target = operation.dataset or ("another host" if operation.service == OTHERS else operation.service)
+    text = f"{_VERBS[operation.kind]} {_columns(operation)}{target}"
+    if operation.destination_side is not None:
+        text += f" to {operation.destination or 'an unnamed destination'} ({operation.destination_side})"
+    return text
+
+
+def _columns(operation: Operation) -> str:
+    if operation.column_scope == "listed":
+        more = len(operation.columns) - _SHOWN
+        shown = ", ".join(operation.columns[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        return f"{shown} of "
+    return "all columns of " if operation.column_scope == "all" and operation.dataset else ""
+
+
+def denial(policy: Policy, principal: Principal, operation: Operation, verdict: Verdict) -> Refusal:
+    """The refusal for a verdict whose effect is deny."""
+    sentence = f"{principal.label} asked to {asked(operation)}."
+    members = {"reasons": list(verdict.reasons)}
+    if not verdict.rules:
+        return Refusal(
+            403,
+            "no-rule",
+            "No policy rule allows this",
+            " ".join((sentence, *verdict.reasons)),
+            next_step=" ".join(ways_out(policy, principal, operation)) or _ASK,
+            members=members,
+        )
+    rules = f"rule{'s' if len(verdict.rules) > 1 else ''} {', '.join(verdict.rules)}"
+    return Refusal(
+        403,
+        "policy-denied",
+        f"Denied by policy {rules}",
+        " ".join((sentence, f"The policy {rules} denied it:", *verdict.reasons)),
+        next_step=verdict.next_step or " ".join(ways_out(policy, principal, operation)) or _ASK,
+        rules=verdict.rules,
+        members=members,
+    )
+
+
+_ASK = "If your work needs it, ask the operator of the gateway for a rule that allows it."
+
+
+def ways_out(policy: Policy, principal: Principal, operation: Operation) -> Iterator[str]:
+    """What the person could do instead, each tried against the policy before it is said."""
+    if operation.kind == "unknown":
+        yield "Send the request in a form that the service's dialect declares: each parameter once, nothing unknown."
+        return
+    yield from _fewer_columns(policy, principal, operation)
+    if operation.destination_side == "external":
+        inside = replace(operation, destination=None, destination_side="internal")
+        yield from _if_better(policy, principal, inside, "Choose a destination that belongs to the organisation.")
+    for effect, how in (("allow", "may do this"), ("hold", "may ask for an approval of this")):
+        groups = [g for g in _others(policy, principal) if _as_member(policy, principal, operation, g) == effect]
+        if groups:
+            yield f"Members of {' or '.join(groups)} {how}: sign in as one, or ask one."
+
+
+def _others(policy: Policy, principal: Principal) -> list[str]:
+    """Groups that the policy names and the person is not in, as `group:NAME`."""
+    texts = {text for rule in policy.settings.rules for text in rule.who or ()}
+    texts |= {text for mask in policy.settings.masks for text in mask.unless}
+    groups = {text for text in texts if text.startswith("group:")}
+    return sorted(groups - {f"group:{name}" for name in principal.groups})[:_TRIED]
+
+
+def _as_member(policy: Policy, principal: Principal, operation: Operation, group: str) -> Effect:
+    member = replace(principal, groups=principal.groups | {group.removeprefix("group:")})
+    return decide(policy, member, operation).effect
+
+
+def _fewer_columns(policy: Policy, principal: Principal, operation: Operation) -> Iterator[str]:
+    if operation.column_scope == "listed" and len(operation.columns) > 1:
+        tried = operation.columns[:_TRIED]
+        alone = {c: decide(policy, principal, replace(operation, columns=(c,))).effect for c in tried}
+        barred = [column for column, effect in alone.items() if effect == "deny"]
+        rest = tuple(column for column in operation.columns if column not in barred)
+        if barred and rest:
+            fewer = replace(operation, columns=rest)
+            yield from _if_better(policy, principal, fewer, f"Leave out {', '.join(barred)}.")
+    elif operation.column_scope == "all" and operation.dataset in policy.settings.datasets:
+        # Whether naming columns would help: try it with a name that no rule knows.
+        fewer = replace(operation, columns=("\0",), column_scope="listed")
+        sensitive = ", ".join(sorted(policy.settings.datasets[operation.dataset].columns))
+        text = f"Name the columns that you need, without those that the rule is about (sensitive are {sensitive})."
+        yield from _if_better(policy, principal, fewer, text)
+
+
+def _if_better(policy: Policy, principal: Principal, instead: Operation, text: str) -> Iterator[str]:
+    match decide(policy, principal, instead).effect:
+        case "allow":
+            yield text
+        case "hold":
+            yield f"{text} It then needs an approval."

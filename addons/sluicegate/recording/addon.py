@@ -1,0 +1,121 @@
+"""Recording in the pipeline: the intent is on the disk before a request goes out, the outcome before an answer does."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import Awaitable
+from typing import Any
+from weakref import WeakSet
+
+from mitmproxy import http
+
+from sluicegate.clock import Clock
+from sluicegate.database import Database
+from sluicegate.errors import Fault, Refusal
+from sluicegate.exchange import Exchange
+from sluicegate.recording import intents
+from sluicegate.recording.flow_writer import FlowWriter
+from sluicegate.recording.index import Index, row
+from sluicegate.recording.journal import Journal, Place, RecorderDown
+from sluicegate.recording.redact import Redactor
+from sluicegate.recording.segment import FileKind
+from sluicegate.settings import State
+from sluicegate.settings.model import Recording
+
+_LARGE = 1 << 20
+"""Bodies from this size on are hashed on another thread."""
+
+
+class RecordingAddon:
+    """Writes one intent for each exchange that goes out, and one outcome for each that ends, refused ones included."""
+
+    name = "recording"
+    sees_refusals = True
+
+    def __init__(self, settings: Recording, state: State, database: Database, clock: Clock) -> None:
+        self._clock = clock
+        self._redact = Redactor(settings.secret_query)
+        self._run = uuid.uuid4().hex
+        self._writer = FlowWriter(self._redact, self._run)
+        self._index = Index(database)
+        self._journal = Journal(
+            state.recordings,
+            clock,
+            durability=settings.durability,
+            sync_seconds=settings.sync_seconds,
+            segment_bytes=settings.segment_bytes,
+            segment_seconds=settings.segment_seconds,
+        )
+        self._intended: WeakSet[http.HTTPFlow] = WeakSet()
+        self._ended: WeakSet[http.HTTPFlow] = WeakSet()
+
+    async def open(self) -> None:
+        """Make the folder and the first files. Raises Fault when the disk does not take them."""
+        try:
+            await asyncio.to_thread(self._journal.open)
+        except OSError as error:
+            raise Fault(
+                f"The recordings in {self._journal.folder} cannot be written: {error.strerror or error}.",
+                hint="Nothing is let through that cannot be recorded.",
+            ) from None
+        self._index.open()
+
+    async def close(self) -> None:
+        """Put everything that waits on the disk."""
+        await asyncio.to_thread(self._journal.close)
+        await self._index.close()
+
+    def http_connect(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        """A CONNECT reaches no other hook, so what ends with it is recorded here: refusals, and tunnels."""
+        tunnelled = exchange.verdict is not None and exchange.principal is not None
+        return self._outcome(flow, exchange) if exchange.refusal is not None or tunnelled else None
+
+    def request(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        """Keep the intent. What is refused goes nowhere and needs none."""
+        return self._intent(flow, exchange) if exchange.refusal is None else None
+
+    def response(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        """Keep the outcome."""
+        return self._outcome(flow, exchange)
+
+    def error(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        """Keep the outcome of an exchange that broke: the service failed, or the client went away."""
+        return self._outcome(flow, exchange)
+
+    async def _intent(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        body = self._writer.request_body(flow) or b""
+        digest = hashlib.sha256(body) if len(body) < _LARGE else await asyncio.to_thread(hashlib.sha256, body)
+        line = intents.encode(exchange, self._redact, self._clock.now(), self._run, digest.hexdigest())
+        await self._append("intents", line)
+        self._intended.add(flow)
+
+    def _outcome(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        if flow in self._ended:
+            return None  # the client went away after its answer was recorded
+        summary = self._writer.summary(flow, exchange, self._clock.now(), intent=flow in self._intended)
+        record = self._writer.encode(flow, exchange, summary)
+        self._ended.add(flow)
+        return self._keep(flow, record, summary)
+
+    async def _keep(self, flow: http.HTTPFlow, record: bytes, summary: dict[str, Any]) -> None:
+        try:
+            place = await self._append("flows", record)
+        except Refusal:
+            self._ended.discard(flow)  # it is not on the disk, so an error that follows may still be
+            raise
+        self._index.add(row(summary, place))
+
+    async def _append(self, kind: FileKind, record: bytes) -> Place:
+        try:
+            return await self._journal.append(kind, record)
+        except RecorderDown:
+            raise Refusal(
+                503,
+                "recorder-down",
+                "Recorder down",
+                "The gateway cannot record this exchange, so nothing of it was let through.",
+                next_step="Try again later; if it stays, tell the gateway's operator.",
+                headers={"retry-after": "30"},
+            ) from None

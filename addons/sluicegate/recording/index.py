@@ -1,0 +1,103 @@
+"""The index: a row for each exchange, for searching. It is not evidence, so it may never stand in anybody's way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert
+
+from sluicegate.database import Database
+from sluicegate.database.tables import exchanges
+from sluicegate.recording.journal import Place
+from sluicegate.recording.summary import valid_text
+
+logger = logging.getLogger(__name__)
+
+MAX_WAITING = 10_000
+"""Rows that may wait for the database; further ones are left to `sluicegate recording reindex`."""
+BATCH = 500
+_GATHER_SECONDS = 0.05
+_SAME_NAME = (
+    *("id", "started", "finished", "subject", "name", "session", "groups", "client", "service", "dataset", "kind"),
+    *("method", "host", "path", "status", "effect", "rules", "reasons", "exposure", "refusal"),
+)
+
+Row = dict[str, Any]
+
+
+def row(summary: Mapping[str, Any], place: Place) -> Row:
+    """The row of an exchange, from the metadata of its flow; live and rebuilt rows are the same."""
+    found = {name: valid_text(summary.get(name)) for name in _SAME_NAME}
+    return {
+        **found,
+        "approval_id": summary.get("approval"),
+        "flow_file": place.file,
+        "flow_offset": place.offset,
+    }
+
+
+def store(connection: Connection, rows: list[Row]) -> None:
+    """Put rows into the table, in place of older ones of the same exchange. Raises SQLAlchemyError."""
+    latest = {row["id"]: row for row in rows}
+    if latest:
+        connection.execute(delete(exchanges).where(exchanges.c.id.in_(list(latest))))
+        connection.execute(insert(exchanges), list(latest.values()))
+
+
+class Index:
+    """Writes rows in batches, behind the requests. Failures are logged once and never reach a request."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: list[Row] = []
+        self._arrived = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+        self._failing = False
+
+    def open(self) -> None:
+        """Start writing, on the running loop."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="recording index")
+
+    def add(self, row: Row) -> None:
+        """Queue a row; when the queue is full it is left out."""
+        if len(self._waiting) >= MAX_WAITING:
+            self._failed("the database does not keep up")
+            return
+        self._waiting.append(row)
+        self._arrived.set()
+
+    async def close(self) -> None:
+        """Write what waits, and stop."""
+        if self._task is not None:
+            self._closing = True
+            self._arrived.set()
+            await self._task
+            self._task = None
+
+    async def _run(self) -> None:
+        while not self._closing:
+            await self._arrived.wait()
+            await asyncio.sleep(_GATHER_SECONDS)
+            self._arrived.clear()
+            await self._flush()
+
+    async def _flush(self) -> None:
+        while self._waiting:
+            rows = self._waiting[:BATCH]
+            del self._waiting[:BATCH]
+            try:
+                await self._database.run(partial(store, rows=rows))
+            except Exception as error:  # whatever the database does, the recordings are whole without it
+                self._failed(type(error).__name__)
+            else:
+                self._failing = False
+
+    def _failed(self, why: str) -> None:
+        if not self._failing:
+            logger.error("the index lacks exchanges (%s); mend it with: sluicegate recording reindex", why)
+        self._failing = True

@@ -1,0 +1,219 @@
+"""The journal: appends to the recordings from one thread, many records to one write and one sync (group commit).
+
+An append is acknowledged when its record is on the disk ("strict") or written ("group", synced soon after). Records
+that arrive while a sync runs go into the next one together. An error of the disk is final for the segment: whatever
+waits fails, and so does everything after it until a new segment could be opened and written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from sluicegate.clock import Clock
+from sluicegate.recording.segment import FILE_KINDS, FileKind, Segment
+
+logger = logging.getLogger(__name__)
+
+Durability = Literal["strict", "group"]
+MAX_WAITING_BYTES = 256 << 20
+"""What may wait for a disk that has stopped answering; more is refused at once instead of filling the memory."""
+
+
+_CLOSE_SECONDS = 30.0
+
+
+class RecorderDown(Exception):
+    """The record could not be kept. Whatever it is about must not go on."""
+
+
+class Place(NamedTuple):
+    """Where a record is: the file, relative to the folder of recordings, and the offset in bytes."""
+
+    file: str
+    offset: int
+
+
+class _Entry(NamedTuple):
+    kind: FileKind
+    record: bytes
+    loop: asyncio.AbstractEventLoop
+    done: asyncio.Future[Place]
+
+
+class Journal:
+    """The recordings of one process. `append` may be called from any running event loop."""
+
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock,
+        *,
+        durability: Durability = "strict",
+        sync_seconds: float = 1.0,
+        segment_bytes: int = 64 << 20,
+        segment_seconds: float = 3600.0,
+    ) -> None:
+        self.folder = folder
+        self._clock = clock
+        self._strict = durability == "strict"
+        self._sync_seconds = sync_seconds
+        self._segment_bytes = segment_bytes
+        self._segment_seconds = segment_seconds
+        self._segment: Segment | None = None
+        self._sync_due: float | None = None
+        self._wake = threading.Condition()
+        self._waiting: list[_Entry] = []
+        self._waiting_bytes = 0
+        self._closing = True
+        self._thread: threading.Thread | None = None
+
+    def open(self) -> None:
+        """Make the folder and the first segment, and start writing. Blocks. Raises OSError."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._segment = Segment.create(self.folder, self._clock.now())
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def append(self, kind: FileKind, record: bytes) -> asyncio.Future[Place]:
+        """A future that has the place of the record once it is acknowledged, or RecorderDown."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Place] = loop.create_future()
+        with self._wake:
+            if self._closing:
+                done.set_exception(RecorderDown("the recorder is not open"))
+            elif self._waiting and self._waiting_bytes + len(record) > MAX_WAITING_BYTES:
+                done.set_exception(RecorderDown("the disk does not keep up"))
+            else:
+                self._waiting.append(_Entry(kind, record, loop, done))
+                self._waiting_bytes += len(record)
+                self._wake.notify()
+        return done
+
+    def close(self) -> None:
+        """Write and sync what waits, close the segment. Blocks; may be called twice."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        if self._thread is not None:
+            self._thread.join(_CLOSE_SECONDS)
+            if self._thread.is_alive():
+                logger.error("the disk does not answer; the recorder is left behind")
+            self._thread = None
+
+    def _run(self) -> None:
+        try:
+            while True:
+                batch, closing = self._next()
+                if batch:
+                    self._commit(batch)
+                self._sync_if_due(now=closing)
+                if closing and not batch:
+                    break
+            if self._segment is not None:
+                self._guarded(self._segment.close)
+        finally:
+            # Should the thread end for any other reason, nobody may wait for it, nor trust it again.
+            with self._wake:
+                self._closing = True
+            _deliver([(entry, RecorderDown("the recorder has ended")) for entry in self._drain()])
+
+    def _next(self) -> tuple[list[_Entry], bool]:
+        """What waits, or nothing once a sync is due or the journal closes."""
+        with self._wake:
+            while not self._waiting and not self._closing:
+                timeout = None if self._sync_due is None else self._sync_due - time.monotonic()
+                if timeout is not None and timeout <= 0:
+                    break
+                self._wake.wait(timeout)
+            batch, self._waiting = self._waiting, []
+            self._waiting_bytes = 0
+            return batch, self._closing
+
+    def _commit(self, batch: list[_Entry]) -> None:
+        places: dict[int, Place] = {}
+        try:
+            segment = self._current()
+            for kind in FILE_KINDS:
+                chosen = [(i, entry.record) for i, entry in enumerate(batch) if entry.kind == kind]
+                if chosen:
+                    name, offsets = segment.write(kind, [record for _, record in chosen])
+                    places.update({i: Place(name, at) for (i, _), at in zip(chosen, offsets, strict=True)})
+            if self._strict:
+                segment.sync()
+            elif self._sync_due is None:
+                self._sync_due = time.monotonic() + self._sync_seconds
+            segment.keep()
+        except Exception as error:  # whatever it is, nothing of this batch is known to be kept
+            self._broken(error)
+            down = RecorderDown(f"the recording could not be written: {_text(error)}")
+            _deliver([(entry, down) for entry in batch + self._drain()])
+        else:
+            _deliver([(entry, places[i]) for i, entry in enumerate(batch)])
+
+    def _current(self) -> Segment:
+        """The open segment, or a new one when there is none or its time is over."""
+        now, segment = self._clock.now(), self._segment
+        if segment is not None:
+            # A clock that was set back ends the segment too, or it would stay open until the clock has caught up.
+            fresh = 0 <= now - segment.opened < self._segment_seconds
+            if segment.size < self._segment_bytes and fresh:
+                return segment
+            segment.close()
+            self._segment, self._sync_due = None, None
+        self._segment = segment = Segment.create(self.folder, now)
+        return segment
+
+    def _sync_if_due(self, *, now: bool) -> None:
+        if self._sync_due is None or self._segment is None or (not now and time.monotonic() < self._sync_due):
+            return
+        self._sync_due = None
+        self._guarded(self._segment.sync)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except OSError as error:
+            self._broken(error)
+
+    def _broken(self, error: Exception) -> None:
+        logger.error("the recorder is down until the disk takes a new file: %s", _text(error))
+        segment, self._segment, self._sync_due = self._segment, None, None
+        if segment is not None:
+            segment.abandon()
+
+    def _drain(self) -> list[_Entry]:
+        with self._wake:
+            waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        return waiting
+
+
+def _text(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _deliver(results: list[tuple[_Entry, Place | RecorderDown]]) -> None:
+    loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Place], Place | RecorderDown]]] = {}
+    for entry, result in results:
+        loops.setdefault(entry.loop, []).append((entry.done, result))
+    for loop, outcomes in loops.items():
+        try:
+            loop.call_soon_threadsafe(_settle, outcomes)
+        except RuntimeError:  # the loop has ended, and with it everybody who waited
+            continue
+
+
+def _settle(outcomes: list[tuple[asyncio.Future[Place], Place | RecorderDown]]) -> None:
+    for done, result in outcomes:
+        if done.done():
+            continue  # whoever waited has given up
+        if isinstance(result, RecorderDown):
+            done.set_exception(RecorderDown(*result.args))
+        else:
+            done.set_result(result)

@@ -1,0 +1,152 @@
+"""What is a secret in an exchange, and the same exchange without it.
+
+Nothing here is ever applied to live traffic; it works on what is about to be written. Where a value could be a secret
+or could hide one (an address inside a parameter, a form that cannot be read), it is taken for one: a recording that
+lacks a value is a nuisance, a recording that holds a password is an incident.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from functools import lru_cache
+from urllib.parse import unquote_plus
+
+REMOVED = "[removed]"
+"""What stands in place of a secret."""
+
+Fields = Iterable[tuple[bytes, bytes]]
+
+_FRAGMENTS = re.compile(
+    r"authoriz|cookie|token|secret|passw|credential|signature|api[-_]?key|access[-_]?key|private[-_]?key|assertion"
+    r"|session[-_]?id|jwt|-key$|_key$"
+)
+_HEADERS = frozenset({"authentication", "dpop", "x-auth", "x-amz-content-sha256-key", "proxy-authentication-info"})
+_QUERY = frozenset(
+    {"key", "code", "sig", "pwd", "pass", "auth", "sid", "ticket", "nonce", "sas", "otp", "pin", "code_verifier"}
+)
+_HARMLESS = frozenset(
+    {
+        *("idempotency-key", "x-idempotency-key", "surrogate-key", "cache-key", "x-cache-key", "sec-websocket-key"),
+        *("page_token", "pagetoken", "nextpagetoken", "next_page_token", "continuation-token", "continuation_token"),
+        *("x-amz-signedheaders", "primary_key", "partition_key", "sort_key", "foreign_key"),
+    }
+)
+_SCHEMES = (b"bearer ", b"basic ", b"digest ", b"negotiate ", b"ntlm ", b"dpop ", b"snowflake ", b"aws4-hmac-")
+"""How a credential begins in a header that is not known to carry one (RFC 9110 section 11)."""
+_JWT = re.compile(r"eyJ[\w-]{8,}\.[\w-]{4,}")
+_NESTED = re.compile(r"[?&#;]([^=&?#;/\s]{1,200})=")
+_USER = re.compile(r"(?<=//)[^/?#\s\\]*@")
+_STEPS = re.compile(r"([?&#;])")
+_FORM_PARTS = 10_000
+
+
+@lru_cache(4096)
+def secret_header(name: str) -> bool:
+    """Whether a header of this lower-case name carries a secret in any exchange."""
+    return name not in _HARMLESS and (name in _HEADERS or _FRAGMENTS.search(name) is not None)
+
+
+@lru_cache(4096)
+def _secret_parameter(name: str) -> bool:
+    plain = unquote_plus(name).strip().lower()
+    return plain not in _HARMLESS and (plain in _QUERY or _FRAGMENTS.search(plain) is not None)
+
+
+class Redactor:
+    """Takes secrets out of copies of headers, targets and bodies. `parameters` are further secret query parameters."""
+
+    def __init__(self, parameters: Collection[str] = ()) -> None:
+        self._parameters = frozenset(name.lower() for name in parameters)
+
+    def headers(self, fields: Fields, secret: Collection[str] = ()) -> tuple[tuple[bytes, bytes], ...]:
+        """The header pairs in order; `secret` are further lower-case names that carry secrets in this exchange."""
+        return tuple((name, self._value(name, value, secret)) for name, value in fields)
+
+    def target(self, target: str) -> str:
+        """A request target or URL without secret parameters (query, fragment, path parameters) and user info."""
+        if not any(sign in target for sign in "=@"):
+            return target
+        out: list[str] = []
+        removing = False
+        for part in _STEPS.split(_USER.sub(f"{REMOVED}@", target)):
+            if part in ("?", "&", "#", ";"):
+                # A secret may hold `;` and `?`; only what cannot be in it ends it.
+                removing = removing and part in "?;"
+                if not removing:
+                    out.append(part)
+            elif not removing:
+                kept, removing = self._pair(part)
+                out.append(kept)
+        return "".join(out)
+
+    def authority(self, authority: str) -> str:
+        """`host:port` without user info."""
+        _, at, host = authority.rpartition("@")
+        return f"{REMOVED}@{host}" if at else authority
+
+    def form(self, fields: Fields, body: bytes) -> bytes:
+        """A request body; when it is a form, its secret fields are taken out, and all of it when it cannot be read."""
+        kind, coded = b"", False
+        for name, value in fields:
+            if name.lower() == b"content-type":
+                kind = value.strip().lower()
+            coded = coded or (name.lower() == b"content-encoding" and value.strip().lower() not in (b"", b"identity"))
+        if not kind.startswith(b"application/x-www-form-urlencoded") or not body:
+            return body
+        if coded or body.count(b"&") + body.count(b";") > _FORM_PARTS:
+            return REMOVED.encode()
+        return self.target("?" + body.decode("latin-1"))[1:].encode("latin-1")
+
+    def error(self, message: str) -> str:
+        """A message about a broken exchange. It may quote the line that broke, so nothing quoted is kept."""
+        return re.sub(r"b?(['\"]).*\1", REMOVED, message, flags=re.DOTALL)[:500]
+
+    def _pair(self, part: str) -> tuple[str, bool]:
+        name, equals, value = part.partition("=")
+        if not equals:
+            return part, False
+        last = name.rpartition("/")[2]
+        if self._secret(last):
+            return f"{name}={REMOVED}", True
+        return (f"{name}={REMOVED}" if self._hides(value) else part), False
+
+    def _secret(self, name: str) -> bool:
+        return _secret_parameter(name) or unquote_plus(name).strip().lower() in self._parameters
+
+    def _hides(self, value: str) -> bool:
+        """Whether a value is itself an address with a secret in it, or a credential by its looks."""
+        if "%" not in value and "@" not in value and "eyJ" not in value:
+            return False
+        plain = value
+        for _ in range(3):
+            before, plain = plain, unquote_plus(plain)
+            if plain == before:
+                break
+        return (
+            any(self._secret(found) for found in _NESTED.findall(plain))
+            or _USER.search(plain) is not None
+            or _JWT.search(plain) is not None
+        )
+
+    def _value(self, name: bytes, value: bytes, secret: Collection[str]) -> bytes:
+        lower = _lower(name)
+        if lower in secret or secret_header(lower) or value[:64].lstrip().lower().startswith(_SCHEMES):
+            return REMOVED.encode()
+        if b"eyJ" in value and _JWT.search(value.decode("latin-1")):
+            return REMOVED.encode()
+        if b"=" not in value and b"@" not in value:
+            return value
+        text = value.decode("latin-1")
+        if lower in ("host", ":authority"):
+            text = self.authority(text)
+        elif lower == "link":
+            text = re.sub(r"<([^>]*)>?", lambda m: f"<{self.target(m[1])}>", text)
+        else:
+            text = self.target(text)
+        return text.encode("latin-1")
+
+
+@lru_cache(4096)
+def _lower(name: bytes) -> str:
+    return name.decode("latin-1").strip().lower()

@@ -1,0 +1,81 @@
+"""What is kept of an exchange besides its messages: plain values for the flow's metadata, the intent and the index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sluicegate.exchange import Exchange, Operation
+from sluicegate.recording.redact import Redactor
+
+VERSION = 1
+_LISTED = 100
+"""How many chunks and columns are named; the request itself is in the flow file."""
+
+
+def summarise(exchange: Exchange, redact: Redactor, finished: float) -> dict[str, Any]:
+    """The metadata of a flow: only None, numbers, text, lists and tables. `finished` is event time in seconds."""
+    principal, verdict, operation = exchange.principal, exchange.verdict, exchange.operation
+    exposure, refusal = exchange.exposure, exchange.refusal
+    return {
+        "version": VERSION,
+        "id": exchange.id,
+        "started": float(exchange.started),
+        "finished": float(finished),
+        "subject": principal.subject if principal else None,
+        "name": principal.label if principal else None,
+        "issuer": principal.issuer if principal else None,
+        "session": principal.session if principal else None,
+        "groups": sorted(principal.groups) if principal else [],
+        "client": exchange.client,
+        "service": exchange.service,
+        "dataset": operation.dataset if operation else None,
+        "kind": operation.kind if operation else None,
+        "operation": describe(operation, redact) if operation else None,
+        "method": exchange.method,
+        "scheme": exchange.scheme,
+        "host": exchange.host,
+        "port": exchange.port,
+        "path": redact.target(exchange.target),
+        "effect": verdict.effect if verdict else None,
+        "rules": list(verdict.rules) if verdict else [],
+        "reasons": list(verdict.reasons) if verdict else [],
+        "masks": [[o.mask, o.method, sorted(o.columns), o.path] for o in verdict.obligations] if verdict else [],
+        "lifted": list(verdict.lifted) if verdict else [],
+        "policy": verdict.policy if verdict else "",
+        "approval": exchange.approval,
+        "exposure": (
+            {"columns": dict(exposure.columns), "rows": exposure.rows, "masks": dict(exposure.masks)}
+            if exposure
+            else None
+        ),
+        "refusal": refusal.code if refusal else None,
+        "detail": refusal.detail if refusal else None,
+    }
+
+
+def describe(operation: Operation, redact: Redactor) -> dict[str, Any]:
+    """What an operation asks for, without its statement (which is in the request)."""
+    return {
+        "kind": operation.kind,
+        "dataset": operation.dataset,
+        "chunks": list(operation.chunks[:_LISTED]),
+        "chunk_count": len(operation.chunks),
+        "columns": list(operation.columns[:_LISTED]),
+        "column_count": len(operation.columns),
+        "column_scope": operation.column_scope,
+        "destination": redact.target(operation.destination) if operation.destination is not None else None,
+        "destination_side": operation.destination_side,
+        "script_digest": operation.script_digest,
+        "route": operation.route,
+    }
+
+
+def valid_text(value: Any) -> Any:
+    """The same value with all text in valid Unicode and without NUL: names off the wire may hold anything."""
+    if isinstance(value, str):
+        return value.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {valid_text(key): valid_text(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [valid_text(item) for item in value]
+    return value

@@ -1,0 +1,225 @@
+"""The tables of policy.toml, as one typed model: what may be written, what it defaults to, what it means.
+
+The JSON Schema for editors is generated from this model, and the loader validates with it, so the two cannot drift.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from sluicegate.exchange import Effect, Kind, Method, Side
+from sluicegate.settings.hosts import HostPattern, Origin
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Text = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class Table(BaseModel):
+    """A table of policy.toml: unknown keys are errors, values cannot change once loaded."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class Gateway(Table):
+    """[gateway]: where it listens, what becomes of hosts that no service names, and its limits."""
+
+    listen: Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}$")] = "127.0.0.1:8080"
+    """Address and port of the proxy."""
+    others: Literal["refuse", "tunnel", "inspect"] = "refuse"
+    """Hosts that no service names: refuse them, tunnel the listed ones untouched, or inspect them as egress."""
+    tunnel_hosts: list[str] = []
+    """Hosts whose TLS passes untouched, such as `mirror.example.org` or `*.example.org`."""
+    internal_destinations: list[Text] = []
+    """Globs of destinations that are ours, such as `s3://acme-*`. Every other destination is external."""
+    trusted_ca: str | None = None
+    """PEM file with the authorities that services are verified against, instead of the built-in bundle."""
+    max_body_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 16 << 20
+    """Largest request or response body, before and after decoding."""
+    drain_seconds: Seconds = 20.0
+    """How long SIGTERM waits for exchanges in flight."""
+
+    @field_validator("tunnel_hosts")
+    @classmethod
+    def _tunnel_hosts(cls, value: list[str]) -> list[str]:
+        for text in value:
+            HostPattern.parse(text)
+        return value
+
+
+class Identity(Table):
+    """[identity]: the OIDC provider whose tokens are accepted."""
+
+    issuer: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")]
+    """Issuer, exactly as in the tokens' `iss`. https, or http on loopback."""
+    audience: Text = "sluicegate"
+    """What the tokens' `aud` must contain."""
+    algorithms: list[Literal["RS256", "PS256", "ES256", "EdDSA"]] = ["RS256", "ES256", "EdDSA"]
+    """Signature algorithms that are accepted."""
+    groups_claim: Text = "groups"
+    """Claim that carries the list of groups."""
+    trusted_ca: str | None = None
+    """PEM file with the authorities that the provider is verified against."""
+    leeway_seconds: Annotated[float, Field(ge=0, le=60)] = 30.0
+    """Clock difference that is tolerated in exp, nbf and iat."""
+
+
+class Credential(Table):
+    """[services.*].credential: the service's own secret, put in after the verdict."""
+
+    header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+    """Header that carries it."""
+    value: Text
+    """Its value; `${NAME}` is read from the environment when the gateway starts."""
+
+
+class Service(Table):
+    """[services.*]: an HTTP service behind the gate."""
+
+    hosts: Annotated[list[str], Field(min_length=1)]
+    """Where it is: `host`, `host:port` or `http://host:port`; https on 443 unless said otherwise."""
+    dialect: Slug
+    """The [dialects.*] table, or built-in dialect, that reads its requests."""
+    addresses: list[str] = []
+    """Private networks (CIDR) that its names may resolve to; public addresses need no entry."""
+    credential: Credential | None = None
+
+    @field_validator("hosts")
+    @classmethod
+    def _hosts(cls, value: list[str]) -> list[str]:
+        for text in value:
+            Origin.parse(text)
+        return value
+
+    @field_validator("addresses")
+    @classmethod
+    def _addresses(cls, value: list[str]) -> list[str]:
+        for text in value:
+            ipaddress.ip_network(text)
+        return value
+
+
+class Route(Table):
+    """[[dialects.*.routes]]: one kind of request, and where in it the parts of the operation are.
+
+    A selector is `path:NAME`, `query:NAME`, `header:NAME`, or a JSONPath (`$...`) into a JSON body.
+    """
+
+    request: Annotated[str, Field(pattern=r"^[A-Z]+ /\S*$")]
+    """Method and path template, such as `GET /datasets/{dataset}/chunks/{chunk}`."""
+    kind: Kind
+    dataset: str | None = None
+    chunks: str | None = None
+    columns: str | None = None
+    """Selector of the columns asked for; where the request has none, all columns are meant."""
+    destination: str | None = None
+    statement: str | None = None
+    script: str | None = None
+    accepts: list[str] = []
+    """Further query parameters and top-level body members that mean nothing to the policy. Others are refused."""
+
+
+class Dialect(Table):
+    """[dialects.*]: how the requests of a service are read."""
+
+    routes: Annotated[list[Route], Field(min_length=1)]
+
+
+class Dataset(Table):
+    """[datasets.*]: a dataset of a service, and the class of its sensitive columns."""
+
+    service: Slug
+    name: Text | None = None
+    """Its name on the wire, where that is not the name of the table."""
+    columns: dict[Text, Slug] = {}
+    """Column name to class, such as `ssn = "restricted"`. Columns without an entry are unclassified."""
+
+
+class Rule(Table):
+    """[[rules]]: an effect, and what it applies to. A key that is left out matches everything.
+
+    Any matching deny wins, else any hold, else any allow, else the default, which is deny.
+    """
+
+    id: Slug
+    effect: Effect
+    who: Annotated[list[Text], Field(min_length=1)] | None = None
+    """`group:NAME` or `person:SUBJECT`."""
+    service: Annotated[list[Text], Field(min_length=1)] | None = None
+    dataset: Annotated[list[Text], Field(min_length=1)] | None = None
+    """Dataset names or globs. Only a rule with this key can match a dataset that the policy does not declare."""
+    kind: Annotated[list[Kind], Field(min_length=1)] | None = None
+    """Kinds of operation. Only a rule with this key can allow `unknown`."""
+    columns: Annotated[list[Text], Field(min_length=1)] | None = None
+    """Column names or classes; matches when the operation asks for any of them."""
+    destination: Side | Annotated[list[Text], Field(min_length=1)] | None = None
+    """`external`, `internal`, or globs."""
+    approvers: list[Text] = []
+    """`group:NAME` or `person:SUBJECT`, who may decide a hold."""
+    hold_seconds: Seconds | None = None
+    reason: Text = ""
+    next_step: str = ""
+
+
+class MaskRule(Table):
+    """[[masks]]: what is masked in responses, how, and for whom not."""
+
+    id: Slug
+    columns: Annotated[list[Text], Field(min_length=1)] | None = None
+    """Column names or classes."""
+    path: Text | None = None
+    """JSONPath, where no column says it."""
+    service: Annotated[list[Text], Field(min_length=1)] | None = None
+    dataset: Annotated[list[Text], Field(min_length=1)] | None = None
+    method: Method
+    unless: list[Text] = []
+    """`group:NAME` or `person:SUBJECT` who see it unmasked; each such read is recorded."""
+
+
+class Approvals(Table):
+    """[approvals]: how long held requests wait and how long a yes is good for."""
+
+    hold_seconds: Seconds = 20.0
+    """How long a held request waits on its connection before it is refused with a way to retry."""
+    pending_seconds: Seconds = 600.0
+    """How long an approver has to decide."""
+    grant_seconds: Seconds = 900.0
+    """How long a grant may be redeemed by a retry."""
+    max_pending: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    max_pending_per_person: Annotated[int, Field(ge=1, le=1000)] = 20
+
+
+class Recording(Table):
+    """[recording]: how exchanges are kept."""
+
+    durability: Literal["strict", "group"] = "strict"
+    """`strict`: on the disk (fdatasync) before bytes move. `group`: written before, synced within `sync_seconds`."""
+    sync_seconds: Seconds = 1.0
+    segment_bytes: Annotated[int, Field(ge=1 << 16, le=1 << 32)] = 64 << 20
+    segment_seconds: Seconds = 3600.0
+    secret_query: list[Text] = []
+    """Further query parameters whose values are never recorded."""
+
+
+class Console(Table):
+    """[console]: the approvers' side, its own process on its own port."""
+
+    listen: Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}$")] = "127.0.0.1:8090"
+
+
+class Settings(Table):
+    """policy.toml as a whole."""
+
+    gateway: Gateway = Gateway()
+    identity: Identity
+    dialects: dict[Slug, Dialect] = {}
+    services: dict[Slug, Service] = {}
+    datasets: dict[Slug, Dataset] = {}
+    rules: list[Rule] = []
+    masks: list[MaskRule] = []
+    approvals: Approvals = Approvals()
+    recording: Recording = Recording()
+    console: Console = Console()

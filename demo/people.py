@@ -1,0 +1,61 @@
+"""The people of the demo, and how a script signs in as one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httpx2
+
+CLIENT = "sluicegate-demo"
+"""Client id that the demo's identity provider knows: a public client, so it has no secret."""
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody with an account at the demo's identity provider."""
+
+    subject: str
+    name: str
+    groups: tuple[str, ...] = ()
+
+
+PEOPLE = {
+    person.subject: person
+    for person in (
+        Person("ada", "Ada Lovelace", ("engineering",)),
+        Person("grace", "Grace Hopper", ("fraud",)),
+        Person("linus", "Linus Pauling", ("data-stewards",)),
+        Person("mallory", "Mallory Archer"),
+    )
+}
+
+
+def token_for(issuer_url: str, person: str) -> str:
+    """An access token for a person, by the device grant (RFC 8628) over HTTP.
+
+    The step in which the person signs in with a browser is the form post in the middle; the demo's provider asks for
+    no password. Raises RuntimeError when the provider refuses, httpx2.HTTPError when it cannot be reached.
+    """
+    with httpx2.Client(trust_env=False, timeout=10) as client:
+        provider = _answer(client.get(f"{issuer_url.rstrip('/')}/.well-known/openid-configuration"))
+        started = _answer(
+            client.post(
+                provider["device_authorization_endpoint"],
+                data={"client_id": CLIENT, "scope": "openid profile groups"},
+            )
+        )
+        consent = {"user_code": started["user_code"], "person": person, "decision": "allow"}
+        page = client.post(started["verification_uri"], data=consent)
+        if page.status_code != 200:
+            raise RuntimeError(f"The identity provider did not sign {person} in ({page.status_code}).")
+        asked = {"grant_type": DEVICE_GRANT, "device_code": started["device_code"], "client_id": CLIENT}
+        return _answer(client.post(provider["token_endpoint"], data=asked))["access_token"]
+
+
+def _answer(response: httpx2.Response) -> dict[str, str]:
+    document = response.json()
+    if response.status_code != 200:
+        raise RuntimeError(f"The identity provider answered {response.status_code}: {document.get('error')}.")
+    assert isinstance(document, dict)
+    return document

@@ -1,0 +1,115 @@
+"""One line for each exchange: what `list` shows, and how it is chosen."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sluicegate.recording.intents import Intent
+from sluicegate.recording.recorded import Recorded
+
+UNKNOWN = "forwarded, outcome unknown"
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An exchange in one line. The texts are as they were recorded: escape them to show them."""
+
+    id: str
+    started: float
+    who: str
+    subject: str
+    session: str
+    service: str
+    dataset: str
+    kind: str
+    verdict: str
+    status: int | None
+    rules: tuple[str, ...]
+    request: str
+    file: str
+    offset: int
+
+    def as_json(self) -> dict[str, object]:
+        """Plain values by name."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def is_of(self, who: str) -> bool:
+        """Whether the name or the subject holds this text, in any case."""
+        wanted = who.casefold()
+        return wanted in self.who.casefold() or wanted in self.subject.casefold()
+
+
+def line_of(item: Recorded | Intent) -> Line:
+    """The line of an exchange, or of an intent without an outcome."""
+    return _of_intent(item) if isinstance(item, Intent) else _of_exchange(item)
+
+
+def verdict_of(item: Recorded) -> str:
+    """What became of an exchange, in a few words."""
+    effect, refusal = item.text("effect"), item.text("refusal")
+    if refusal:
+        return f"{effect}: {refusal}" if effect == "hold" else f"refused: {refusal}"
+    if item.text("error"):
+        return f"{effect or 'not judged'}, broken off"
+    if effect == "hold" and item.text("approval"):
+        return "hold, approved"
+    return effect or "not judged"
+
+
+def since(text: str, now: float) -> float:
+    """A point in time in seconds: `30m`, `2h`, `7d` before `now`, or an ISO date or time (UTC unless it says
+    otherwise). Raises ValueError."""
+    if match := re.fullmatch(r"(\d{1,6})([smhd])", text):
+        return now - int(match[1]) * _UNITS[match[2]]
+    found = datetime.fromisoformat(text)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def _of_exchange(item: Recorded) -> Line:
+    return Line(
+        id=item.id,
+        started=item.started,
+        who=item.who,
+        subject=item.text("subject"),
+        session=item.text("session"),
+        service=item.text("service"),
+        dataset=item.text("dataset"),
+        kind=item.text("kind"),
+        verdict=verdict_of(item),
+        status=item.status,
+        rules=tuple(item.texts("rules")),
+        request=item.request.line,
+        file=item.file,
+        offset=item.offset,
+    )
+
+
+def _of_intent(item: Intent) -> Line:
+    fields = item.fields
+    operation = fields.get("operation")
+    operation = operation if isinstance(operation, dict) else {}
+    rules = fields.get("rules")
+    return Line(
+        id=item.id,
+        started=item.time,
+        who=_text(fields.get("name")) or _text(fields.get("subject")),
+        subject=_text(fields.get("subject")),
+        session=_text(fields.get("session")),
+        service=_text(fields.get("service")),
+        dataset=_text(operation.get("dataset")),
+        kind=_text(operation.get("kind")),
+        verdict=UNKNOWN,
+        status=None,
+        rules=tuple(_text(rule) for rule in rules) if isinstance(rules, list) else (),
+        request=f"{_text(fields.get('method'))} {_text(fields.get('target'))}",
+        file=item.file,
+        offset=item.offset,
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

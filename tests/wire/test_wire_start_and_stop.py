@@ -1,0 +1,220 @@
+"""Starting and stopping, both ways: one clear line when it cannot, and never open in between."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from tests.origin import Origin, json_response
+from tests.running import ROOT, Running, Wire, free_port
+
+PATH = "/datasets/customers/chunks/1"
+WAYS = ["up", "script"]
+
+
+@pytest.fixture
+def origin(certs):
+    server = Origin(certs.service, lambda request: json_response(b'{"rows":[{"ssn":"123-45-6789"}]}'))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def make(provider, certs, origin, tmp_path):
+    """A gateway that is not started yet."""
+
+    def made(way="up", **changes):
+        values = dict(folder=tmp_path, issuer=provider.issuer, ca=certs.ca, hosts=[f"localhost:{origin.port}"], way=way)
+        return Running(**{**values, **changes})
+
+    return made
+
+
+def fails_to_start(running) -> str:
+    """Runs until it ends; it must not have listened, and must say why in one line."""
+    running.launch()
+    status = running.process.wait(30)
+    running._queue.get(timeout=5) if not running.lines else None
+    deadline = time.monotonic() + 5
+    while running.process.stdout.readable() and not running.lines and time.monotonic() < deadline:
+        pass
+    said = [line for line in running.lines if line.startswith("sluicegate: ")]
+    assert status in (1, 2) and said, (status, running.lines)
+    assert not any("Traceback" in line for line in running.lines), "\n".join(running.lines)
+    return "\n".join(running.lines)
+
+
+def ask(running, origin, token, path=PATH):
+    wire = Wire(running.port)
+    assert b" 200 " in wire.connect("localhost", origin.port, token)
+    wire.tls(running.gateway_ca, "localhost")
+    answer = wire.ask(f"GET {path} HTTP/1.1\r\nHost: localhost:{origin.port}\r\n\r\n".encode())
+    wire.close()
+    return answer
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_policy_with_errors_lists_them_all(make, way):
+    running = make(
+        way, more='[[rules]]\nid = "x"\neffect = "alow"\n[[masks]]\nid = "y"\ncolumn = ["a"]\nmethod = "null"\n'
+    )
+    said = fails_to_start(running)
+    assert "did you mean `allow`?" in said and "did you mean `columns`?" in said and said.count(":line ") >= 2
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_policy(make, way):
+    running = make(way)
+    running.write_policy = lambda: running.folder / "nowhere.toml"
+    assert "Cannot read the policy" in fails_to_start(running)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_identity_provider_cannot_be_reached(make, way):
+    assert "identity provider" in fails_to_start(make(way, issuer=f"http://127.0.0.1:{free_port()}")).lower()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_secret_that_is_not_set(make, way):
+    assert "NO_SUCH_SECRET" in fails_to_start(
+        make(
+            way,
+            more='[services.b]\nhosts = ["b.test"]\ndialect = "chunks"\n'
+            'credential = { header = "X-Key", value = "${NO_SUCH_SECRET}" }\n',
+        )
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_port_is_in_use(make, way):
+    running = make(way)
+    with socket.create_server(("127.0.0.1", running.port)):
+        running.launch()
+        assert running.process.wait(30) != 0
+    if way == "up":
+        assert any("in use" in line or "Cannot listen" in line for line in running.lines)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_state_folder_that_cannot_be_written(make, way, tmp_path):
+    (tmp_path / "file").write_text("")
+    running = make(way, environment={"SLUICEGATE_STATE": str(tmp_path / "file" / "state")})
+    assert "cannot be written" in fails_to_start(running)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_trusted_ca_that_is_missing(make, way, tmp_path):
+    assert "missing.pem cannot be read" in fails_to_start(make(way, ca=tmp_path / "missing.pem"))
+
+
+UNSAFE = [
+    "ignore_hosts=.*", "allow_hosts=x", "tcp_hosts=.*", "udp_hosts=.*", "stream_large_bodies=1", "map_remote=|a|b",
+    "map_local=|a|b", "modify_headers=/~q/a/b", "modify_body=/~s/a/b", "block_list=:a:404", "stickycookie=.*",
+    "stickyauth=.*", "proxyauth=any", "save_stream_file=x.flows", "hardump=x.har", "mode=reverse:http://localhost:1",
+    "mode=socks5", "mode=upstream:http://localhost:1", "flow_detail=3", "store_streamed_bodies=true", "proxy_debug=true",
+    "server_replay=x", "upstream_auth=a:b",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("option", UNSAFE)
+def test_options_that_open_a_way_round_end_the_start(make, option, tmp_path):
+    running = make("script", options=("--set", option))
+    running.launch()
+    assert running.process.wait(30) != 0
+    assert not any("is serving" in line for line in running.lines)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "rawtcp=true",
+        "connection_strategy=eager",
+        "validate_inbound_headers=false",
+        "ssl_insecure=true",
+        "websocket=true",
+    ],
+)
+def test_options_that_the_pipeline_needs_are_set_whatever_was_asked(make, origin, provider, option):
+    with make("script", options=("--set", option)) as running:
+        wire = Wire(running.port)
+        wire.connect("localhost", origin.port, provider.token("ada"))
+        wire.send(b"SSH-2.0-x\r\n")
+        wire.socket.shutdown(1)
+        wire.rest()
+        assert origin.connections == 0
+        assert ask(running, origin, provider.token("ada"))[0] == 200
+
+
+@pytest.mark.parametrize("what", ["removed", "broken", "emptied"])
+def test_the_script_is_removed_or_broken_while_it_runs(make, origin, provider, tmp_path, what):
+    script = tmp_path / "gateway.py"
+    shutil.copy(ROOT / "addons" / "gateway.py", script)
+    running = make("script")
+    command = running.command
+    running.command = lambda: [str(script) if part.endswith("gateway.py") else part for part in command()]
+    with running:
+        assert ask(running, origin, provider.token("ada"))[0] == 200
+        if what == "removed":
+            script.unlink()
+            running.wait_for("Removing script")
+        else:
+            script.write_text("def load(:\n" if what == "broken" else "")
+            os.utime(script, (time.time() + 5, time.time() + 5))
+            running.wait_for("Loading script", 10)
+            if what == "broken":
+                running.wait_for("SyntaxError|error in script|invalid syntax", 10)
+        before = origin.connections
+        head = Wire(running.port).connect("localhost", origin.port)
+        assert b" 407 " in head.split(b"\r\n")[0]
+        status, _, body = ask(running, origin, provider.token("ada"))
+        assert (status == 200 and b"123-45" not in body) or status >= 400
+        assert ask(running, origin, provider.token("mallory"))[0] == 403
+        assert origin.connections <= before + 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_sigterm_lets_what_is_in_flight_end_and_refuses_the_rest(make, origin, provider, way):
+    arrived, answer = threading.Event(), threading.Event()
+
+    def respond(request):
+        arrived.set()
+        answer.wait(20)
+        return json_response(b'{"rows":[{"id":1,"ssn":"123-45-6789"}]}')
+
+    origin.respond = respond
+    token = provider.token("ada")
+    with make(way) as running:
+        idle = Wire(running.port)
+        idle.connect("localhost", origin.port, token)
+        idle.tls(running.gateway_ca, "localhost")
+        answers = []
+        asking = threading.Thread(target=lambda: answers.append(ask(running, origin, token)))
+        asking.start()
+        assert arrived.wait(20)
+        running.process.send_signal(signal.SIGTERM)
+        while True:  # until it has stopped listening
+            try:
+                socket.create_connection(("127.0.0.1", running.port), 1).close()
+            except (ConnectionError, TimeoutError):
+                break
+        status, _, _ = idle.ask(f"GET {PATH} HTTP/1.1\r\nHost: localhost:{origin.port}\r\n\r\n".encode())
+        assert status == 503
+        answer.set()
+        asking.join(20)
+        status, _, body = answers[0]
+        assert status == 200 and b"123-45" not in body and b'"id":1' in body
+        assert running.process.wait(20) == 0
+
+
+def test_killed_means_closed(make, origin, provider):
+    with make("up") as running:
+        running.process.kill()
+        running.process.wait()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", running.port), 1)
