@@ -32,15 +32,16 @@ class Certificates:
     service: Path
 
 
-def certificates(folder: Path) -> Certificates:
-    """The certificates in the folder; made when there are none, when they do not fit each other, or when they end soon.
+def certificates(folder: Path, host: str = "localhost") -> Certificates:
+    """The certificates in the folder, for a host and 127.0.0.1.
 
+    Made when there are none, when they do not fit each other, or when they end soon.
     Raises OSError when the folder cannot be written.
     """
     files = Certificates(folder / "ca.pem", folder / "service.pem")
     if not _usable(files):
         folder.mkdir(parents=True, exist_ok=True)
-        ca, service = _make()
+        ca, service = _make(host)
         _write(files.service, service, 0o600)
         _write(files.ca, ca, 0o644)
     return files
@@ -60,7 +61,7 @@ def _usable(files: Certificates) -> bool:
     return key.public_key() == leaf.public_key() and ends - _RENEW > datetime.datetime.now(datetime.UTC)
 
 
-def _make() -> tuple[bytes, bytes]:
+def _make(host: str) -> tuple[bytes, bytes]:
     """A fresh authority's certificate, and the service's key and certificate, both PEM."""
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = _name("Sluicegate demo authority")
@@ -72,7 +73,7 @@ def _make() -> tuple[bytes, bytes]:
         .add_extension(ca_id, critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]
+    names = [x509.DNSName(host), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]
     leaf = (
         _builder(_name("Sluicegate demo service"), authority, key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -20,7 +20,9 @@ def json_response(body: bytes, extra: str = "", status: str = "200 OK") -> bytes
 class Origin:
     """`received` is every byte of every connection, in order of arrival; `connections` counts the accepted ones."""
 
-    def __init__(self, certificate: Path | None, respond: Responder | None = None) -> None:
+    def __init__(
+        self, certificate: Path | None, respond: Responder | None = None, address: str = "127.0.0.1", port: int = 0
+    ) -> None:
         self.respond: Responder = respond or (lambda request: json_response(b'{"rows":[]}'))
         self.received = bytearray()
         self.connections = 0
@@ -29,7 +31,7 @@ class Origin:
         if certificate is not None:
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._context.load_cert_chain(certificate)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((address, port))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

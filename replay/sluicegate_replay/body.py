@@ -7,7 +7,6 @@ from contextlib import suppress
 
 from sluicegate.codings import CodingError, decode
 from sluicegate.recording.recorded import Message
-
 from sluicegate_replay.escape import plain
 
 MAX_SHOWN = 4 << 20

@@ -10,16 +10,15 @@ from collections import deque
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-import click
 import typer
 from rich.console import Console
 from rich.table import Table
+
 from sluicegate.clock import SystemClock
 from sluicegate.errors import Fault
 from sluicegate.recording.intents import Intent
 from sluicegate.recording.recorded import Recorded
 from sluicegate.settings.state import State
-
 from sluicegate_replay import showing
 from sluicegate_replay.escape import label, moment, plain
 from sluicegate_replay.playing import Player, Session, sessions
@@ -29,7 +28,6 @@ from sluicegate_replay.source import Source
 
 _BODY_LINES = 60
 _PIPE_WIDTH = 200
-_INTERRUPTED = 130
 
 app = typer.Typer(
     name="sluicegate-replay",
@@ -119,7 +117,7 @@ def show(
 
 @app.command()
 def play(
-    session: Annotated[str, typer.Argument(metavar="[SESSION]", help="The session, or the beginning of its id.")] = "",
+    session: Annotated[str, typer.Argument(metavar="SESSION", help="The session, or the beginning of its id.")] = "",
     folder: From = None,
     speed: Annotated[float, typer.Option(min=0.01, max=10_000, help="How many times faster.")] = 1.0,
     step: Annotated[bool, typer.Option("--step", help="Wait for Enter before each exchange; q stops.")] = False,
@@ -150,26 +148,15 @@ def play(
 def main() -> None:
     """Run the command; every trouble is one clear line on stderr."""
     try:
-        code = app(standalone_mode=False)
-        sys.stdout.flush()
-        sys.exit(code if isinstance(code, int) else 0)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        app()
     except Fault as fault:
         print(f"sluicegate-replay: {plain(fault)}", file=sys.stderr)
         sys.exit(fault.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        sys.exit(_INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read has seen enough. What is still buffered has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
 
 
 class _Screen(Console):
     def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
+        _gone()
 
 
 def _console() -> Console:
@@ -231,7 +218,10 @@ def _trouble(source: Source) -> dict[str, Any]:
 
 
 def _tell_trouble(source: Source) -> None:
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _gone()
     for damage in source.damage:
         print(f"sluicegate-replay: {plain(damage)}", file=sys.stderr)
     if source.unknown:
@@ -244,4 +234,13 @@ def _finish(source: Source) -> NoReturn:
 
 
 def _print_json(value: object) -> None:
-    print(json.dumps(value, indent=2, default=str))
+    try:
+        print(json.dumps(value, indent=2, default=str))
+    except BrokenPipeError:
+        _gone()
+
+
+def _gone() -> NoReturn:
+    """Whoever read has seen enough: what is still buffered goes nowhere, and that is no error."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise typer.Exit(0)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from rich.console import Console
 from rich.text import Text
-from sluicegate.recording.recorded import Recorded
 
+from sluicegate.recording.recorded import Recorded
 from sluicegate_replay.body import readable
 from sluicegate_replay.escape import label, moment, plain
 from sluicegate_replay.rows import UNKNOWN, Line, verdict_of

@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+
 from sluicegate.recording.intents import Intent
 from sluicegate.recording.recorded import Message, Recorded
-
 from sluicegate_replay.body import readable
 from sluicegate_replay.escape import label, moment, plain
 from sluicegate_replay.rows import UNKNOWN, line_of, verdict_of

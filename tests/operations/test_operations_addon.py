@@ -5,6 +5,7 @@ import gzip
 import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow
+
 from sluicegate.exchange import OTHERS, Exchange
 from sluicegate.operations.addon import OperationsAddon, view_of
 from sluicegate.settings import Settings

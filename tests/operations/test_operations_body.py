@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sluicegate.operations import body, query
 from sluicegate.operations.names import names, one
 from sluicegate.operations.view import RequestView, Unreadable

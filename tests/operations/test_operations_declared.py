@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sluicegate.exchange import OTHERS, Operation
 from sluicegate.operations import Reader, RequestView
 from sluicegate.settings import Settings

@@ -5,6 +5,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sluicegate.operations.template import Template, ambiguous, segments_of
 
 CHUNK = Template.parse("GET /datasets/{dataset}/chunks/{chunk}")

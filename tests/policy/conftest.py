@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from sluicegate.exchange import Operation, Principal, Verdict
 from sluicegate.policy import Policy, decide
 from sluicegate.settings import Settings

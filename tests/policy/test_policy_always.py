@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sluicegate.exchange import Operation, Principal
 from sluicegate.policy import Policy, decide
 from sluicegate.settings import Settings

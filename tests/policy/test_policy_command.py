@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from sluicegate.cli.app import app
 from typer.testing import CliRunner
+
+from sluicegate.cli.app import app
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -3,7 +3,9 @@
 from itertools import permutations
 
 import pytest
+
 from sluicegate.exchange import OTHERS, Operation, Verdict
+from sluicegate.policy import index
 
 ALLOW = {"effect": "allow"}
 DENY = {"effect": "deny"}
@@ -57,6 +59,16 @@ def test_who(bench, ask, who, groups, subject, match):
     # Others before and after do not change what is remembered.
     assert made.effect(ask(), "nobody", subject="nobody") == "deny"
     assert made.effect(ask(), *groups, subject=subject) == ("allow" if match else "deny")
+
+
+def test_what_is_remembered_of_one_person_is_not_given_to_another(bench, ask):
+    masks = [{"columns": ["ssn"], "method": "null", "unless": ["person:eve"]}]
+    made = bench({**ALLOW, "who": ["person:ada", "person:eve"]}, {**DENY, "who": ["person:mal"]}, masks=masks)
+    for order in permutations(["ada", "bob", "eve", "mal"]):
+        effects = {subject: made.effect(ask(), "eng", subject=subject) for subject in order}
+        assert effects == {"ada": "allow", "bob": "deny", "eve": "allow", "mal": "deny"}
+        assert made.verdict(ask(), "eng", subject="ada").lifted == ()
+        assert made.verdict(ask(), "eng", subject="eve").lifted == ("m0",)
 
 
 # rule keys, operation, does an allow match, does a deny match
@@ -204,3 +216,11 @@ def test_a_verdict_of_allow_says_nothing_that_it_need_not(bench, ask):
     assert bench({**ALLOW, "reason": "Why."}, ALLOW).verdict(ask()) == Verdict(
         "allow", ("r0", "r1"), ("Why.",), policy="d" * 64
     )
+
+
+def test_people_cannot_fill_the_memory(bench, ask, monkeypatch):
+    monkeypatch.setattr(index, "KEPT", 10)
+    made = bench({**ALLOW, "who": ["group:g7"]})
+    effects = [made.effect(ask(), f"g{number}") for number in range(50)]
+    assert effects.count("allow") == 1 and effects[7] == "allow"
+    assert len(made.policy._standings) <= 10

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from sluicegate import operations, policy
 from sluicegate.exchange import Principal
 from sluicegate.operations import Reader, RequestView

@@ -1,6 +1,7 @@
 """Denials in words, the addon that raises them, and that every way out that is named is one."""
 
 import pytest
+
 from sluicegate.errors import Refusal
 from sluicegate.exchange import OTHERS, Exchange, Operation
 from sluicegate.policy.addon import PolicyAddon

@@ -3,6 +3,7 @@
 from itertools import permutations
 
 import pytest
+
 from sluicegate.exchange import OTHERS, Obligation, Operation
 
 ALLOW = {"effect": "allow", "dataset": ["*"]}

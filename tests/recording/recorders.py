@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mitmproxy import http
 from mitmproxy.test import tflow
+
 from sluicegate.clock import Clock, SetClock
 from sluicegate.database import Database
 from sluicegate.exchange import Exchange, Exposure, Obligation, Operation, Principal, Verdict

@@ -11,10 +11,10 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from sluicegate.clock import SetClock
 from sluicegate.recording import segment as segment_module
 from sluicegate.recording.journal import Journal, RecorderDown
-
 from tests.recording.appender import record
 
 APPENDER = [sys.executable, "-m", "tests.recording.appender"]

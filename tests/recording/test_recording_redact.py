@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sluicegate.recording.redact import REMOVED, Redactor
 
 SECRET = "hunter2-Zq9x"
@@ -40,7 +41,9 @@ def test_the_header_of_the_service_credential_is_secret_in_this_exchange_alone()
     assert REDACT.headers(fields) == fields
 
 
-@pytest.mark.parametrize("value", ["Bearer s3", " bearer s3", "Basic czM=", "Negotiate s3", "eyJhbGciOiJS.eyJzdWIi.c2ln"])
+@pytest.mark.parametrize(
+    "value", ["Bearer s3", " bearer s3", "Basic czM=", "Negotiate s3", "eyJhbGciOiJS.eyJzdWIi.c2ln"]
+)
 def test_a_credential_in_an_unknown_header_is_known_by_its_looks(value):
     assert REDACT.headers([(b"x-forwarded-for-me", value.encode())])[0][1] == REMOVED.encode()
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy.io import tnetstring as theirs
+
 from sluicegate.recording import tnetstring as ours
 
 PLAIN = st.recursive(

@@ -16,13 +16,13 @@ from mitmproxy.certs import CertStore
 from mitmproxy.flow import Error
 from mitmproxy.io import FlowReader, tnetstring
 from mitmproxy.test import tflow
+
 from sluicegate.errors import Refusal
 from sluicegate.recording import intents
 from sluicegate.recording.flow_reader import read_folder
 from sluicegate.recording.flow_writer import FlowWriter
 from sluicegate.recording.recorded import Recorded
 from sluicegate.recording.redact import Redactor
-
 from tests.recording.recorders import live
 
 WRITER = FlowWriter(Redactor(["x_pin"]), "run-1")

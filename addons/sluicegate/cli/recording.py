@@ -7,12 +7,14 @@ import json
 from typing import Annotated
 
 import typer
+from sqlalchemy.exc import SQLAlchemyError
 
 from sluicegate.cli.places import DEFAULT_POLICY, Policy, StateFolder, state_of
 from sluicegate.database import Database
 from sluicegate.errors import Fault
 from sluicegate.recording.reindex import Rebuilt
 from sluicegate.recording.reindex import reindex as rebuild
+from sluicegate.settings import State
 
 app = typer.Typer(help="Recordings: rebuild the index.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -35,17 +37,24 @@ def reindex(
     folder = state_of(policy, state)
     if not folder.recordings.is_dir():
         raise Fault(f"There are no recordings in {folder.recordings}.", hint="Name the state folder with --state.")
-    database = Database.at(folder.database)
-    database.open()
     try:
-        rebuilt = asyncio.run(rebuild(folder.recordings, database))
+        rebuilt = asyncio.run(_rebuild(folder))
     except OSError as error:
         raise Fault(f"The recordings in {folder.recordings} cannot be read: {error.strerror}.") from None
-    finally:
-        database.close()
+    except SQLAlchemyError as error:
+        raise Fault(f"The index in {folder.database} cannot be written ({type(error).__name__}).") from None
     _tell(rebuilt, as_json)
     if rebuilt.damage:
         raise typer.Exit(1)
+
+
+async def _rebuild(folder: State) -> Rebuilt:
+    database = Database.at(folder.database)
+    await database.open()
+    try:
+        return await rebuild(folder.recordings, database)
+    finally:
+        await database.close()
 
 
 def _tell(rebuilt: Rebuilt, as_json: bool) -> None:
@@ -54,5 +63,5 @@ def _tell(rebuilt: Rebuilt, as_json: bool) -> None:
         print(json.dumps({"exchanges": rebuilt.count, "damage": damage}))
         return
     print(f"{rebuilt.count} exchanges are in the index.")
-    for damage in rebuilt.damage:
-        print(ascii(str(damage))[1:-1])
+    for found in rebuilt.damage:
+        print(ascii(str(found))[1:-1])

@@ -9,13 +9,15 @@ from collections.abc import Awaitable
 from typing import Any
 from weakref import WeakSet
 
-from mitmproxy import http
+from mitmproxy import http, tls
+from mitmproxy.proxy import mode_specs
 
 from sluicegate.clock import Clock
 from sluicegate.database import Database
 from sluicegate.errors import Fault, Refusal
 from sluicegate.exchange import Exchange
 from sluicegate.recording import intents
+from sluicegate.recording.flow_untouched import passed_untouched
 from sluicegate.recording.flow_writer import FlowWriter
 from sluicegate.recording.index import Index, row
 from sluicegate.recording.journal import Journal, Place, RecorderDown
@@ -83,6 +85,13 @@ class RecordingAddon:
     def error(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """Keep the outcome of an exchange that broke: the service failed, or the client went away."""
         return self._outcome(flow, exchange)
+
+    def tls_clienthello(self, data: tls.ClientHelloData) -> Awaitable[None] | None:
+        """Keep what lets TLS pass untouched where no CONNECT was sent; after this hook nothing of it is seen."""
+        transparent = isinstance(data.context.client.proxy_mode, mode_specs.TransparentMode)
+        if not data.ignore_connection or not transparent:
+            return None
+        return self._outcome(*passed_untouched(data, self._clock.now()))
 
     async def _intent(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         body = self._writer.request_body(flow) or b""

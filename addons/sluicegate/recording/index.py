@@ -57,7 +57,7 @@ class Index:
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
-        self._failing = False
+        self._lacking = False
 
     def open(self) -> None:
         """Start writing, on the running loop."""
@@ -94,10 +94,9 @@ class Index:
                 await self._database.run(partial(store, rows=rows))
             except Exception as error:  # whatever the database does, the recordings are whole without it
                 self._failed(type(error).__name__)
-            else:
-                self._failing = False
 
     def _failed(self, why: str) -> None:
-        if not self._failing:
+        # Said once: the index lacks something from then on, whether or not later rows arrive.
+        if not self._lacking:
             logger.error("the index lacks exchanges (%s); mend it with: sluicegate recording reindex", why)
-        self._failing = True
+        self._lacking = True

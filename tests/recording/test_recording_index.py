@@ -1,0 +1,125 @@
+"""The index follows the recordings, can be made anew from them, and is never in the way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, select
+
+from sluicegate.clock import SetClock
+from sluicegate.database import Database
+from sluicegate.database.tables import exchanges
+from sluicegate.exchange import Exposure
+from sluicegate.recording import index as index_module
+from sluicegate.recording.addon import RecordingAddon
+from sluicegate.recording.reindex import reindex
+from sluicegate.settings import State
+from sluicegate.settings.model import Recording
+from tests.recording.recorders import exchange_through, live, recorder
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+async def rows(root: Path) -> list[dict]:
+    database = Database.at(State(root).database)
+    await database.open()
+    try:
+        return await database.read(
+            lambda c: [dict(row._mapping) for row in c.execute(select(exchanges).order_by(exchanges.c.id))]
+        )
+    finally:
+        await database.close()
+
+
+async def fill(root: Path, count: int = 20) -> None:
+    async with recorder(root) as addon:
+        for number in range(count):
+            flow, exchange = live(f"/{number}?token=hunter2", 1_750_000_000.0 + number)
+            exchange.exposure = Exposure({"odd\udc80\0name": "clear"}, 1, {})
+            await exchange_through(addon, flow, exchange)
+
+
+async def test_rows_say_what_the_recordings_say(tmp_path):
+    await fill(tmp_path, 1)
+    (row,) = await rows(tmp_path)
+    assert row["subject"] == "ada"
+    assert row["groups"] == ["engineering"]
+    assert row["path"] == "/0?token=[removed]"
+    assert row["rules"] == ["people-read"]
+    assert row["effect"] == "allow"
+    assert row["status"] == 200
+    assert row["exposure"]["columns"] == {"odd\\udc80\\0name": "clear"}
+    file = State(tmp_path).recordings / row["flow_file"]
+    assert row["id"].encode() in file.read_bytes()[row["flow_offset"] :]
+
+
+async def test_rows_that_are_made_anew_are_the_same(tmp_path):
+    await fill(tmp_path)
+    before = await rows(tmp_path)
+    assert len(before) == 20
+    database = Database.at(State(tmp_path).database)
+    await database.open()
+    await database.run(lambda c: c.execute(delete(exchanges).where(exchanges.c.started > 1_750_000_010)))
+    rebuilt = await reindex(State(tmp_path).recordings, database)
+    await database.close()
+    assert (rebuilt.count, rebuilt.damage) == (20, [])
+    assert await rows(tmp_path) == before
+
+
+async def test_a_folder_that_is_none_leaves_the_index_alone(tmp_path):
+    await fill(tmp_path, 3)
+    database = Database.at(State(tmp_path).database)
+    await database.open()
+    with pytest.raises(OSError):
+        await reindex(tmp_path / "none", database)
+    await database.close()
+    assert len(await rows(tmp_path)) == 3
+
+
+async def test_a_broken_index_is_said_once_and_refuses_nothing(tmp_path, caplog):
+    state = State(tmp_path).open()
+    addon = RecordingAddon(Recording(), state, Database.at(state.database), SetClock())  # which nobody opens
+    await addon.open()
+    for number in range(3):
+        await asyncio.wait_for(exchange_through(addon, *live(f"/{number}")), 10)
+        await addon._index._flush()
+    await addon.close()
+    assert len([record for record in caplog.records if "reindex" in record.getMessage()]) == 1
+
+
+async def test_a_slow_database_does_not_fill_the_memory(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(index_module, "MAX_WAITING", 5)
+    async with recorder(tmp_path) as addon:
+        for number in range(50):
+            addon._index.add({"id": str(number)})
+        assert len(addon._index._waiting) == 5
+        assert len([record for record in caplog.records if "reindex" in record.getMessage()]) == 1
+        addon._index._waiting.clear()
+
+
+def reindex_command(root: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    program = "from sluicegate.cli.recording import app; app()"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "addons")}
+    command = [sys.executable, "-c", program, "reindex", "--state", str(root), *more]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+
+
+async def test_the_command_rebuilds_and_names_damage(tmp_path):
+    await fill(tmp_path, 3)
+    State(tmp_path).database.unlink()
+    done = reindex_command(tmp_path)
+    assert (done.returncode, done.stdout) == (0, "3 exchanges are in the index.\n"), done.stderr
+    assert len(await rows(tmp_path)) == 3
+    (file,) = State(tmp_path).recordings.rglob("*.flows")
+    file.write_bytes(file.read_bytes()[:-3])
+    done = reindex_command(tmp_path, "--json")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert told["exchanges"] == 2
+    assert told["damage"][0]["file"].endswith(".flows")
