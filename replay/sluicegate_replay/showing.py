@@ -30,7 +30,7 @@ def exchange(item: Recorded, max_lines: int | None) -> RenderableType:
     if item.response is not None:
         parts += [Text(""), *_message("Response, as the client got it", item.response, max_lines)]
     else:
-        parts += [Text(""), Text("No response reached the client.", "bold")]
+        parts += [Text(""), Text("Nothing that the service answered reached the client.", "bold")]
     return Group(*parts)
 
 
