@@ -13,7 +13,8 @@ PLAIN = [(b"Host", b"api.test"), (b"Accept", b"*/*")]
 
 
 def head(method="GET", version="HTTP/1.1", target="/a?b=c", headers=PLAIN):
-    shape.check_head(method, version, target, headers)
+    shape.check_line(method, version, target)
+    shape.check_fields(headers)
 
 
 @pytest.mark.parametrize("target", ["/", "/a/b", "/a?x=1&y=%20", "/a%20b", "/a:b@c", "/a,b;c", "/?q=//../", "/~a/[1]"])

@@ -68,7 +68,7 @@ async def test_a_hook_that_takes_too_long(rig, hook):
     room.limit = 0.01
     await rig.start(room)
     status, _, body = await rig.get()
-    assert status in (502, 503) and b"123-45" not in body
+    assert status in (0, 502, 503) and b"123-45" not in body
 
 
 @pytest.mark.parametrize("hook", ["request", "response"])
@@ -140,7 +140,7 @@ async def test_breaking_any_single_addon(rig, index, hook):
     await rig.start(Room())
     setattr(rig.line.entries[index].addon, hook, raising(RuntimeError("broken"), later=False))
     status, _, body = await rig.get()
-    assert status in (502, 503) and b"123-45" not in body
+    assert status in (0, 502, 503) and b"123-45" not in body
 
 
 @pytest.mark.parametrize("how", ["breaks", "is gone"])
@@ -158,7 +158,7 @@ async def test_breaking_the_wrapper_itself(rig, index, hook, how):
     else:
         del vars(entry)[hook]
     status, _, body = await rig.get()
-    assert status in (502, 503) and b"123-45" not in body
+    assert status in (0, 502, 503) and b"123-45" not in body
 
 
 async def test_entries_in_another_order_are_no_pipeline(rig):

@@ -14,7 +14,7 @@ from mitmproxy.proxy import mode_specs, server_hooks
 
 from sluicegate.errors import Refusal
 from sluicegate.exchange import OTHERS, Exchange, Verdict
-from sluicegate.lockdown import addresses, guard, shape
+from sluicegate.lockdown import addresses, guard, head, shape
 from sluicegate.lockdown.authority import Arrival, place
 from sluicegate.lockdown.places import Places
 from sluicegate.settings import Settings
@@ -22,7 +22,8 @@ from sluicegate.settings.hosts import normal_host
 
 logger = logging.getLogger(__name__)
 
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-user", "x-real-ip")
+_STAYS_HERE = frozenset((b"alt-svc", b"upgrade", b"proxy-authenticate", b"trailer"))
+"""Response headers that are not passed on. Alt-Svc would take the next request round the gate (RFC 7838)."""
 
 
 class LockdownAddon:
@@ -74,13 +75,11 @@ class LockdownAddon:
     def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         request, client = flow.request, flow.client_conn
         # The method as it was sent: the property would show it in upper case, and the service would get it in lower.
-        method = request.data.method.decode("latin-1")
-        shape.check_head(method, request.http_version, request.path, request.headers.fields)
-        names = [name.lower() for name in request.headers]
-        shape.check_headers(names, request.headers.get("connection", ""))
+        shape.check_line(request.data.method.decode("latin-1"), request.http_version, request.path)
+        found = head.read(request.headers.fields)
         if request.trailers:
             raise shape.malformed("trailers are not supported")
-        if shape.upgrade_wanted(request.headers.get("upgrade", "")):
+        if found.upgrade:
             raise Refusal(
                 403,
                 "upgrade-refused",
@@ -101,7 +100,7 @@ class LockdownAddon:
                 tls=request.scheme == "https" and way != "proxy",
                 sni=client.sni if client.tls_established else None,
                 authority=request.authority,
-                hosts=tuple(request.headers.get_all("host")),
+                hosts=found.hosts,
                 http2=request.is_http2,
             )
         )
@@ -109,11 +108,7 @@ class LockdownAddon:
         exchange.scheme, exchange.host, exchange.port = origin.scheme, origin.host, origin.port
         if exchange.service != OTHERS:
             shape.check_path(request.path)
-        for name in ("upgrade", "http2-settings", "te", *_FORWARDED):
-            if name in request.headers:
-                del request.headers[name]
-        if "connection" in request.headers:
-            del request.headers["connection"]
+        request.headers.fields = found.onward
         if transparent:
             # Dial the name that was judged, not the address that the client happened to pick.
             request.host = origin.host
@@ -127,10 +122,10 @@ class LockdownAddon:
                 "Protocol upgrade refused",
                 "The service answered with a protocol switch or an interim response, which is not let through.",
             )
-        # Alternative services would take the next request round the gate (RFC 7838).
-        for name in ("alt-svc", "upgrade", "proxy-authenticate", "trailer"):
-            if name in flow.response.headers:
-                del flow.response.headers[name]
+        headers = flow.response.headers
+        kept = tuple([field for field in headers.fields if field[0].lower() not in _STAYS_HERE])
+        if len(kept) != len(headers.fields):
+            headers.fields = kept
         flow.response.trailers = None
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:

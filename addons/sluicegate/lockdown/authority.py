@@ -7,6 +7,7 @@ is checked against the second, the service routes by the third. A request in whi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from sluicegate.errors import Refusal
@@ -30,6 +31,7 @@ class Arrival:
     http2: bool
 
 
+@lru_cache(maxsize=1024)
 def place(arrival: Arrival) -> Origin:
     """The one origin that everything agrees on. Raises Refusal 421 or 400."""
     default = 443 if arrival.tls else 80

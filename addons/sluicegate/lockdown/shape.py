@@ -31,8 +31,8 @@ OVERRIDES = frozenset(
 _CONNECTION_TOKENS = frozenset({"close", "keep-alive", "te", "upgrade", "http2-settings", "proxy-connection", ""})
 
 
-def check_head(method: str, version: str, target: str, headers: Sequence[tuple[bytes, bytes]]) -> None:
-    """Raise Refusal 400 unless method, version, target and headers are of a form that can be read in one way only."""
+def check_line(method: str, version: str, target: str) -> None:
+    """Raise Refusal 400 unless method, version and target are of a form that can be read in one way only."""
     if version not in VERSIONS:
         raise malformed(f"HTTP version {version[:20]!r} is not supported")
     if method not in METHODS:
@@ -41,6 +41,10 @@ def check_head(method: str, version: str, target: str, headers: Sequence[tuple[b
         raise malformed("the target is too long")
     if not _TARGET.match(target) or _BAD_ESCAPE.search(target):
         raise malformed("the target has characters that do not belong in one")
+
+
+def check_fields(headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """Raise Refusal 400 unless the header section is small and plain enough to be read in one way only."""
     if len(headers) > MAX_HEADERS or sum(len(n) + len(v) for n, v in headers) > MAX_HEADER_BYTES:
         raise malformed("the header section is too large")
     for name, value in headers:

@@ -6,10 +6,13 @@ Here only the addons that the gate needs stand in the chain, and each hook knows
 
 from __future__ import annotations
 
+import gc
 import logging
+import sys
+from dataclasses import fields
 from typing import Any
 
-from mitmproxy import exceptions, hooks
+from mitmproxy import exceptions, flow, hooks, http
 from mitmproxy.addonmanager import AddonManager, traverse
 from mitmproxy.addons import core, next_layer, proxyserver, tlsconfig
 from mitmproxy.master import Master
@@ -25,6 +28,11 @@ class DirectAddons(AddonManager):
         super().__init__(master)
         self._holders: dict[str, list[Any]] = {}
         self._known: list[Any] = []
+        self._fields: dict[type[hooks.Hook], tuple[str, ...]] = {}
+
+    async def handle_lifecycle(self, event: hooks.Hook) -> None:
+        # The stock manager sends an `update` after each hook of a flow, for user interfaces; there are none here.
+        await self.trigger_event(event)
 
     async def trigger_event(self, event: hooks.Hook) -> None:
         name = event.name
@@ -35,7 +43,10 @@ class DirectAddons(AddonManager):
         if holders is None:
             holders = [addon for addon in traverse(self.chain) if callable(getattr(addon, name, None))]
             self._holders[name] = holders
-        args = event.args()
+        names = self._fields.get(type(event))
+        if names is None:
+            names = self._fields[type(event)] = tuple(field.name for field in fields(event))  # type: ignore[arg-type]
+        args = [getattr(event, field) for field in names]
         for addon in holders:
             try:
                 result = getattr(addon, name)(*args)
@@ -46,7 +57,23 @@ class DirectAddons(AddonManager):
             except exceptions.OptionsError:
                 raise
             except Exception:
+                # A stage turns its own errors into refusals, so what arrives here is worse than those.
                 logger.exception("Addon error in %s", name)
+                for message in args:
+                    if isinstance(message, flow.Flow) and message.killable:
+                        message.kill()
+
+
+def tune() -> None:
+    """Settings of the process that a gateway under load wants. They change no outcome."""
+    # mitmproxy checks the type of each field of each message unless Python runs with -O.
+    http.MessageData.__post_init__ = lambda self: None  # type: ignore[method-assign]
+    # The recorder's thread has to get the interpreter back after each sync; the default makes it wait 5 ms.
+    sys.setswitchinterval(0.0005)
+    # What stands now stays: without this each full collection walks through all of it again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 class EmbeddedMaster(Master):

@@ -10,7 +10,7 @@ from mitmproxy import ctx, exceptions
 from mitmproxy.options import Options
 
 from sluicegate.errors import Fault
-from sluicegate.pipeline.embedded import EmbeddedMaster
+from sluicegate.pipeline.embedded import EmbeddedMaster, tune
 from sluicegate.pipeline.install import install
 from sluicegate.pipeline.order import Gateway
 
@@ -60,6 +60,7 @@ async def serve(gateway: Gateway, mode: Mode, announce: Announce) -> None:
             raise Fault(f"{error}") from None
         announcer = Announcer(announce, settings.listen)
         master.addons.add(announcer)
+        tune()
         await master.run()
         if announcer.fault is not None:
             raise announcer.fault

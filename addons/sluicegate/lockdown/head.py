@@ -1,0 +1,64 @@
+"""The header section of a request, read once: whether it may exist, whom it names, and what of it goes on.
+
+A client that keeps its connection sends the same header section again and again, so what was found is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sluicegate.lockdown import shape
+
+Fields = tuple[tuple[bytes, bytes], ...]
+
+_ENDS_HERE = frozenset(
+    (
+        *(b"connection", b"upgrade", b"http2-settings", b"te", b"keep-alive"),
+        # What a client says of where it comes from is not for a service to believe.
+        *(
+            b"forwarded",
+            b"x-forwarded-for",
+            b"x-forwarded-proto",
+            b"x-forwarded-port",
+            b"x-forwarded-user",
+            b"x-real-ip",
+        ),
+    )
+)
+_SMALL = 4096
+"""Bytes up to which a header section is remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """`hosts` is every Host header, in order; `onward` are the fields without those that end here."""
+
+    hosts: tuple[str, ...]
+    upgrade: bool
+    onward: Fields
+
+
+def read(fields: Fields) -> Head:
+    """What the header section says. Raises Refusal 400 when it can be read in more than one way."""
+    if len(fields) <= shape.MAX_HEADERS and sum([len(name) + len(value) for name, value in fields]) <= _SMALL:
+        return _remembered(fields)
+    return _read(fields)
+
+
+def _read(fields: Fields) -> Head:
+    shape.check_fields(fields)
+    names = [name.lower() for name, _ in fields]
+    values: dict[bytes, list[str]] = {}
+    for name, (_, value) in zip(names, fields, strict=True):
+        values.setdefault(name, []).append(value.decode("latin-1"))
+    shape.check_headers([name.decode() for name in names], ", ".join(values.get(b"connection", [])))
+    onward = tuple(field for name, field in zip(names, fields, strict=True) if name not in _ENDS_HERE)
+    return Head(
+        hosts=tuple(values.get(b"host", [])),
+        upgrade=shape.upgrade_wanted(", ".join(values.get(b"upgrade", []))),
+        onward=onward,
+    )
+
+
+_remembered = lru_cache(maxsize=512)(_read)
