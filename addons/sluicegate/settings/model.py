@@ -86,6 +86,7 @@ class Service(Table):
     addresses: list[str] = []
     """Private networks (CIDR) that its names may resolve to; public addresses need no entry."""
     credential: Credential | None = None
+    """The service's own secret; clients never see it."""
 
     @field_validator("hosts")
     @classmethod
@@ -111,13 +112,19 @@ class Route(Table):
     request: Annotated[str, Field(pattern=r"^[A-Z]+ /\S*$")]
     """Method and path template, such as `GET /datasets/{dataset}/chunks/{chunk}`."""
     kind: Kind
+    """What such a request does."""
     dataset: str | None = None
+    """Selector of the dataset's name."""
     chunks: str | None = None
+    """Selector of the chunks asked for."""
     columns: str | None = None
     """Selector of the columns asked for; where the request has none, all columns are meant."""
     destination: str | None = None
+    """Selector of where the data goes."""
     statement: str | None = None
+    """Selector of a filter or query text."""
     script: str | None = None
+    """Selector of a script; its digest is recorded."""
     accepts: list[str] = []
     """Further query parameters and top-level body members that mean nothing to the policy. Others are refused."""
 
@@ -126,12 +133,14 @@ class Dialect(Table):
     """[dialects.*]: how the requests of a service are read."""
 
     routes: Annotated[list[Route], Field(min_length=1)]
+    """Requests that are understood; any other is of kind `unknown`."""
 
 
 class Dataset(Table):
     """[datasets.*]: a dataset of a service, and the class of its sensitive columns."""
 
     service: Slug
+    """The service that holds it."""
     name: Text | None = None
     """Its name on the wire, where that is not the name of the table."""
     columns: dict[Text, Slug] = {}
@@ -145,10 +154,13 @@ class Rule(Table):
     """
 
     id: Slug
+    """Its name in verdicts, answers and recordings."""
     effect: Effect
+    """`allow`, `deny` or `hold`."""
     who: Annotated[list[Text], Field(min_length=1)] | None = None
     """`group:NAME` or `person:SUBJECT`."""
     service: Annotated[list[Text], Field(min_length=1)] | None = None
+    """Services; `others` means hosts that are inspected."""
     dataset: Annotated[list[Text], Field(min_length=1)] | None = None
     """Dataset names or globs. Only a rule with this key can match a dataset that the policy does not declare."""
     kind: Annotated[list[Kind], Field(min_length=1)] | None = None
@@ -160,21 +172,28 @@ class Rule(Table):
     approvers: list[Text] = []
     """`group:NAME` or `person:SUBJECT`, who may decide a hold."""
     hold_seconds: Seconds | None = None
+    """How long a held request waits, where it differs from [approvals]."""
     reason: Text = ""
+    """Why; the person who asked is told."""
     next_step: str = ""
+    """What the person can do about it."""
 
 
 class MaskRule(Table):
     """[[masks]]: what is masked in responses, how, and for whom not."""
 
     id: Slug
+    """Its name in verdicts and recordings."""
     columns: Annotated[list[Text], Field(min_length=1)] | None = None
     """Column names or classes."""
     path: Text | None = None
     """JSONPath, where no column says it."""
     service: Annotated[list[Text], Field(min_length=1)] | None = None
+    """Services; all when left out."""
     dataset: Annotated[list[Text], Field(min_length=1)] | None = None
+    """Dataset names or globs; all when left out."""
     method: Method
+    """`null`, `redact`, `hmac` (a keyed pseudonym: joins survive) or `last4`; the strictest wins, in this order."""
     unless: list[Text] = []
     """`group:NAME` or `person:SUBJECT` who see it unmasked; each such read is recorded."""
 
@@ -189,7 +208,9 @@ class Approvals(Table):
     grant_seconds: Seconds = 900.0
     """How long a grant may be redeemed by a retry."""
     max_pending: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """How many requests may be pending in all."""
     max_pending_per_person: Annotated[int, Field(ge=1, le=1000)] = 20
+    """How many of one person."""
 
 
 class Recording(Table):
@@ -198,8 +219,11 @@ class Recording(Table):
     durability: Literal["strict", "group"] = "strict"
     """`strict`: on the disk (fdatasync) before bytes move. `group`: written before, synced within `sync_seconds`."""
     sync_seconds: Seconds = 1.0
+    """With `group`: how long a record may be written and not yet synced."""
     segment_bytes: Annotated[int, Field(ge=1 << 16, le=1 << 32)] = 64 << 20
+    """A new file is begun when one has grown to this size,"""
     segment_seconds: Seconds = 3600.0
+    """or to this age."""
     secret_query: list[Text] = []
     """Further query parameters whose values are never recorded."""
 
@@ -208,6 +232,7 @@ class Console(Table):
     """[console]: the approvers' side, its own process on its own port."""
 
     listen: Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}$")] = "127.0.0.1:8090"
+    """Address and port of the console."""
 
 
 class Settings(Table):

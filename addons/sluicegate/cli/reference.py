@@ -1,0 +1,64 @@
+"""The reference of the commands in docs/commands.md, made from the commands' own help.
+
+    python -m sluicegate.cli.reference docs/commands.md       writes the part between the marks anew
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+from typer.testing import CliRunner
+
+from sluicegate.cli.app import app
+from sluicegate_replay.cli import app as replay_app
+
+BEGIN, END = "<!-- reference: generated -->", "<!-- reference: end -->"
+WIDTH = 88
+APPLICATIONS = (("sluicegate", app), ("sluicegate-replay", replay_app))
+
+
+def pages(application: typer.Typer, *path: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """(path of a command, its help) for an application and every command in it."""
+    yield path, help_of(application, *path)
+    inner = application
+    for name in path:
+        inner = next(g.typer_instance for g in inner.registered_groups if g.name == name and g.typer_instance)
+    for group in inner.registered_groups:
+        if group.name:
+            yield from pages(application, *path, group.name)
+    for command in inner.registered_commands:
+        called = command.name or (command.callback.__name__ if command.callback else "")
+        yield (*path, called), help_of(application, *path, called)
+
+
+def help_of(application: typer.Typer, *command: str) -> str:
+    """What `--help` prints. Raises RuntimeError when it does not work."""
+    result = CliRunner().invoke(application, [*command, "--help"], terminal_width=WIDTH, env={"COLUMNS": str(WIDTH)})
+    if result.exit_code != 0:
+        raise RuntimeError(f"{' '.join(command)} --help ended with {result.exit_code}")
+    # The first line names the application as the runner knows it; the heading says what it is called.
+    return result.output.partition("\n\n")[2].rstrip()
+
+
+def reference(*applications: tuple[str, typer.Typer]) -> str:
+    """Markdown: a heading for each command and its help."""
+    parts = []
+    for name, application in applications:
+        for path, text in pages(application):
+            parts.append(f"## `{' '.join((name, *path))}`\n\n```text\n{text}\n```")
+    return "\n\n".join(parts)
+
+
+def main() -> int:
+    """Write the reference into the page that is named."""
+    page = Path(sys.argv[1])
+    head, _, rest = page.read_text().partition(BEGIN)
+    page.write_text(f"{head}{BEGIN}\n\n{reference(*APPLICATIONS)}\n\n{END}{rest.partition(END)[2]}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
