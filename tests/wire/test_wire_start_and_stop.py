@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -218,3 +219,30 @@ def test_killed_means_closed(make, origin, provider):
         running.process.wait()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", running.port), 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_console_ends_with_its_gateway(make, number):
+    with make("up", with_console=True) as running:
+        socket.create_connection(("127.0.0.1", running.console), 1).close()
+        running.process.send_signal(number)
+        running.process.wait(20)
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", running.console), 1).close()
+            except ConnectionRefusedError:
+                return
+            except (TimeoutError, ConnectionResetError):
+                continue  # it is on its way out
+        raise AssertionError("the console is still there")
+
+
+def test_a_console_that_dies_is_started_again(make):
+    with make("up", with_console=True) as running:
+        children = subprocess.run(
+            ["ps", "--ppid", str(running.process.pid), "-o", "pid="], capture_output=True, text=True
+        ).stdout.split()
+        os.kill(int(children[0]), signal.SIGKILL)
+        running.wait_for("the console ended with status")
+        running.wait_for("console on")

@@ -3,24 +3,52 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+from typing import Annotated
+
+import typer
 
 from sluicegate.cli.places import DEFAULT_POLICY, Policy, StateFolder, state_of
 from sluicegate.clock import SystemClock
 from sluicegate.console.server import serve
 from sluicegate.database import Database
 from sluicegate.pipeline.check import load_checked
+from sluicegate.settings import Loaded, State
 
 
-def console(policy: Policy = DEFAULT_POLICY, state: StateFolder = None) -> None:
+def console(
+    policy: Policy = DEFAULT_POLICY,
+    state: StateFolder = None,
+    until_eof: Annotated[bool, typer.Option("--until-eof", hidden=True)] = False,
+) -> None:
     """Serve the approvals API alone. `sluicegate up` starts it by itself.
 
     Example: sluicegate console --policy policy.toml
     """
     loaded = load_checked(policy)
-    folder = state_of(policy, state).open()
+    asyncio.run(_serve(loaded, state_of(policy, state).open(), until_eof))
+
+
+async def _serve(loaded: Loaded, state: State, until_eof: bool) -> None:
+    stop = asyncio.Event()
+    if until_eof:
+        _follow(stop)
     # Only the gateway checkpoints: two processes that do can corrupt a database of SQLite before 3.51.3.
-    database = Database.at(folder.database, checkpoints=False)
-    asyncio.run(serve(loaded, database, SystemClock(), announce=_announce))
+    database = Database.at(state.database, checkpoints=False)
+    await serve(loaded, database, SystemClock(), announce=_announce, stop=stop)
+
+
+def _follow(stop: asyncio.Event) -> None:
+    """End when standard input does: a gateway that was killed can tell its console in no other way."""
+    loop, descriptor = asyncio.get_running_loop(), sys.stdin.fileno()
+
+    def readable() -> None:
+        if not os.read(descriptor, 1024):
+            loop.remove_reader(descriptor)
+            stop.set()
+
+    loop.add_reader(descriptor, readable)
 
 
 def _announce(url: str) -> None:

@@ -58,9 +58,11 @@ async def _run(gateway: Gateway, mode: Literal["regular", "transparent"], with_c
 
 async def _keep_console(gateway: Gateway) -> None:
     """Run the console until cancelled. Without it nobody can approve, so held requests end refused: start it again."""
-    command = (sys.executable, "-m", "sluicegate.cli", "console", "--policy", str(gateway.loaded.path))
+    options = ("--policy", str(gateway.loaded.path), "--state", str(gateway.state.root), "--until-eof")
     while True:
-        process = await asyncio.create_subprocess_exec(*command, "--state", str(gateway.state.root))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "sluicegate.cli", "console", *options, stdin=asyncio.subprocess.PIPE
+        )
         try:
             status = await process.wait()
         except asyncio.CancelledError:
