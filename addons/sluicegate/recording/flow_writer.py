@@ -17,6 +17,7 @@ from sluicegate.exchange import Exchange
 from sluicegate.recording.flow_reader import NO_CRC
 from sluicegate.recording.redact import Redactor
 from sluicegate.recording.summary import summarise
+from sluicegate.recording.tnetstring import Encoded
 from sluicegate.recording.tnetstring import encode as encode_value
 
 if version.FLOW_FORMAT_VERSION != 21:
@@ -25,6 +26,9 @@ if version.FLOW_FORMAT_VERSION != 21:
 METADATA = "sluicegate"
 """The key in a flow's metadata under which everything of ours is."""
 
+Fields = tuple[tuple[bytes, bytes], ...]
+_SMALL = 4096
+"""Bytes up to which a header section is remembered."""
 _SIMPLE = frozenset({str, bytes, int, float, bool, type(None)})
 _EMPTIED = frozenset({"certificate_list", "alpn_offers", "cipher_list"})
 
@@ -42,6 +46,8 @@ class FlowWriter:
     def __init__(self, redact: Redactor, run: str) -> None:
         self._redact = redact
         self._run = run
+        # A client that keeps its connection sends the same headers again and again.
+        self._remembered = lru_cache(512)(self._encoded)
 
     def request_body(self, flow: http.HTTPFlow) -> bytes | None:
         """The request body as it is recorded."""
@@ -99,10 +105,18 @@ class FlowWriter:
 
     def _message(self, data: http.MessageData, exchange: Exchange) -> dict[str, Any]:
         state = dict(vars(data))
-        state["headers"] = self._redact.headers(data.headers.fields, exchange.secret_headers)
+        state["headers"] = self._headers(data.headers.fields, exchange.secret_headers)
         if data.trailers is not None:
-            state["trailers"] = self._redact.headers(data.trailers.fields, exchange.secret_headers)
+            state["trailers"] = self._headers(data.trailers.fields, exchange.secret_headers)
         return state
+
+    def _headers(self, fields: Fields, secret: set[str]) -> Encoded:
+        if sum([len(name) + len(value) for name, value in fields]) <= _SMALL:
+            return self._remembered(fields, frozenset(secret))
+        return self._encoded(fields, frozenset(secret))
+
+    def _encoded(self, fields: Fields, secret: frozenset[str]) -> Encoded:
+        return Encoded(encode_value(self._redact.headers(fields, secret)))
 
 
 def _comment(summary: dict[str, Any]) -> str:

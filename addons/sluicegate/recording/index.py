@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 MAX_WAITING = 10_000
 """Rows that may wait for the database; further ones are left to `sluicegate recording reindex`."""
 BATCH = 500
-_GATHER_SECONDS = 0.05
+_GATHER_SECONDS = 0.25
 _SAME_NAME = (
     *("id", "started", "finished", "subject", "name", "session", "groups", "client", "service", "dataset", "kind"),
     *("method", "host", "path", "status", "effect", "rules", "reasons", "exposure", "refusal"),

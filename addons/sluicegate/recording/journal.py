@@ -25,6 +25,9 @@ MAX_WAITING_BYTES = 256 << 20
 """What may wait for a disk that has stopped answering; more is refused at once instead of filling the memory."""
 
 
+GATHER_SECONDS = 0.002
+"""How long a batch is gathered while several exchanges are under way. Each hand-over between threads costs more than a
+record does, so that fewer and larger batches let more exchanges through; one exchange alone never waits for it."""
 _CLOSE_SECONDS = 30.0
 
 
@@ -71,6 +74,8 @@ class Journal:
         self._waiting: list[_Entry] = []
         self._waiting_bytes = 0
         self._closing = True
+        self._idle = False
+        self._siblings = False
         self._thread: threading.Thread | None = None
 
     def open(self) -> None:
@@ -93,7 +98,9 @@ class Journal:
             else:
                 self._waiting.append(_Entry(kind, record, loop, done))
                 self._waiting_bytes += len(record)
-                self._wake.notify()
+                if self._idle:
+                    self._idle = False
+                    self._wake.notify()
         return done
 
     def close(self) -> None:
@@ -131,9 +138,18 @@ class Journal:
                 timeout = None if self._sync_due is None else self._sync_due - time.monotonic()
                 if timeout is not None and timeout <= 0:
                     break
+                self._idle = True
                 self._wake.wait(timeout)
-            batch, self._waiting = self._waiting, []
-            self._waiting_bytes = 0
+                self._idle = False
+        if self._siblings and not self._closing:
+            time.sleep(GATHER_SECONDS)
+        batch, closing = self._take()
+        self._siblings = len(batch) > 1
+        return batch, closing
+
+    def _take(self) -> tuple[list[_Entry], bool]:
+        with self._wake:
+            batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
             return batch, self._closing
 
     def _commit(self, batch: list[_Entry]) -> None:
@@ -189,9 +205,7 @@ class Journal:
             segment.abandon()
 
     def _drain(self) -> list[_Entry]:
-        with self._wake:
-            waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        return waiting
+        return self._take()[0]
 
 
 def _text(error: Exception) -> str:

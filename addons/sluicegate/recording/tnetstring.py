@@ -6,11 +6,16 @@ more than its size. The encoder writes what mitmproxy reads; it takes half the t
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 MAX_DEPTH = 12
 MAX_ITEMS = 200_000
 """Values in one element; a flow has about a hundred, plus two for each header."""
+
+
+class Encoded(bytes):
+    """A value that is encoded already."""
 
 
 def encode(value: Any) -> bytes:
@@ -38,12 +43,17 @@ def encode(value: Any) -> bytes:
         data = repr(value).encode()
         return b"%d:%b^" % (len(data), data)
     if kind is dict:
-        data = b"".join([encode(item) for pair in value.items() for item in pair])
+        data = b"".join([_key(key) + encode(item) for key, item in value.items()])
         return b"%d:%b}" % (len(data), data)
     if kind is tuple or kind is list:
         data = b"".join([encode(item) for item in value])
         return b"%d:%b]" % (len(data), data)
+    if kind is Encoded:
+        return bytes(value)
     raise TypeError(f"{kind.__name__} cannot be recorded")
+
+
+_key = lru_cache(1024)(encode)  # a table has the same few keys in every flow
 
 
 def parse(data: bytes) -> Any:
