@@ -78,7 +78,9 @@ class Net:
             )
         for left, right, net in ((self.workstation, self.gateway, 1), (self.service, self.gateway, 2)):
             ends = [f"{name}{net}" for name in (left, right)]
-            self.run("ip", "link", "add", ends[0], "netns", left, "type", "veth", "peer", "name", ends[1], "netns", right)
+            self.run(
+                "ip", "link", "add", ends[0], "netns", left, "type", "veth", "peer", "name", ends[1], "netns", right
+            )
             for name, end, host in ((left, ends[0], 2), (right, ends[1], 1)):
                 self.run("ip", "-n", name, "address", "add", f"10.77.{net}.{host}/24", "dev", end)
                 self.run("ip", "-n", name, "link", "set", end, "up")
@@ -119,7 +121,19 @@ class Net:
 
     def curl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["ip", "netns", "exec", self.workstation, "curl", "-sS", "--max-time", "15", "-w", "\n%{http_code}", *arguments],
+            [
+                "ip",
+                "netns",
+                "exec",
+                self.workstation,
+                "curl",
+                "-sS",
+                "--max-time",
+                "15",
+                "-w",
+                "\n%{http_code}",
+                *arguments,
+            ],
             capture_output=True,
             text=True,
             env={"PATH": os.environ["PATH"]},
@@ -162,7 +176,15 @@ def net(tmp_path_factory):
         )
         port = folder / "port"
         network.start(
-            network.gateway, "", sys.executable, "-m", "demo.identity_provider", "--port", "9500", "--port-file", str(port)
+            network.gateway,
+            "",
+            sys.executable,
+            "-m",
+            "demo.identity_provider",
+            "--port",
+            "9500",
+            "--port-file",
+            str(port),
         )
         policy = folder / "policy.toml"
         text = POLICY.format(
@@ -174,7 +196,9 @@ def net(tmp_path_factory):
             gateway='others = "inspect"\ntunnel_hosts = ["untouched.test", "private.test", "elsewhere.test"]',
             more='[[rules]]\nid = "web"\neffect = "allow"\nwho = ["group:engineering"]\nservice = ["others"]\nkind = ["read"]\n',
         )
-        text = text.replace('listen = "127.0.0.1:8080"', 'listen = "0.0.0.0:8080"').replace("127.0.0.0/8", "10.77.2.0/24")
+        text = text.replace('listen = "127.0.0.1:8080"', 'listen = "0.0.0.0:8080"').replace(
+            "127.0.0.0/8", "10.77.2.0/24"
+        )
         policy.write_text(text)
         network.start(
             network.gateway,

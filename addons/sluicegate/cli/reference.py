@@ -1,6 +1,6 @@
 """The reference of the commands in docs/commands.md, made from the commands' own help.
 
-    python -m sluicegate.cli.reference docs/commands.md       writes the part between the marks anew
+python -m sluicegate.cli.reference docs/commands.md       writes the part between the marks anew
 """
 
 from __future__ import annotations

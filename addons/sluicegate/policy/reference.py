@@ -36,9 +36,7 @@ def reference() -> str:
         table = _table(schema["properties"][name])
         parts.append(f"### `{title}`\n\n{_about(kinds[table])}\n\n{_keys(kinds[table])}")
         if table == "Dialect":
-            parts.append(
-                f"#### `[[dialects.NAME.routes]]`\n\n{_about(kinds['Route'])}\n\n{_keys(kinds['Route'])}"
-            )
+            parts.append(f"#### `[[dialects.NAME.routes]]`\n\n{_about(kinds['Route'])}\n\n{_keys(kinds['Route'])}")
         if table == "Service":
             parts.append(f"#### `credential = {{ ... }}`\n\n{_keys(kinds['Credential'])}")
     return "\n\n".join(parts)

@@ -166,7 +166,7 @@ class Rule(Table):
     kind: Annotated[list[Kind], Field(min_length=1)] | None = None
     """Kinds of operation. Only a rule with this key can allow `unknown`."""
     columns: Annotated[list[Text], Field(min_length=1)] | None = None
-    """Column names or classes. A deny or hold matches when any of them is asked for; an allow only when nothing else is."""
+    """Names or classes. A deny or hold matches when any of them is asked for; an allow only when nothing else is."""
     destination: Side | Annotated[list[Text], Field(min_length=1)] | None = None
     """`external`, `internal`, or globs."""
     approvers: list[Text] = []

@@ -1,0 +1,75 @@
+"""A raw client inside a tunnel that keeps every byte that it got, so that a test can say what was not among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from tests.running import Running, Wire
+
+
+class Got(NamedTuple):
+    """One answer. `wire` is every byte that came with it and behind it, up to the next answer or the end."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    wire: bytes
+
+
+class Tunnel(Wire):
+    """A tunnel to one service, through TLS that is verified against the gateway's authority."""
+
+    def __init__(self, gate: Running, port: int, token: str) -> None:
+        super().__init__(gate.port, timeout=30)
+        self.origin = f"localhost:{port}"
+        assert b" 200 " in self.connect("localhost", port, token)
+        self.tls(gate.gateway_ca, "localhost")
+
+    def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
+        """The bytes of a request; underscores in the names of headers stand for hyphens."""
+        fields = {"Host": self.origin, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        if body:
+            fields |= {"Content-Length": str(len(body))}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
+
+    def fetch(self, method: str, path: str, body: bytes = b"", **headers: str) -> Got:
+        """Ask, and then ask for something that is denied: what stands before that answer came with the first one.
+
+        A gateway that closes the connection instead has sent all that there is, too.
+        """
+        self.send(self.request(method, path, body, **headers))
+        head = self.head()
+        if not head:
+            return Got(0, {}, b"", b"")
+        lines = head.decode("latin-1").split("\r\n")
+        found = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines[1:] if line)}
+        length = 0 if method == "HEAD" else int(found.get("content-length", "0"))
+        content = b""
+        while len(content) < length and (piece := self.socket.recv(length - len(content))):
+            content += piece
+        behind = b""
+        try:
+            self.send(self.request("DELETE", "/datasets/customers"))
+            while not (behind.endswith(b"}\n") and b"urn:sluicegate:policy-denied" in behind):
+                piece = self.socket.recv(65536)
+                if not piece:
+                    break
+                behind += piece
+        except OSError:
+            pass
+        if behind:
+            assert behind.startswith(b"HTTP/1.1 403 "), behind[:200]
+        return Got(int(lines[0].split()[1]), found, content, head + content + behind)
+
+
+@contextmanager
+def tunnel(gate: Running, port: int, token: str) -> Iterator[Tunnel]:
+    """A tunnel that is closed at the end."""
+    found = Tunnel(gate, port, token)
+    try:
+        yield found
+    finally:
+        found.close()
