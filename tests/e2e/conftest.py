@@ -25,7 +25,7 @@ def gateway(provider, certs):
 
     @contextlib.contextmanager
     def made(folder, hosts, **changes):
-        running = Running(folder=folder, issuer=provider.issuer, ca=certs.ca, hosts=hosts, **changes)
+        running = Running(**{"folder": folder, "issuer": provider.issuer, "ca": certs.ca, "hosts": hosts, **changes})
         with running:
             yield running
         said = "\n".join(running.lines)

@@ -22,7 +22,7 @@ class Tunnel(Wire):
     """A tunnel to one service, through TLS that is verified against the gateway's authority."""
 
     def __init__(self, gate: Running, port: int, token: str) -> None:
-        super().__init__(gate.port, timeout=30)
+        super().__init__(gate.port, timeout=8)
         self.origin = f"localhost:{port}"
         assert b" 200 " in self.connect("localhost", port, token)
         self.tls(gate.gateway_ca, "localhost")

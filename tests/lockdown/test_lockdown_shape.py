@@ -77,6 +77,7 @@ def test_an_accepted_path_means_the_same_before_and_after_decoding(tail):
 @pytest.mark.parametrize(
     ("names", "connection"),
     [
+        (["x_http_method_override"], ""), (["x_forwarded_user"], ""),
         (["x-http-method-override"], ""), (["x-original-url"], ""), (["x-forwarded-host"], ""), (["trailer"], ""),
         ([], "close, Authorization"), ([], "x-secret"), ([], "keep-alive, content-length"),
     ],

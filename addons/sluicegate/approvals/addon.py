@@ -20,8 +20,14 @@ from sluicegate.settings.model import Approvals
 
 _log = logging.getLogger("sluicegate.approvals")
 
-_MEANING = ("content-type", "content-encoding")
-"""Headers that say what the body means: the same bytes under another type are another request."""
+_NOISE = frozenset(
+    {
+        *("host", "content-length", "user-agent", "accept-encoding", "prefer", "date", "cookie", "authorization"),
+        *("traceparent", "tracestate", "baggage", "x-request-id", "x-correlation-id", "x-amzn-trace-id", "x-trace-id"),
+    }
+)
+"""Headers that may differ from one try to the next. Any other may mean something to the service (a destination, a
+type), so a request that differs in one is another request."""
 
 
 class ApprovalsAddon:
@@ -56,7 +62,8 @@ class ApprovalsAddon:
             raise answers.unavailable() from error
 
     async def _pass_or_refuse(self, flow: HTTPFlow, exchange: Exchange) -> None:
-        headers = tuple((name, value) for name in _MEANING for value in flow.request.headers.get_all(name))
+        fields = [(name.lower(), value) for name, value in flow.request.headers.items(multi=True)]
+        headers = tuple(sorted(field for field in fields if field[0] not in _NOISE))
         hold = hold_of(exchange, headers, flow.request.raw_content or b"")
         gone = _gone(flow)
         if await self._redeemed(hold, exchange, gone):

@@ -9,6 +9,9 @@ from typing import NamedTuple
 MOST_SECONDS = 300.0
 """No request is held longer than this, whatever a rule or a client says."""
 
+MAX_LENGTH = 200
+"""Longer values of the header mean nothing: nobody needs them, and reading them costs more the longer they are."""
+
 # A preference: token, optional value (token or quoted string); parameters behind a semicolon mean nothing to us.
 _PREFERENCE = re.compile(
     r"""[\s,]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[!#$%&'*+\-.^_`|~0-9A-Za-z]*))?"""
@@ -27,6 +30,8 @@ def preferences(values: Iterable[str]) -> Preferences:
     """From the values of all `Prefer` headers. What cannot be read means nothing; the first of each name counts."""
     found: dict[str, str] = {}
     for value in values:
+        if len(value) > MAX_LENGTH:
+            continue
         position = 0
         while match := _PREFERENCE.match(value, position):
             found.setdefault(match[1].lower(), (match[2] or "").strip('"'))

@@ -89,7 +89,7 @@ class LockdownAddon:
             )
         transparent = isinstance(client.proxy_mode, mode_specs.TransparentMode)
         way: Literal["proxy", "tunnel", "transparent"] = (
-            "transparent" if transparent else "tunnel" if client.id in self._connects else "proxy"
+            "transparent" if transparent else "tunnel" if self._in_tunnel(client) else "proxy"
         )
         origin = place(
             Arrival(
@@ -157,6 +157,11 @@ class LockdownAddon:
             sni = data.client.sni
             networks = self.places.reachable(normal_host(sni), port) if sni and self._may_tunnel(sni, port) else None
         return host, None if networks is None else tuple(networks)
+
+    def _in_tunnel(self, client: connection.Client) -> bool:
+        # A CONNECT that was refused opened nothing, though the connection goes on.
+        connect = self._connects.get(client.id)
+        return connect is not None and connect.refusal is None
 
     def _may_tunnel(self, host: str, port: int) -> bool:
         try:

@@ -22,7 +22,12 @@ _ENDS_HERE = frozenset(
             b"x-forwarded-proto",
             b"x-forwarded-port",
             b"x-forwarded-user",
+            b"x-forwarded-email",
+            b"x-forwarded-groups",
+            b"x-forwarded-uri",
             b"x-real-ip",
+            b"x-remote-user",
+            b"remote-user",
         ),
     )
 )

@@ -55,6 +55,9 @@ def check_fields(headers: Sequence[tuple[bytes, bytes]]) -> None:
 def check_headers(names: Sequence[str], connection: str) -> None:
     """Raise Refusal 400 for headers (lower-case names) that change who reads what further on."""
     for name in names:
+        if "_" in name:
+            # Many servers hand `X_A` and `X-A` to an application as one.
+            raise malformed("a header name has an underscore")
         if name in OVERRIDES:
             raise malformed(f"the header {name} is not accepted")
         if name == "trailer":

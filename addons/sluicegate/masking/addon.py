@@ -12,7 +12,6 @@ from mitmproxy import http
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange
 from sluicegate.masking import body, headers
-from sluicegate.masking.accept import accepted, offered
 from sluicegate.masking.body import Masked, Reply
 from sluicegate.masking.methods import Methods
 from sluicegate.masking.rules import Plan, Plans
@@ -38,14 +37,13 @@ class MaskingAddon:
 
     def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         """Leaves only codings that the client and we can read; no pieces and no conditions where masks are owed."""
-        plan = self._plan(exchange)
-        fields = flow.request.headers
-        codings = accepted(", ".join(fields.get_all("accept-encoding")))
-        self._accepts[flow] = codings
-        fields["accept-encoding"] = offered(codings)
-        if plan is not None:
-            for name in headers.PARTIAL_REQUEST:
-                fields.pop(name, None)
+        owing = self._plan(exchange) is not None
+        current = flow.request.headers
+        fields, codings = headers.ask(current.fields, owing)
+        if fields is not current.fields:
+            current.fields = fields
+        if owing:
+            self._accepts[flow] = codings
 
     def response(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """Masks the response in place. Raises Refusal when that cannot be done."""
@@ -65,11 +63,10 @@ class MaskingAddon:
         raw = reply.body or b""
         if len(raw) > AT_ONCE:
             return self._later(response, exchange, reply, plan, accepts)
-        coded = "content-encoding" in response.headers
         try:
-            masked = body.mask(reply, plan, accepts, min(AT_ONCE, self._max_body) if coded else self._max_body)
+            masked = body.mask(reply, plan, accepts, min(AT_ONCE, self._max_body))
         except Refusal:
-            if not coded:
+            if not body.declared(reply.headers).coding:
                 raise
             # A few kilobytes may decode to many megabytes: the thread tries with the true limit.
             return self._later(response, exchange, reply, plan, accepts)
@@ -98,5 +95,5 @@ class MaskingAddon:
         # The body goes first: should anything fail behind it, what is left is masked and not original.
         response.raw_content = masked.body
         response.trailers = None
-        response.headers = http.Headers(masked.headers)
+        response.headers.fields = masked.headers
         exchange.exposure = masked.exposure

@@ -5,7 +5,6 @@ The bytes that leave are always the engine's own output, also when nothing in th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from sluicegate import codings, rows
@@ -19,8 +18,7 @@ from sluicegate.masking.rules import Plan
 from sluicegate.masking.walk import Counts, mask_document
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A response as the service sent it. `body` is None when it did not pass through our memory."""
 
     method: str
@@ -38,8 +36,7 @@ class Declared(NamedTuple):
     part: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Masked:
+class Masked(NamedTuple):
     """A response that may leave: its fields, its body, and what is in it."""
 
     headers: Pairs
@@ -71,15 +68,18 @@ def declared(pairs: Pairs) -> Declared:
     """Reads the fields of a response. Bytes outside ASCII are replaced: no value that we know has any."""
     coding, media, part = [], [], False
     for name, value in pairs:
-        match name.lower():
-            case b"content-encoding":
-                coding.append(value)
-            case b"content-type":
-                media.append(value)
-            case b"content-range":
-                part = True
-    joined = [b", ".join(values).decode("ascii", "replace").strip().lower() for values in (coding, media)]
-    return Declared(joined[0], joined[1], part)
+        lower = name.lower()
+        if lower == b"content-type":
+            media.append(value)
+        elif lower == b"content-encoding":
+            coding.append(value)
+        elif lower == b"content-range":
+            part = True
+    return Declared(_joined(coding), _joined(media), part)
+
+
+def _joined(values: list[bytes]) -> str:
+    return b", ".join(values).decode("ascii", "replace").strip().lower() if values else ""
 
 
 def content(reply: Reply, said: Declared, limit: int) -> bytes | None:
@@ -93,7 +93,7 @@ def content(reply: Reply, said: Declared, limit: int) -> bytes | None:
     if not reply.body:
         return None
     plain = codings.decode(reply.body, said.coding, limit)
-    wrong = _not_json(said.media)
+    wrong = "" if said.media == "application/json" else _not_json(said.media)
     if wrong:
         raise Unfit(f"its body, with status {reply.status}, is {wrong}")
     return plain

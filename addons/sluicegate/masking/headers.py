@@ -9,23 +9,26 @@ from collections.abc import Container
 from functools import lru_cache
 from urllib.parse import parse_qsl, urlsplit
 
+from sluicegate.masking.accept import accepted, offered
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.names import normal
 
 Pairs = tuple[tuple[bytes, bytes], ...]
 """Field lines as they are on the wire."""
 
-PARTIAL_REQUEST = (
-    "range",
-    "if-range",
-    "if-none-match",
-    "if-modified-since",
-    "a-im",
-    "te",
-    "want-digest",
-    "want-content-digest",
-    "want-repr-digest",
-    "x-amz-checksum-mode",
+_PARTIAL = frozenset(
+    (
+        b"range",
+        b"if-range",
+        b"if-none-match",
+        b"if-modified-since",
+        b"a-im",
+        b"te",
+        b"want-digest",
+        b"want-content-digest",
+        b"want-repr-digest",
+        b"x-amz-checksum-mode",
+    )
 )
 """Request fields that are taken out when masks are owed. If-Match stays: without it a write would go unguarded."""
 
@@ -56,6 +59,45 @@ _GONE = frozenset(
         b"refresh",
     )
 )
+_ADDED = ((b"cache-control", b"private, no-store"), (b"x-content-type-options", b"nosniff"))
+
+
+def ask(pairs: Pairs, owing: bool) -> tuple[Pairs, tuple[str, ...]]:
+    """The fields that the service gets, and the codings that the client takes. The same object when nothing changes.
+
+    `owing` says whether masks are owed, so that neither pieces nor conditions may be asked for. One pass, since a
+    look-up by name in mitmproxy's fields is one too.
+    """
+    values: list[bytes] = []
+    kept: list[tuple[bytes, bytes]] = []
+    place = 0
+    for pair in pairs:
+        name = pair[0].lower()
+        if name == b"accept-encoding":
+            if not values:
+                place = len(kept)
+                kept.append(pair)
+            values.append(pair[1])
+        elif not owing or name not in _PARTIAL:
+            kept.append(pair)
+    if not values:
+        return (*kept, (b"accept-encoding", _NOTHING)), ()
+    value = b", ".join(values)
+    codings, offer = _codings(value) if len(value) <= _KEPT_LENGTH else _read_codings(value)
+    if len(kept) == len(pairs) and values[0] == offer:
+        return pairs, codings
+    kept[place] = (kept[place][0], offer)
+    return tuple(kept), codings
+
+
+def _read_codings(value: bytes) -> tuple[tuple[str, ...], bytes]:
+    codings = accepted(value.decode("utf-8", "surrogateescape"))
+    return codings, offered(codings).encode()
+
+
+_NOTHING = offered(()).encode()
+_KEPT_LENGTH = 128
+_codings = lru_cache(maxsize=256)(_read_codings)  # clients say the same again and again, and no two kinds the same
 
 
 def rewrite(pairs: Pairs, length: int | None, coding: str, columns: Container[str]) -> Pairs:
@@ -63,23 +105,19 @@ def rewrite(pairs: Pairs, length: int | None, coding: str, columns: Container[st
 
     Raises Unfit when Location carries a masked column's name (`columns`, in normal form) in its query.
     """
-    kept = [pair for pair in pairs if _stays(pair[0])]
-    for name, value in kept:
-        if name.lower() == b"location" and _names_column(value.decode("utf-8", "replace"), columns):
+    kept = []
+    for pair in pairs:
+        name = pair[0].lower()
+        if name in _GONE or b"signature" in name or name.startswith(b"x-amz-checksum-"):
+            continue
+        if name == b"location" and _names_column(pair[1].decode("utf-8", "replace"), columns):
             raise Unfit("its redirect carries a masked column")
+        kept.append(pair)
     if coding:
         kept.append((b"content-encoding", coding.encode()))
     if length is not None:
         kept.append((b"content-length", b"%d" % length))
-    kept.append((b"cache-control", b"private, no-store"))
-    kept.append((b"x-content-type-options", b"nosniff"))
-    return tuple(kept)
-
-
-@lru_cache(maxsize=512)
-def _stays(name: bytes) -> bool:
-    lower = name.lower()
-    return not (lower in _GONE or lower.startswith(b"x-amz-checksum-") or b"signature" in lower)
+    return (*kept, *_ADDED)
 
 
 def _names_column(location: str, columns: Container[str]) -> bool:

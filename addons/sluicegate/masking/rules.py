@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from sluicegate.exchange import Obligation
 from sluicegate.jsonpath import Below, Elements, Names, Step, parse
@@ -19,6 +21,8 @@ from sluicegate.masking.names import normal
 
 _KEPT_KEYS = 2048  # a state forgets all its keys when there are more; services may use data as keys
 _KEPT_STATES = 256
+_KEPT_SHAPES = 64  # rows come in few shapes; where they do not, the walk does without them
+_WIDE = 256
 _LONG_KEY = 128
 
 
@@ -36,16 +40,27 @@ Move = tuple["State", Masker | None, Hit | None]
 """Where a key leads, what masks its value, and what that counts as. The last two are there together or not at all."""
 
 
+class Shape(NamedTuple):
+    """Objects with the same keys in the same order, at one node."""
+
+    masked: tuple[tuple[str, Masker, Hit], ...]
+    """The keys that owe a mask."""
+    others: Callable[[dict[str, Any]], tuple[Any, ...]]
+    """Reads the values of the other keys."""
+
+
 class State:
     """The positions of all paths that are open at one node."""
 
-    __slots__ = ("_elements", "bits", "moves", "plan", "uniform")
+    __slots__ = ("_elements", "bits", "moves", "plan", "shapes", "uniform")
 
     def __init__(self, plan: Plan, bits: int) -> None:
         self.plan = plan
         self.bits = bits
         self.moves: dict[str, Move] = {}
         """Keys that were met here; ask `move` for the others."""
+        self.shapes: dict[tuple[str, ...], Shape] = {}
+        """Keys of objects that were met here as rows; ask `shape` for the others."""
         self.uniform = not any(isinstance(plan.steps[p], Elements) for p in _set_bits(bits))
         """Whether all elements of an array at this node fare alike."""
         self._elements: dict[tuple[str, Action | None], Move] = {}
@@ -68,9 +83,28 @@ class State:
             _keep(self._elements, (name, owed), move, name)
         return move
 
+    def shape(self, keys: tuple[str, ...]) -> Shape:
+        """What becomes of an object with these keys, as far as the keys alone decide it."""
+        shape = self.shapes.get(keys)
+        if shape is None:
+            masked, others = [], []
+            for key in keys:
+                _, apply, hit = self.move(key)
+                if apply is not None and hit is not None:
+                    masked.append((key, apply, hit))
+                else:
+                    others.append(key)
+            shape = Shape(tuple(masked), _reader(others))
+            if len(self.shapes) >= _KEPT_SHAPES:
+                self.shapes.clear()
+            if len(keys) <= _WIDE and max(map(len, keys), default=0) <= _LONG_KEY:
+                self.shapes[keys] = shape
+        return shape
+
     def forget(self) -> None:
         """Drop what was kept; it is found again when it is asked for."""
         self.moves.clear()
+        self.shapes.clear()
         self._elements.clear()
 
 
@@ -177,9 +211,13 @@ class Plans:
         self._methods = methods
         self._size = size
         self._plans: OrderedDict[tuple[Obligation, ...], Plan] = OrderedDict()
+        self._last: tuple[tuple[Obligation, ...], Plan] | None = None
 
     def of(self, obligations: tuple[Obligation, ...]) -> Plan:
         """The plan of these obligations. Raises ValueError when there can be none."""
+        last = self._last
+        if last is not None and last[0] is obligations:  # a response mostly follows its own request
+            return last[1]
         plan = self._plans.get(obligations)
         if plan is None:
             plan = self._plans[obligations] = Plan(obligations, self._methods)
@@ -187,6 +225,7 @@ class Plans:
                 self._plans.popitem(last=False)
         else:
             self._plans.move_to_end(obligations)
+        self._last = obligations, plan
         return plan
 
 
@@ -195,6 +234,16 @@ def _keep[K, V](memory: dict[K, V], key: K, value: V, name: str) -> None:
         memory.clear()
     if len(name) <= _LONG_KEY:
         memory[key] = value
+
+
+def _reader(keys: list[str]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    match keys:
+        case []:
+            return lambda _row: ()
+        case [key]:
+            return lambda row: (row[key],)
+        case _:
+            return itemgetter(*keys)
 
 
 def _names(step: Step | None, key: str) -> bool:

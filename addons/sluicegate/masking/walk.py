@@ -12,6 +12,8 @@ from sluicegate.rows import HEADER_KEYS
 MAX_NESTED = 3
 """How many strings deep JSON is followed; one that goes deeper cannot be masked."""
 
+_INNER = frozenset((dict, list))
+
 Counts = dict[Hit, int]
 """How many values each mask on each column replaced."""
 
@@ -85,6 +87,9 @@ class _Walk:
         counts = self.counts
         child, apply, hit = usual = state.element(0, name)
         alike = state.uniform and header is None
+        if alike and apply is None and node and type(node[0]) is dict:
+            self._rows(node, child, depth + 1, name)
+            return
         for index, value in enumerate(node):
             if not alike:
                 named = header.owed.get(index) if header is not None else None
@@ -96,15 +101,48 @@ class _Walk:
                 node[index] = apply(value)
                 counts[hit] = counts.get(hit, 0) + 1
                 continue
-            kind = type(value)
-            if kind is dict:
-                self._object(value, child, depth + 1)
-            elif kind is str:
-                if value[:1] in nested.OPENERS:
-                    node[index] = self._text(value, child, depth, name)
-            elif kind is list:
-                self.loose = True
-                self._array(value, child, depth + 1, name)
+            self._element(node, index, child, depth + 1, name)
+
+    def _rows(self, node: list[Any], state: State, depth: int, name: str) -> None:
+        """An array that begins with an object and whose elements fare alike.
+
+        Objects with only plain values in them, nearly all there are, are done by their keys together.
+        """
+        if depth >= MAX_DEPTH:
+            raise Unfit("its JSON is nested too deeply")
+        shapes, counts, openers, inner = state.shapes, self.counts, nested.OPENERS, _INNER
+        for index, row in enumerate(node):
+            if type(row) is not dict:
+                self._element(node, index, state, depth, name)
+                continue
+            keys = tuple(row)
+            shape = shapes.get(keys) or state.shape(keys)
+            for value in shape.others(row):
+                kind = type(value)
+                if kind is str:
+                    if value[:1] in openers:
+                        break
+                elif kind in inner:
+                    break
+            else:
+                for key, apply, hit in shape.masked:
+                    row[key] = apply(row[key])
+                    counts[hit] = counts.get(hit, 0) + 1
+                continue
+            self._object(row, state, depth)
+
+    def _element(self, node: list[Any], index: int, child: State, depth: int, name: str) -> None:
+        """An element that owes nothing itself. `depth` is its own."""
+        value = node[index]
+        kind = type(value)
+        if kind is dict:
+            self._object(value, child, depth)
+        elif kind is str:
+            if value[:1] in nested.OPENERS:
+                node[index] = self._text(value, child, depth - 1, name)
+        elif kind is list:
+            self.loose = True
+            self._array(value, child, depth, name)
 
     def _table(self, node: dict[str, Any], key: str, state: State, depth: int) -> None:
         rows = node[key]

@@ -14,7 +14,7 @@ from typing import Any, Never
 from sluicegate import codings
 from sluicegate.operations.view import RequestView, Unreadable
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 256 << 10
 """Largest body that is read, before and after decoding."""
 MAX_DEPTH = 64
 """Deepest nesting of objects and lists."""

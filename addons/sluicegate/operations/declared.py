@@ -10,7 +10,7 @@ from sluicegate.exchange import ColumnScope, Kind, Operation, Side
 from sluicegate.operations import body, query
 from sluicegate.operations.destination import SEVERAL, judge
 from sluicegate.operations.dialect import Known
-from sluicegate.operations.names import names, one, plain
+from sluicegate.operations.names import columns, names, one, plain
 from sluicegate.operations.selector import Parts, Selector
 from sluicegate.operations.template import Template, segments_of
 from sluicegate.operations.view import RequestView, Unreadable
@@ -146,7 +146,7 @@ def _operation(route: Route, parts: Parts, known: Known) -> Operation:
 def _columns(route: Route, parts: Parts, declared: frozenset[str]) -> tuple[tuple[str, ...], ColumnScope]:
     listed: tuple[str, ...] = ()
     if "columns" in route.selectors:
-        listed = names(route.selectors["columns"].select(parts), declared)
+        listed = columns(route.selectors["columns"].select(parts), declared)
     if route.kind in ("script", "unknown") or "script" in route.selectors:
         return listed, "unknown"  # what a script reads is not what its request says
     if "columns" in route.selectors:

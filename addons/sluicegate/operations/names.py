@@ -16,26 +16,35 @@ from sluicegate.operations.view import Unreadable
 MAX_NAMES = 10_000
 MAX_NAME = 256
 _PLAIN = re.compile(r"[\w$@:-]+(?:[./][\w$@:-]+)*")
+_PLAIN_COLUMN = re.compile(r"\w+(?:\.\w+)*")
+"""Columns are written more narrowly: `x:ssn`, `ssn::text`, `-ssn` and `$ssn` are `ssn` to one service or another."""
 _MAX_DIGITS = 30
 
 
-def plain(name: str, declared: Collection[str] = ()) -> str:
+def plain(name: str, declared: Collection[str] = (), form: re.Pattern[str] = _PLAIN) -> str:
     """The name itself. Raises Unreadable when it is neither plain nor declared."""
-    if name not in declared and (len(name) > MAX_NAME or not _PLAIN.fullmatch(name)):
+    if name not in declared and (len(name) > MAX_NAME or not form.fullmatch(name)):
         raise Unreadable(f"{name[:40]!r} is not a plain name")
     return name
 
 
-def names(values: Iterable[Any], declared: Collection[str] = ()) -> tuple[str, ...]:
+def columns(values: Iterable[Any], declared: Collection[str]) -> tuple[str, ...]:
+    """The same for columns."""
+    return names(values, declared, _PLAIN_COLUMN)
+
+
+def names(values: Iterable[Any], declared: Collection[str] = (), form: re.Pattern[str] = _PLAIN) -> tuple[str, ...]:
     """The names in selected values: strings (comma separated), numbers, lists of those. null counts as absent.
 
     Each name is kept once, in its first place. Raises Unreadable for anything else.
     """
     found: dict[str, None] = {}
+    read = 0
     for value in values:
         for name in _split(value):
-            found[name if name == "*" else plain(name, declared)] = None
-            if len(found) > MAX_NAMES:
+            read += 1
+            found[name if name == "*" else plain(name, declared, form)] = None
+            if read > MAX_NAMES:
                 raise Unreadable("too many names are listed")
     return tuple(found)
 

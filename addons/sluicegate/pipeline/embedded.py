@@ -73,7 +73,7 @@ def tune() -> None:
     # What stands now stays: without this each full collection walks through all of it again.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(10_000, 5, 5)
 
 
 class EmbeddedMaster(Master):

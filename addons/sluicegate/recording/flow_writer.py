@@ -1,43 +1,36 @@
 """A live flow and its exchange, as one element of a mitmproxy flow file (version 21): what the client saw, no secrets.
 
-The live objects are only read. Certificates are never looked at, since turning them into PEM costs more than all the
-rest, and they are the same for every flow of a connection.
+The live objects are only read.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import zlib
 from functools import lru_cache
 from typing import Any
 
-from mitmproxy import connection, http, version
+from mitmproxy import http, version
 
 from sluicegate.exchange import Exchange
+from sluicegate.recording.flow_parts import client_state, metadata, request_line, response_line, server_state
 from sluicegate.recording.flow_reader import NO_CRC
 from sluicegate.recording.redact import Redactor
 from sluicegate.recording.summary import summarise
-from sluicegate.recording.tnetstring import Encoded
 from sluicegate.recording.tnetstring import encode as encode_value
 
 if version.FLOW_FORMAT_VERSION != 21:
     raise ImportError(f"mitmproxy writes flow format {version.FLOW_FORMAT_VERSION}, and this writer knows 21")
 
-METADATA = "sluicegate"
-"""The key in a flow's metadata under which everything of ours is."""
-
 Fields = tuple[tuple[bytes, bytes], ...]
 _SMALL = 4096
 """Bytes up to which a header section is remembered."""
-_SIMPLE = frozenset({str, bytes, int, float, bool, type(None)})
-_EMPTIED = frozenset({"certificate_list", "alpn_offers", "cipher_list"})
-
-
-def _names(kind: type[connection.Connection]) -> tuple[str, ...]:
-    return tuple(f.name for f in dataclasses.fields(kind) if f.metadata.get("serialize", True))
-
-
-_CLIENT, _SERVER = _names(connection.Client), _names(connection.Server)
+_FLOW = (
+    b"7:version;%b4:type;%b2:id;%b5:error;%b11:intercepted;5:false!9:is_replay;%b6:marked;0:;7:comment;%b"
+    b"17:timestamp_created;%b6:backup;0:~9:websocket;0:~7:request;%b8:response;%b"
+    b"11:client_conn;%b11:server_conn;%b8:metadata;%b"
+)
+_MESSAGE = b"%b7:headers;%b7:content;%b8:trailers;%b15:timestamp_start;%b13:timestamp_end;%b"
+_VERSION = encode_value(version.FLOW_FORMAT_VERSION)
 
 
 class FlowWriter:
@@ -67,56 +60,55 @@ class FlowWriter:
     def encode(self, flow: http.HTTPFlow, exchange: Exchange, summary: dict[str, Any]) -> bytes:
         """One element for a flow file. Raises TypeError when something in it cannot be recorded."""
         error = flow.error
-        head = encode_value(
-            {
-                "version": version.FLOW_FORMAT_VERSION,
-                "type": flow.type,
-                "id": flow.id,
-                "error": {"msg": summary["error"], "timestamp": float(error.timestamp)} if error else None,
-                "intercepted": False,
-                "is_replay": flow.is_replay,
-                "marked": "",
-                "comment": _comment(summary),
-                "timestamp_created": float(flow.timestamp_created),
-                "backup": None,
-                "websocket": None,
-                "request": self._request(flow, exchange),
-                "response": self._response(flow, exchange),
-            }
-        )
-        body = b"%b11:client_conn;%b11:server_conn;%b8:metadata;%b" % (
-            head[head.index(b":") + 1 : -1],
-            _connection(_CLIENT, _values(_CLIENT, flow.client_conn)),
-            _connection(_SERVER, _values(_SERVER, flow.server_conn)),
-            encode_value({METADATA: {**summary, "crc32": "00000000"}}),
+        body = _FLOW % (
+            _VERSION,
+            encode_value(flow.type),
+            encode_value(flow.id),
+            encode_value({"msg": summary["error"], "timestamp": float(error.timestamp)} if error else None),
+            encode_value(flow.is_replay),
+            encode_value(_comment(summary)),
+            encode_value(float(flow.timestamp_created)),
+            self._request(flow, exchange),
+            self._response(flow, exchange),
+            client_state(flow.client_conn),
+            server_state(flow.server_conn),
+            metadata(summary),
         )
         element = b"%d:%b}" % (len(body), body)
         return b"%b8:%08x;}}}" % (element[: -len(NO_CRC)], zlib.crc32(element))
 
-    def _request(self, flow: http.HTTPFlow, exchange: Exchange) -> dict[str, Any]:
-        state = self._message(flow.request.data, exchange)
-        state["content"] = self.request_body(flow)
-        state["path"] = self._redact.target(state["path"].decode("latin-1")).encode("latin-1")
-        state["authority"] = self._redact.authority(state["authority"].decode("latin-1")).encode("latin-1")
-        return state
+    def _request(self, flow: http.HTTPFlow, exchange: Exchange) -> bytes:
+        data = flow.request.data
+        authority = self._redact.authority(data.authority.decode("latin-1")).encode("latin-1")
+        path = self._redact.target(data.path.decode("latin-1")).encode("latin-1")
+        line = b"%b4:path;%d:%b," % (request_line(data, authority), len(path), path)
+        return self._message(line, data, self.request_body(flow), exchange)
 
-    def _response(self, flow: http.HTTPFlow, exchange: Exchange) -> dict[str, Any] | None:
-        return self._message(flow.response.data, exchange) if flow.response else None
+    def _response(self, flow: http.HTTPFlow, exchange: Exchange) -> bytes:
+        if flow.response is None:
+            return encode_value(None)
+        data = flow.response.data
+        return self._message(response_line(data), data, data.content, exchange)
 
-    def _message(self, data: http.MessageData, exchange: Exchange) -> dict[str, Any]:
-        state = dict(vars(data))
-        state["headers"] = self._headers(data.headers.fields, exchange.secret_headers)
-        if data.trailers is not None:
-            state["trailers"] = self._headers(data.trailers.fields, exchange.secret_headers)
-        return state
+    def _message(self, line: bytes, data: http.MessageData, content: bytes | None, exchange: Exchange) -> bytes:
+        secret = frozenset(exchange.secret_headers)
+        state = _MESSAGE % (
+            line,
+            self._headers(data.headers.fields, secret),
+            encode_value(content),
+            encode_value(None) if data.trailers is None else self._headers(data.trailers.fields, secret),
+            encode_value(data.timestamp_start),
+            encode_value(data.timestamp_end),
+        )
+        return b"%d:%b}" % (len(state), state)
 
-    def _headers(self, fields: Fields, secret: set[str]) -> Encoded:
+    def _headers(self, fields: Fields, secret: frozenset[str]) -> bytes:
         if sum([len(name) + len(value) for name, value in fields]) <= _SMALL:
-            return self._remembered(fields, frozenset(secret))
-        return self._encoded(fields, frozenset(secret))
+            return self._remembered(fields, secret)
+        return self._encoded(fields, secret)
 
-    def _encoded(self, fields: Fields, secret: frozenset[str]) -> Encoded:
-        return Encoded(encode_value(self._redact.headers(fields, secret)))
+    def _encoded(self, fields: Fields, secret: frozenset[str]) -> bytes:
+        return encode_value(self._redact.headers(fields, secret))
 
 
 def _comment(summary: dict[str, Any]) -> str:
@@ -124,24 +116,3 @@ def _comment(summary: dict[str, Any]) -> str:
     outcome = f"refused: {summary['refusal']}" if summary["refusal"] else summary["effect"] or "not judged"
     rules = f" ({', '.join(summary['rules'])})" if summary["rules"] else ""
     return f"{summary['name'] or 'nobody'}: {outcome}{rules}"
-
-
-def _values(names: tuple[str, ...], conn: connection.Connection) -> tuple[Any, ...]:
-    state = vars(conn)
-    return tuple([v if type(v := state[name]) in _SIMPLE else _plain(v) for name in names if name not in _EMPTIED])
-
-
-def _plain(value: Any) -> Any:
-    """A hashable plain value; whatever else a connection refers to (a certificate, a mode) by its name, or not."""
-    if isinstance(value, str | bytes | int | float):
-        return value
-    if isinstance(value, tuple):
-        return tuple(_plain(item) for item in value)
-    return getattr(value, "full_spec", None)
-
-
-@lru_cache(256)
-def _connection(names: tuple[str, ...], values: tuple[Any, ...]) -> bytes:
-    # Nearly every flow of a connection has the same state of it, so that it is encoded once.
-    kept = dict(zip([name for name in names if name not in _EMPTIED], values, strict=True))
-    return encode_value({**kept, **{name: [] for name in _EMPTIED}})

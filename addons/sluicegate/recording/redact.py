@@ -34,7 +34,13 @@ _HARMLESS = frozenset(
 )
 _SCHEMES = (b"bearer ", b"basic ", b"digest ", b"negotiate ", b"ntlm ", b"dpop ", b"snowflake ", b"aws4-hmac-")
 """How a credential begins in a header that is not known to carry one (RFC 9110 section 11)."""
-_JWT = re.compile(r"eyJ[\w-]{8,}\.[\w-]{4,}")
+# From the beginning of a run of letters, and without giving any back, so that hostile text takes one pass.
+_DOTTED = re.compile(r"(?<![\w-])([\w-]++)\.[\w-]{4,}")
+MAX_FIELDS = 256
+MAX_VALUE = 8 << 10
+MAX_TARGET = 32 << 10
+MAX_FORM = 1 << 20
+"""What is longer is not searched for secrets but cut or taken out: a client chooses how long things are."""
 _NESTED = re.compile(r"[?&#;]([^=&?#;/\s]{1,200})=")
 _USER = re.compile(r"(?<=//)[^/?#\s\\]*@")
 _STEPS = re.compile(r"([?&#;])")
@@ -53,6 +59,19 @@ def _secret_parameter(name: str) -> bool:
     return plain not in _HARMLESS and (plain in _QUERY or _FRAGMENTS.search(plain) is not None)
 
 
+def _is_token(run: str) -> bool:
+    """Whether the part before a dot holds what a JSON Web Token begins with, and enough behind it."""
+    return len(run) - run.find("eyJ") >= 11 if "eyJ" in run else False
+
+
+def _has_token(text: str) -> bool:
+    return any(_is_token(match[1]) for match in _DOTTED.finditer(text))
+
+
+def _without_tokens(text: str) -> str:
+    return _DOTTED.sub(lambda match: REMOVED if _is_token(match[1]) else match[0], text)
+
+
 class Redactor:
     """Takes secrets out of copies of headers, targets and bodies. `parameters` are further secret query parameters."""
 
@@ -61,12 +80,21 @@ class Redactor:
 
     def headers(self, fields: Fields, secret: Collection[str] = ()) -> tuple[tuple[bytes, bytes], ...]:
         """The header pairs in order; `secret` are further lower-case names that carry secrets in this exchange."""
-        return tuple((name, self._value(name, value, secret)) for name, value in fields)
+        every = tuple(fields)
+        kept = tuple((name[:MAX_VALUE], self._value(name, value, secret)) for name, value in every[:MAX_FIELDS])
+        return kept if len(every) <= MAX_FIELDS else (*kept, (b"x-sluicegate-cut", b"%d headers" % len(every)))
 
     def target(self, target: str) -> str:
         """A request target or URL without secret parameters (query, fragment, path parameters) and user info."""
+        if len(target) > MAX_TARGET:
+            return f"{REMOVED} ({len(target)} characters)"
+        if "eyJ" in target:
+            target = _without_tokens(target)
         if not any(sign in target for sign in "=@"):
             return target
+        return "".join(self._parts(target))
+
+    def _parts(self, target: str) -> list[str]:
         out: list[str] = []
         removing = False
         for part in _STEPS.split(_USER.sub(f"{REMOVED}@", target)):
@@ -78,7 +106,7 @@ class Redactor:
             elif not removing:
                 kept, removing = self._pair(part)
                 out.append(kept)
-        return "".join(out)
+        return out
 
     def authority(self, authority: str) -> str:
         """`host:port` without user info."""
@@ -94,9 +122,10 @@ class Redactor:
             coded = coded or (name.lower() == b"content-encoding" and value.strip().lower() not in (b"", b"identity"))
         if not kind.startswith(b"application/x-www-form-urlencoded") or not body:
             return body
-        if coded or body.count(b"&") + body.count(b";") > _FORM_PARTS:
+        if coded or len(body) > MAX_FORM or sum(body.count(sign) for sign in (b"&", b";", b"?", b"#")) > _FORM_PARTS:
             return REMOVED.encode()
-        return self.target("?" + body.decode("latin-1"))[1:].encode("latin-1")
+        text = "?" + body.decode("latin-1")
+        return "".join(self._parts(text))[1:].encode("latin-1")
 
     def error(self, message: str) -> str:
         """A message about a broken exchange. It may quote the line that broke, so nothing quoted is kept."""
@@ -126,14 +155,14 @@ class Redactor:
         return (
             any(self._secret(found) for found in _NESTED.findall(plain))
             or _USER.search(plain) is not None
-            or _JWT.search(plain) is not None
+            or _has_token(plain)
         )
 
     def _value(self, name: bytes, value: bytes, secret: Collection[str]) -> bytes:
         lower = _lower(name)
         if lower in secret or secret_header(lower) or value[:64].lstrip().lower().startswith(_SCHEMES):
             return REMOVED.encode()
-        if b"eyJ" in value and _JWT.search(value.decode("latin-1")):
+        if len(value) > MAX_VALUE or (b"eyJ" in value and _has_token(value.decode("latin-1"))):
             return REMOVED.encode()
         if b"=" not in value and b"@" not in value:
             return value

@@ -13,7 +13,10 @@ _LISTED = 100
 
 
 def summarise(exchange: Exchange, redact: Redactor, finished: float) -> dict[str, Any]:
-    """The metadata of a flow: only None, numbers, text, lists and tables. `finished` is event time in seconds."""
+    """The metadata of a flow: only None, numbers, text, tuples and tables. `finished` is event time in seconds.
+
+    Tuples and no lists, since the flow writer remembers encodings by these values.
+    """
     principal, verdict, operation = exchange.principal, exchange.verdict, exchange.operation
     exposure, refusal = exchange.exposure, exchange.refusal
     return {
@@ -25,7 +28,7 @@ def summarise(exchange: Exchange, redact: Redactor, finished: float) -> dict[str
         "name": principal.label if principal else None,
         "issuer": principal.issuer if principal else None,
         "session": principal.session if principal else None,
-        "groups": sorted(principal.groups) if principal else [],
+        "groups": tuple(sorted(principal.groups)) if principal else (),
         "client": exchange.client,
         "service": exchange.service,
         "dataset": operation.dataset if operation else None,
@@ -37,10 +40,14 @@ def summarise(exchange: Exchange, redact: Redactor, finished: float) -> dict[str
         "port": exchange.port,
         "path": redact.target(exchange.target),
         "effect": verdict.effect if verdict else None,
-        "rules": list(verdict.rules) if verdict else [],
-        "reasons": list(verdict.reasons) if verdict else [],
-        "masks": [[o.mask, o.method, sorted(o.columns), o.path] for o in verdict.obligations] if verdict else [],
-        "lifted": list(verdict.lifted) if verdict else [],
+        "rules": verdict.rules if verdict else (),
+        "reasons": verdict.reasons if verdict else (),
+        "masks": (
+            tuple([(o.mask, o.method, tuple(sorted(o.columns)), o.path) for o in verdict.obligations])
+            if verdict
+            else ()
+        ),
+        "lifted": verdict.lifted if verdict else (),
         "policy": verdict.policy if verdict else "",
         "approval": exchange.approval,
         "exposure": (
@@ -58,9 +65,9 @@ def describe(operation: Operation, redact: Redactor) -> dict[str, Any]:
     return {
         "kind": operation.kind,
         "dataset": operation.dataset,
-        "chunks": list(operation.chunks[:_LISTED]),
+        "chunks": operation.chunks[:_LISTED],
         "chunk_count": len(operation.chunks),
-        "columns": list(operation.columns[:_LISTED]),
+        "columns": operation.columns[:_LISTED],
         "column_count": len(operation.columns),
         "column_scope": operation.column_scope,
         "destination": redact.target(operation.destination) if operation.destination is not None else None,
@@ -73,9 +80,11 @@ def describe(operation: Operation, redact: Redactor) -> dict[str, Any]:
 def valid_text(value: Any) -> Any:
     """The same value with all text in valid Unicode and without NUL: names off the wire may hold anything."""
     if isinstance(value, str):
+        if value.isascii() and "\0" not in value:
+            return value
         return value.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
         return {valid_text(key): valid_text(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [valid_text(item) for item in value]
     return value

@@ -14,10 +14,6 @@ MAX_ITEMS = 200_000
 """Values in one element; a flow has about a hundred, plus two for each header."""
 
 
-class Encoded(bytes):
-    """A value that is encoded already."""
-
-
 def encode(value: Any) -> bytes:
     """The bytes of None, bool, int, float, bytes, str, list, tuple or dict. Raises TypeError for anything else.
 
@@ -48,8 +44,6 @@ def encode(value: Any) -> bytes:
     if kind is tuple or kind is list:
         data = b"".join([encode(item) for item in value])
         return b"%d:%b]" % (len(data), data)
-    if kind is Encoded:
-        return bytes(value)
     raise TypeError(f"{kind.__name__} cannot be recorded")
 
 
