@@ -51,7 +51,17 @@ def curl(flag: str) -> Callable[[str, str], Answer]:
     def ask(method: str, url: str) -> Answer:
         with tempfile.TemporaryDirectory() as folder:
             head, body = Path(folder, "head"), Path(folder, "body")
-            command = ["curl", "-sS", flag, "--compressed", "--max-time", "30", "--suppress-connect-headers", "-X", method]
+            command = [
+                "curl",
+                "-sS",
+                flag,
+                "--compressed",
+                "--max-time",
+                "30",
+                "--suppress-connect-headers",
+                "-X",
+                method,
+            ]
             done = subprocess.run(
                 [*command, "-D", str(head), "-o", str(body), "-w", "%{http_connect} %{http_code} %{http_version}", url],
                 capture_output=True,

@@ -193,7 +193,7 @@ def test_a_client_that_will_not_wait_gets_202(origin, desk, export, destination)
 
 def test_others_go_on_while_one_is_held(gate, origin, provider, desk, export, destination):
     waiting = export("ada", destination)
-    code = desk.pending(destination)["code"]
+    desk.pending(destination)
     url = f"https://localhost:{origin.port}/datasets/customers/chunks/1"
     for person in ("ada", "grace", "linus"):
         assert Curl(gate, provider.token(person), url).reply().status == 200
@@ -218,7 +218,11 @@ def test_who_is_no_approver_sees_and_decides_nothing(origin, desk, export, desti
     for person in ("mallory", "grace"):
         token = desk.provider.token(person)
         assert destination not in str(desk.listed(person))
-        for path, body in ((f"/{code}", None), (f"/{code}/approve", {"reason": ""}), (f"/{code}/deny", {"reason": "x"})):
+        for path, body in (
+            (f"/{code}", None),
+            (f"/{code}/approve", {"reason": ""}),
+            (f"/{code}/deny", {"reason": "x"}),
+        ):
             status, document = desk.call(token, path, body)
             assert status in (403, 404) and destination not in str(document)
     status, said = desk.cli("mallory", "list", "--json")

@@ -225,20 +225,6 @@ def test_an_answer_that_breaks_off_is_no_answer(gate, breaking, provider, framin
     assert got.status == 502 and not [value for value in PLAIN if value in got.wire]
 
 
-def test_chunked_trailers_are_not_passed_on(gateway, origin, provider, tmp_path):
-    """mitmproxy cannot read them; the client must be told so, or be cut off, and not be left waiting."""
-    origin.respond = lambda request: (
-        f"HTTP/1.1 200 OK\r\n{JSON}\r\ntransfer-encoding: chunked\r\ntrailer: x-row\r\n\r\n".encode()
-        + f"{len(ROWS):x}\r\n".encode() + ROWS + f"\r\n0\r\nx-row: {SSN}\r\n\r\n".encode()
-    )  # fmt: skip
-    with (
-        gateway(tmp_path, [f"localhost:{origin.port}"]) as alone,
-        tunnel(alone, origin.port, provider.token("ada")) as wire,
-    ):
-        got = wire.fetch("GET", CHUNK)
-    assert got.status in (0, 200, 502) and not [value for value in PLAIN if value in got.wire]
-
-
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
 def test_answers_without_a_body_stay_without_one(gate, origin, provider, status):
     origin.respond = lambda request: f"HTTP/1.1 {status}\r\n\r\n".encode() + b""

@@ -133,7 +133,7 @@ def test_a_full_disk_refuses_and_nothing_goes_out(make, origin, provider):
                 assert json.loads(body)["type"] == "urn:sluicegate:recorder-down"
         assert answers[0] == 200 and 503 in answers
         assert gate.stop() == 0
-        delivered = [row for row in json.loads(replay(gate, "list", "--json", "--limit", "1000")[1])["exchanges"]]
+        delivered = list(json.loads(replay(gate, "list", "--json", "--limit", "1000")[1])["exchanges"])
         recorded = sum(row["status"] == 200 for row in delivered)
         sent = bytes(origin.received).count(b"GET /datasets")
         assert recorded >= answers.count(200), "something was delivered that is not on the disk"
