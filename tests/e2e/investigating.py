@@ -1,0 +1,83 @@
+"""What an investigator does with the recordings of a gateway: list them, and open the files with stock mitmproxy."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import brotli
+import zstandard
+
+from tests.running import BIN, Running
+
+
+class Listed(NamedTuple):
+    """What `sluicegate-replay list --json` printed."""
+
+    code: int
+    exchanges: list[dict[str, Any]]
+    unknown: list[str]
+    damage: list[Any]
+
+
+def replay(gate: Running, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `sluicegate-replay` on the recordings."""
+    return subprocess.run(
+        [str(BIN / "sluicegate-replay"), *arguments, "--from", str(gate.state / "recordings")],
+        env={"PATH": os.environ["PATH"], "HOME": str(gate.folder)},
+        cwd=gate.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def listed(gate: Running) -> Listed:
+    """Every exchange that is recorded."""
+    done = replay(gate, "list", "--json")
+    document = json.loads(done.stdout)
+    assert "Traceback" not in done.stderr
+    return Listed(done.returncode, document["exchanges"], document["unknown"], document["damage"])
+
+
+def mitmdump(gate: Running, file: Path) -> str:
+    """What stock mitmdump shows of a flow file. Raises AssertionError when it cannot read it."""
+    done = subprocess.run(
+        [str(BIN / "mitmdump"), "-n", "-r", str(file), "--set", f"confdir={gate.folder / 'stock'}"],
+        env={"PATH": os.environ["PATH"], "HOME": str(gate.folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0 and not re.search("corrupt|error|invalid", done.stderr, re.I), done.stderr
+    return done.stdout
+
+
+def kept(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """Every file below a folder with its bytes, and once more with whatever in it can be decompressed."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            data = path.read_bytes()
+            yield path, data
+            for start in (match.start() for match in re.finditer(rb"\x1f\x8b\x08", data)):
+                try:
+                    yield path, zlib.decompressobj(31).decompress(data[start:])
+                except zlib.error:
+                    continue
+            for start in (match.start() for match in re.finditer(rb"\x28\xb5\x2f\xfd", data)):
+                try:
+                    yield path, zstandard.ZstdDecompressor().decompressobj().decompress(data[start:])
+                except zstandard.ZstdError:
+                    continue
+            # br has no mark of its own: bodies stand behind `content;LENGTH:` in a flow file.
+            for match in re.finditer(rb"7:content;(\d{2,7}):", data):
+                try:
+                    yield path, brotli.decompress(data[match.end() : match.end() + int(match[1])])
+                except brotli.error:
+                    continue
