@@ -14,10 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluicegate.masking.methods import PSEUDONYM, REDACTED, STRICTNESS, Methods, base32, last4
+from sluicegate.masking.base32 import base32_all
+from sluicegate.masking.methods import PSEUDONYM, REDACTED, STRICTNESS, Methods, last4
 
 KEY = bytes(range(32))
 METHODS = Methods(KEY)
+
+
+def masked(method: Any, domain: str, value: Any, methods: Methods = METHODS) -> Any:
+    """One value, masked as a column of one."""
+    (result,) = methods.masker(method, domain)([value])
+    return result
+
 
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.text())
 values = st.recursive(scalars, lambda v: st.lists(v, max_size=4) | st.dictionaries(st.text(), v, max_size=4))
@@ -25,17 +33,17 @@ values = st.recursive(scalars, lambda v: st.lists(v, max_size=4) | st.dictionari
 
 @given(values, st.sampled_from(sorted(STRICTNESS)), st.text(max_size=20))
 def test_every_method_takes_every_value(value: Any, method: Any, domain: str) -> None:
-    msgspec.json.encode(METHODS.masker(method, domain)(value))
+    msgspec.json.encode(masked(method, domain, value))
 
 
 @given(values)
 def test_redact_and_null_do_not_depend_on_the_value(value: Any) -> None:
-    assert METHODS.masker("redact", "x")(value) == REDACTED
-    assert METHODS.masker("null", "x")(value) is None
+    assert masked("redact", "x", value) == REDACTED
+    assert masked("null", "x", value) is None
 
 
 @pytest.mark.parametrize(
-    ("value", "masked"),
+    ("value", "shown"),
     [
         ("123-45-6789", "****6789"),
         ("12345678", "****5678"),
@@ -57,8 +65,8 @@ def test_redact_and_null_do_not_depend_on_the_value(value: Any) -> None:
         (' ["123-45-6789"]', "****"),
     ],
 )
-def test_last4(value: Any, masked: Any) -> None:
-    assert last4(value) == masked
+def test_last4(value: Any, shown: Any) -> None:
+    assert last4(value) == shown
 
 
 @given(st.text() | st.integers())
@@ -78,12 +86,20 @@ def reference(value: str, domain: str) -> str:
 
 @given(st.text())
 def test_hmac_is_what_it_says(value: str) -> None:
-    assert METHODS.masker("hmac", "email")(value) == reference(value, "email")
+    assert masked("hmac", "email", value) == reference(value, "email")
 
 
-@given(st.binary(min_size=16, max_size=32))
-def test_base32_is_the_standard_one(digest: bytes) -> None:
-    assert base32(digest) == base64.b32encode(digest[:16]).decode().rstrip("=").lower()
+@given(st.lists(st.binary(min_size=32, max_size=32), max_size=5), st.sampled_from([1, 13, 40]))
+def test_base32_is_the_standard_one(digests: list[bytes], times: int) -> None:
+    standard = [base64.b32encode(digest[:16]).decode().rstrip("=").lower() for digest in digests * times]
+    assert base32_all(digests * times) == standard
+
+
+@given(st.sampled_from(sorted(STRICTNESS)), st.lists(values, max_size=6), st.sampled_from([1, 50]))
+def test_a_column_is_masked_as_its_values_are(method: Any, column: list[Any], times: int) -> None:
+    before = msgspec.json.encode(column)
+    assert METHODS.masker(method, "d")(column * times) == [masked(method, "d", value) for value in column] * times
+    assert msgspec.json.encode(column) == before
 
 
 @pytest.mark.parametrize("length", [16, 32, 63, 64, 65, 200])
@@ -91,7 +107,7 @@ def test_keys_of_any_length_are_padded_as_rfc_2104_says(length: int) -> None:
     key = b"k" * length
     message = struct.pack(">I", 1) + b"d" + struct.pack(">I", 1) + b"v"
     wanted = hmac.new(key, message, hashlib.sha256).digest()
-    assert Methods(key).masker("hmac", "d")("v") == PSEUDONYM + base32(wanted)
+    assert masked("hmac", "d", "v", Methods(key)) == PSEUDONYM + base32_all([wanted])[0]
 
 
 def test_short_keys_are_not_taken() -> None:
@@ -100,7 +116,9 @@ def test_short_keys_are_not_taken() -> None:
 
 
 def test_equal_values_join_however_they_are_written() -> None:
-    mask = METHODS.masker("hmac", "id")
+    def mask(value: Any) -> Any:
+        return masked("hmac", "id", value)
+
     assert mask(42) == mask("42") == mask(" 42\n")
     assert mask("\u00e9") == mask("e\u0301")
     assert mask({"a": 1, "b": 2}) == mask({"b": 2, "a": 1})
@@ -110,10 +128,10 @@ def test_equal_values_join_however_they_are_written() -> None:
 
 def test_domains_and_keys_keep_values_apart() -> None:
     pseudonyms = {
-        METHODS.masker("hmac", "a")("bc"),
-        METHODS.masker("hmac", "ab")("c"),
-        METHODS.masker("hmac", "")("abc"),
-        METHODS.masker("hmac", "abc")(""),
-        Methods(b"x" * 32).masker("hmac", "a")("bc"),
+        masked("hmac", "a", "bc"),
+        masked("hmac", "ab", "c"),
+        masked("hmac", "", "abc"),
+        masked("hmac", "abc", ""),
+        masked("hmac", "a", "bc", Methods(b"x" * 32)),
     }
     assert len(pseudonyms) == 5

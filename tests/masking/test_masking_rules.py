@@ -70,7 +70,7 @@ def naive(document: Any, obligations: tuple[Obligation, ...]) -> Any:
             wanting += [owed for owed in obligations if normal(name) in set(map(normal, owed.columns))]
         if wanting:
             strictest = min(wanting, key=lambda owed: (STRICTNESS[owed.method], owed.mask))
-            return METHODS.masker(strictest.method, normal(name))(node)
+            return METHODS.masker(strictest.method, normal(name))([node])[0]
         if isinstance(node, dict):
             return {key: visit(child, (*at, key), name) for key, child in node.items()}
         if isinstance(node, list):

@@ -95,3 +95,20 @@ def test_the_more_specific_comes_first():
     texts = ["GET /{x}/{y}", "GET /{x}/b", "GET /a/b", "GET /a/{y}"]
     ordered = sorted(map(Template.parse, texts), key=lambda t: t.order)
     assert [t.text for t in ordered] == ["GET /a/b", "GET /a/{y}", "GET /{x}/b", "GET /{x}/{y}"]
+
+
+@given(st.text(alphabet="/.a%2eZ-~+\n \\é", max_size=12))
+def test_paths_read_at_once_are_those_read_by_the_segment(tail: str) -> None:
+    path = "/" + tail
+    slowly = segments_of(path.replace("a", "%61", 1)) if "a" in tail and "%" not in tail else None
+    assert slowly is None or segments_of(path) == slowly
+
+
+@pytest.mark.parametrize("path", ["/.", "/..", "/a/./b", "/a/..", "/a//b", "/a/", "//", "/a\n", "/a b\n", "/./a"])
+def test_segments_that_mean_something_else_are_not_taken_at_once(path: str) -> None:
+    assert segments_of(path) is None
+
+
+@pytest.mark.parametrize("path", ["/...", "/.a/..b", "/a.b/c..", "/~x/@y:z"])
+def test_dots_within_a_segment_are_plain(path: str) -> None:
+    assert segments_of(path) == tuple(path[1:].split("/"))

@@ -32,8 +32,7 @@ class ExposureAddon:
         if response is None or not content or len(content) > self._limit:
             exchange.exposure = Exposure()
             return None
-        coding = response.headers.get("content-encoding", "")
-        content_type = response.headers.get("content-type", "")
+        coding, content_type = _said(response.headers.fields)
         if "json" in content_type.lower() and len(content) > (AT_ONCE >> 3 if coding else AT_ONCE):
             return self._later(exchange, content, coding, content_type)
         exchange.exposure = read(content, coding, content_type, self._limit)
@@ -41,3 +40,15 @@ class ExposureAddon:
 
     async def _later(self, exchange: Exchange, content: bytes, coding: str, content_type: str) -> None:
         exchange.exposure = await asyncio.to_thread(read, content, coding, content_type, self._limit)
+
+
+def _said(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[str, str]:
+    """Content-Encoding and Content-Type, all lines joined, in one pass: each look-up by name would be one."""
+    coding, media = [], []
+    for name, value in fields:
+        lower = name.lower()
+        if lower == b"content-type":
+            media.append(value)
+        elif lower == b"content-encoding":
+            coding.append(value)
+    return b", ".join(coding).decode("latin-1"), b", ".join(media).decode("latin-1")

@@ -119,9 +119,13 @@ def _exposure(document: object, plan: Plan, counts: Counts) -> Exposure:
     for table in rows.tables(document):
         total += table.count
         covered = plan.covered(table.where, table.columns, table.positional)
-        for column, masked in zip(table.columns, covered, strict=True):
+        if columns:
             # A column that is in clear in one of several tables is in clear.
-            columns[column] = "masked" if masked and columns.get(column) != "clear" else "clear"
+            clear = {name for name, word in columns.items() if word == "clear"}
+            columns |= covered
+            columns |= dict.fromkeys(clear, "clear")
+        else:
+            columns.update(covered)
     masks: dict[str, int] = {}
     elsewhere = []
     for hit, count in counts.items():

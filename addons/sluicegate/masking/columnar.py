@@ -45,6 +45,9 @@ class Headers:
 
     def read(self, value: Any) -> Header | None:
         """The list of columns in a member's value, if that is one and a column in it owes a mask."""
+        if value.__class__ is list:
+            with suppress(KeyError, TypeError):  # mostly a list of texts that was met before
+                return self._known[tuple(value)]
         entries = header_entries(value)
         if entries is None or not isinstance(entries[0], str):
             return self._header([_texts(entry) for entry in entries]) if entries else None
@@ -89,9 +92,10 @@ class Headers:
         for key, value in node.items():
             if key == member or key not in _ROW_KEYS or value.__class__ is not list:
                 continue
+            strange = header.written.isdisjoint
             for row in value:
                 if row.__class__ is dict:
-                    if row and not header.names(row):
+                    if row and strange(row) and not header.names(row):
                         raise Unfit("its rows do not use the names of its columns")
                 elif row.__class__ is not list:
                     raise Unfit("its rows are neither objects nor arrays")

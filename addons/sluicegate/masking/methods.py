@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from sluicegate.exchange import Method
+from sluicegate.masking.base32 import base32_all
 from sluicegate.masking.json_body import canonical
 
-Masker = Callable[[Any], Any]
+Masker = Callable[[list[Any]], list[Any]]
+"""Masks the values of one column: as many as it gets, in their order."""
 
 REDACTED = "[redacted]"
 """What redact leaves, whatever there was, null included."""
@@ -36,9 +38,6 @@ PSEUDONYM = "h1."
 _HIDDEN = "****"
 _ENDLESS = frozenset((bool, dict, list))
 _BLOCK = 64  # of SHA-256, in bytes
-_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 section 6, lower case
-_PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
-_BITS_30 = (1 << 30) - 1
 
 
 class Methods:
@@ -52,14 +51,14 @@ class Methods:
         self._outer = hashlib.sha256(bytes(b ^ 0x5C for b in padded))
 
     def masker(self, method: Method, domain: str) -> Masker:
-        """The function that masks one value. `domain` is the column's normal name: equal values join within it."""
+        """The function that masks values. `domain` is the column's normal name: equal values join within it."""
         match method:
             case "redact":
-                return redact
+                return lambda values: [REDACTED] * len(values)  # whatever there was, null included
             case "null":
-                return null
+                return lambda values: [None] * len(values)
             case "last4":
-                return last4
+                return lambda values: list(map(last4, values))
             case "hmac":
                 return self._pseudonym(domain)
 
@@ -70,27 +69,24 @@ class Methods:
         inner.update(pack(len(name)) + name)
         begun = inner.copy
 
-        def mask(value: Any) -> Any:
-            if value is None:
-                return None  # there is nobody to give a name to, and nulls do not join
-            data = _clean(value).encode()
-            first = begun()
-            first.update(pack(len(data)) + data)
-            second = outer()
-            second.update(first.digest())
-            return PSEUDONYM + base32(second.digest())
+        def mask(values: list[Any]) -> list[Any]:
+            digests = []
+            for value in values:
+                if value is None:
+                    continue  # there is nobody to give a name to, and nulls do not join
+                data = (value.strip() if value.__class__ is str and value.isascii() else _clean(value)).encode()
+                first = begun()
+                first.update(pack(len(data)) + data)
+                second = outer()
+                second.update(first.digest())
+                digests.append(second.digest())
+            names = [PSEUDONYM + name for name in base32_all(digests)]
+            if len(names) == len(values):
+                return names
+            left = iter(names)
+            return [None if value is None else next(left) for value in values]
 
         return mask
-
-
-def redact(_value: Any) -> Any:
-    """A fixed text in the place of any value."""
-    return REDACTED
-
-
-def null(_value: Any) -> Any:
-    """null in the place of any value."""
-    return None
 
 
 def last4(value: Any) -> Any:
@@ -121,20 +117,7 @@ def text(value: Any) -> str:
     return canonical(value)
 
 
-def base32(digest: bytes) -> str:
-    """The first 16 bytes in lower-case base32 without padding: 26 characters."""
-    # 130 bits are 13 pairs of characters; they are cut to 30 bits first, which Python shifts at the least cost.
-    number = int.from_bytes(digest[:16]) << 2
-    a, b, c, d = number >> 100, number >> 70 & _BITS_30, number >> 40 & _BITS_30, number >> 10 & _BITS_30
-    pairs = _PAIRS
-    return (
-        f"{pairs[a >> 20]}{pairs[a >> 10 & 1023]}{pairs[a & 1023]}{pairs[b >> 20]}{pairs[b >> 10 & 1023]}"
-        f"{pairs[b & 1023]}{pairs[c >> 20]}{pairs[c >> 10 & 1023]}{pairs[c & 1023]}{pairs[d >> 20]}"
-        f"{pairs[d >> 10 & 1023]}{pairs[d & 1023]}{pairs[number & 1023]}"
-    )
-
-
 def _clean(value: Any) -> str:
     # Spelling must not break joins: composed characters, and no blanks at the ends.
-    form = value if value.__class__ is str else text(value)
+    form: str = value if value.__class__ is str else text(value)
     return form.strip() if form.isascii() else unicodedata.normalize("NFC", form).strip()

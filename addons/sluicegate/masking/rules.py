@@ -8,10 +8,10 @@ number of rules. Column names match at any depth in their normal form; the names
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sluicegate.exchange import Obligation
 from sluicegate.jsonpath import Below, Elements, Names, Step, parse
@@ -21,7 +21,8 @@ from sluicegate.masking.names import normal
 
 _KEPT_KEYS = 2048  # a state forgets all its keys when there are more; services may use data as keys
 _KEPT_STATES = 256
-_KEPT_SHAPES = 64  # rows come in few shapes; where they do not, the walk does without them
+_KEPT_SHAPES = 64  # rows come in few shapes; where they do not, the walk does without
+_STRANGE = 1024  # objects of shapes that are not kept, after which others are kept
 _WIDE = 256
 _LONG_KEY = 128
 
@@ -52,7 +53,7 @@ class Shape(NamedTuple):
 class State:
     """The positions of all paths that are open at one node."""
 
-    __slots__ = ("_elements", "bits", "moves", "plan", "shapes", "uniform")
+    __slots__ = ("_elements", "_strange", "bits", "moves", "plan", "shapes", "uniform")
 
     def __init__(self, plan: Plan, bits: int) -> None:
         self.plan = plan
@@ -61,6 +62,7 @@ class State:
         """Keys that were met here; ask `move` for the others."""
         self.shapes: dict[tuple[str, ...], Shape] = {}
         """Keys of objects that were met here as rows; ask `shape` for the others."""
+        self._strange = 0
         self.uniform = not any(isinstance(plan.steps[p], Elements) for p in _set_bits(bits))
         """Whether all elements of an array at this node fare alike."""
         self._elements: dict[tuple[str, Action | None], Move] = {}
@@ -83,22 +85,24 @@ class State:
             _keep(self._elements, (name, owed), move, name)
         return move
 
-    def shape(self, keys: tuple[str, ...]) -> Shape:
-        """What becomes of an object with these keys, as far as the keys alone decide it."""
-        shape = self.shapes.get(keys)
-        if shape is None:
-            masked, others = [], []
-            for key in keys:
-                _, apply, hit = self.move(key)
-                if apply is not None and hit is not None:
-                    masked.append((key, apply, hit))
-                else:
-                    others.append(key)
-            shape = Shape(tuple(masked), _reader(others))
-            if len(self.shapes) >= _KEPT_SHAPES:
-                self.shapes.clear()
-            if len(keys) <= _WIDE and max(map(len, keys), default=0) <= _LONG_KEY:
-                self.shapes[keys] = shape
+    def shape(self, keys: tuple[str, ...]) -> Shape | None:
+        """What becomes of an object with these keys, as far as they decide it. None where that is not worth finding."""
+        if len(self.shapes) >= _KEPT_SHAPES:
+            self._strange += 1
+            if self._strange < _STRANGE:
+                return None
+            self._strange = 0
+            self.shapes.clear()
+        if len(keys) > _WIDE or max(map(len, keys), default=0) > _LONG_KEY:
+            return None
+        masked, others = [], []
+        for key in keys:
+            _, apply, hit = self.move(key)
+            if apply is not None and hit is not None:
+                masked.append((key, apply, hit))
+            else:
+                others.append(key)
+        shape = self.shapes[keys] = Shape(tuple(masked), _reader(others))
         return shape
 
     def forget(self) -> None:
@@ -121,7 +125,7 @@ class Plan:
         self._ends: dict[int, Action] = {}
         self._methods = methods
         self._states: dict[int, State] = {}
-        self._covered: dict[tuple[str | None, tuple[str, ...], bool], tuple[bool, ...]] = {}
+        self._covered: dict[tuple[str | None, tuple[str, ...], bool], dict[str, Literal["clear", "masked"]]] = {}
         self._hits: dict[tuple[Action, str], Hit] = {}
         start = 0
         for owed in obligations:
@@ -155,17 +159,20 @@ class Plan:
         hit = self.hit(min(actions), name)
         return self._state(after), hit.apply, hit
 
-    def covered(self, where: str | None, columns: tuple[str, ...], positional: bool) -> tuple[bool, ...]:
-        """For each column of the rows at a top-level key (or of the document): whether it is masked in all of them."""
+    def covered(
+        self, where: str | None, columns: tuple[str, ...], positional: bool
+    ) -> Mapping[str, Literal["clear", "masked"]]:
+        """The columns of the rows at a top-level key (or of the document): masked are those that are in all of them."""
         place = (where, columns, positional)
         found = self._covered.get(place)
         if found is None:
             above = self.start if where is None else self.start.move(where)[0]
             # Rows that may fare differently, or have no names in them, are covered by column names alone.
             row = above.element(0, where or "")[0] if above.uniform and not positional else None
-            found = tuple(
-                normal(name) in self.columns or (row is not None and row.move(name)[1] is not None) for name in columns
-            )
+            found = {}
+            for name in columns:
+                masked = normal(name) in self.columns or (row is not None and row.move(name)[1] is not None)
+                found[name] = "masked" if masked else "clear"
             if len(self._covered) >= _KEPT_STATES:
                 self._covered.clear()
             self._covered[place] = found

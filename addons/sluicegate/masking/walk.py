@@ -6,7 +6,7 @@ from typing import Any
 
 from sluicegate.masking import columnar, nested
 from sluicegate.masking.json_body import MAX_DEPTH, Unfit, parse, serialise
-from sluicegate.masking.rules import Hit, Plan, State
+from sluicegate.masking.rules import Hit, Plan, Shape, State
 from sluicegate.rows import HEADER_KEYS
 
 MAX_NESTED = 3
@@ -25,7 +25,7 @@ def mask_document(document: Any, plan: Plan, original: bytes) -> tuple[Any, Coun
     """
     walk = _Walk(plan, 0)
     if plan.root is not None:
-        return plan.root.apply(document), {plan.root: 1}
+        return plan.root.apply([document])[0], {plan.root: 1}
     document = walk.value(document, plan.start, 0, "")
     if walk.loose and plan.columns and walk.headers.mentions(parse(original)):
         raise Unfit("it holds arrays of arrays, and nothing says which column is where in them")
@@ -59,7 +59,7 @@ class _Walk:
         for key, value in node.items():  # values are replaced, keys never, so the iteration stays valid
             child, apply, hit = moves.get(key) or state.move(key)
             if apply is not None and hit is not None:
-                node[key] = apply(value)
+                node[key] = apply([value])[0]
                 counts[hit] = counts.get(hit, 0) + 1
                 continue
             kind = type(value)
@@ -87,10 +87,18 @@ class _Walk:
         counts = self.counts
         child, apply, hit = usual = state.element(0, name)
         alike = state.uniform and header is None
-        if alike and apply is None and node and type(node[0]) is dict:
-            self._rows(node, child, depth + 1, name)
-            return
-        for index, value in enumerate(node):
+        done = 0
+        if alike:
+            if apply is not None and hit is not None:
+                node[:] = apply(node)
+                if node:
+                    counts[hit] = counts.get(hit, 0) + len(node)
+                return
+            if node and type(node[0]) is dict:
+                done = self._rows(node, child, depth + 1)
+                if done == len(node):
+                    return
+        for index, value in enumerate(node[done:] if done else node, done):
             if not alike:
                 named = header.owed.get(index) if header is not None else None
                 if named is not None:
@@ -98,25 +106,44 @@ class _Walk:
                 else:
                     child, apply, hit = usual if state.uniform else state.element(index, name)
             if apply is not None and hit is not None:
-                node[index] = apply(value)
+                node[index] = apply([value])[0]
                 counts[hit] = counts.get(hit, 0) + 1
                 continue
-            self._element(node, index, child, depth + 1, name)
+            kind = type(value)
+            if kind is dict:
+                self._object(value, child, depth + 1)
+            elif kind is str:
+                if value[:1] in nested.OPENERS:
+                    node[index] = self._text(value, child, depth, name)
+            elif kind is list:
+                self.loose = True
+                self._array(value, child, depth + 1, name)
 
-    def _rows(self, node: list[Any], state: State, depth: int, name: str) -> None:
-        """An array that begins with an object and whose elements fare alike.
+    def _rows(self, node: list[Any], state: State, depth: int) -> int:
+        """Masks the objects at the front of an array whose elements fare alike, and says how many there are.
 
-        Objects with only plain values in them, nearly all there are, are done by their keys together.
+        Objects with the same keys and only plain values in them, which nearly all are, are masked column by column.
         """
         if depth >= MAX_DEPTH:
             raise Unfit("its JSON is nested too deeply")
-        shapes, counts, openers, inner = state.shapes, self.counts, nested.OPENERS, _INNER
+        shapes, openers, inner = state.shapes, nested.OPENERS, _INNER
+        keys: tuple[str, ...] | None = None
+        shape: Shape | None = None
+        alike: list[dict[str, Any]] = []
+        done = len(node)
         for index, row in enumerate(node):
             if type(row) is not dict:
-                self._element(node, index, state, depth, name)
+                done = index
+                break
+            now = tuple(row)
+            if now != keys:
+                if alike and shape is not None:
+                    self._columns(alike, shape)
+                keys, alike = now, []
+                shape = shapes.get(now) or state.shape(now)
+            if shape is None:
+                self._object(row, state, depth)
                 continue
-            keys = tuple(row)
-            shape = shapes.get(keys) or state.shape(keys)
             for value in shape.others(row):
                 kind = type(value)
                 if kind is str:
@@ -125,24 +152,19 @@ class _Walk:
                 elif kind in inner:
                     break
             else:
-                for key, apply, hit in shape.masked:
-                    row[key] = apply(row[key])
-                    counts[hit] = counts.get(hit, 0) + 1
+                alike.append(row)
                 continue
             self._object(row, state, depth)
+        if alike and shape is not None:
+            self._columns(alike, shape)
+        return done
 
-    def _element(self, node: list[Any], index: int, child: State, depth: int, name: str) -> None:
-        """An element that owes nothing itself. `depth` is its own."""
-        value = node[index]
-        kind = type(value)
-        if kind is dict:
-            self._object(value, child, depth)
-        elif kind is str:
-            if value[:1] in nested.OPENERS:
-                node[index] = self._text(value, child, depth - 1, name)
-        elif kind is list:
-            self.loose = True
-            self._array(value, child, depth, name)
+    def _columns(self, rows: list[dict[str, Any]], shape: Shape) -> None:
+        counts = self.counts
+        for key, apply, hit in shape.masked:
+            for row, masked in zip(rows, apply([row[key] for row in rows]), strict=True):
+                row[key] = masked
+            counts[hit] = counts.get(hit, 0) + len(rows)
 
     def _table(self, node: dict[str, Any], key: str, state: State, depth: int) -> None:
         rows = node[key]
@@ -155,7 +177,7 @@ class _Walk:
                 raise Unfit("its columns and its rows do not agree")
             child, apply, hit = state.element(index, key)
             if apply is not None and hit is not None:
-                rows[index] = apply(row)
+                rows[index] = apply([row])[0]
                 self.counts[hit] = self.counts.get(hit, 0) + 1
             else:
                 self._array(row, child, depth + 1, key, header)

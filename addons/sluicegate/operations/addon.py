@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mitmproxy import http
 
-from sluicegate.exchange import Exchange
+from sluicegate.exchange import OTHERS, Exchange
 from sluicegate.operations.read import Reader
-from sluicegate.operations.view import RequestView
+from sluicegate.operations.view import Lines, RequestView
 from sluicegate.settings import Settings
 
 
@@ -21,18 +21,19 @@ class OperationsAddon:
     def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         if exchange.service is None:
             raise RuntimeError("lockdown has not named the service")
-        host = f"[{exchange.host}]" if ":" in exchange.host else exchange.host
-        origin = f"{exchange.scheme}://{host}:{exchange.port}"
+        origin = _origin(exchange) if exchange.service == OTHERS else ""  # a service's own operations do not say it
         exchange.operation = self._reader.read(view_of(flow.request), exchange.service, origin)
+
+
+def _origin(exchange: Exchange) -> str:
+    host = f"[{exchange.host}]" if ":" in exchange.host else exchange.host
+    return f"{exchange.scheme}://{host}:{exchange.port}"
 
 
 def view_of(request: http.Request) -> RequestView:
     """The request as plain values. Raises RuntimeError when the body is not there, which a streamed one is not."""
-    if request.raw_content is None:
+    content = request.raw_content
+    if content is None:
         raise RuntimeError("the request has no complete body")
     path, _, query = request.path.partition("?")
-    headers: dict[str, tuple[str, ...]] = {}
-    for name, value in request.headers.fields:
-        key = name.decode("latin-1").lower()
-        headers[key] = (*headers.get(key, ()), value.decode("latin-1"))
-    return RequestView(request.method, path, query, headers, request.raw_content)
+    return RequestView(request.method, path, query, Lines(request.headers.fields), content)

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from sluicegate import jsonpath
 from sluicegate.operations.view import RequestView
@@ -16,13 +18,12 @@ _HEADER = re.compile(r"^[A-Za-z0-9-]{1,64}$")
 _WORDS = ("path", "query", "header")
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """A request taken apart: the values of the placeholders, the query parameters, the headers, the JSON body."""
 
     view: RequestView
-    path: dict[str, str] = field(default_factory=dict)
-    query: dict[str, str] = field(default_factory=dict)
+    path: Mapping[str, str] = MappingProxyType({})
+    query: Mapping[str, str] = MappingProxyType({})
     body: dict[str, Any] | None = None
 
 

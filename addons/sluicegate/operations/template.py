@@ -14,6 +14,8 @@ from urllib.parse import unquote_to_bytes
 
 _PLACEHOLDER = re.compile(r"^\{([a-z][a-z0-9_]{0,31})\}$")
 _LITERAL = re.compile(r"^[A-Za-z0-9._~!$&'()*+,=:@-]+$")
+_SIMPLE = re.compile(r"(?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+")
+"""Paths with nothing to decode and nothing to distrust."""
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -65,6 +67,8 @@ def segments_of(path: str) -> tuple[str, ...] | None:
     """The decoded segments of a path, or None where one of them is not to be trusted."""
     if path == "/":
         return ()
+    if _SIMPLE.fullmatch(path):
+        return tuple(path[1:].split("/"))
     if not path.startswith("/") or _BAD_ESCAPE.search(path):
         return None
     decoded = tuple(_decode(segment) for segment in path[1:].split("/"))
