@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from demo.certificates import certificates
 from tests.provider import Provider
+
+# How long an example takes says something about the machine, not about the code.
+settings.register_profile("sluicegate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sluicegate")
 
 
 @pytest.fixture(scope="session")

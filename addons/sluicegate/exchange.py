@@ -46,8 +46,21 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
+class Output:
+    """A result column: what it is called in the result, and the base columns that its values are made from."""
+
+    name: str
+    origins: frozenset[tuple[str, str]] | None = frozenset()
+    """Pairs of dataset (as in `Operation.dataset`) and column. Empty: made from none. None: from which is not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
-    """What is asked. `columns` are names in the dataset; `column_scope` says whether that list is the whole truth."""
+    """What is asked. `columns` are names in the dataset; `column_scope` says whether that list is the whole truth.
+
+    A request that touches several datasets, or does several things, is one operation with `parts`: each of them and
+    the operation itself are judged, and the request may do what all of them may.
+    """
 
     service: str
     kind: Kind
@@ -63,6 +76,66 @@ class Operation:
     script_digest: str | None = None
     route: str = ""
     """The route template that matched, or why none did."""
+    predicates: tuple[str, ...] = ()
+    """Columns that choose, join or order rows. Their values do not leave in the rows, and can be guessed from them."""
+    outputs: tuple[Output, ...] | None = None
+    """The columns of the result, by position, where the statement says them exactly; None where they are not known."""
+    rows: int | None = None
+    """At most so many rows are asked for; None where the request sets no limit."""
+    statements: tuple[str, ...] = ()
+    """Kinds of the statements in the request, such as `select`, `drop`, `copy_out`; `opaque` was not understood."""
+    opaque: str = ""
+    """Why a statement was not understood; empty where it was."""
+    result: str | None = None
+    """The handle of an earlier request's result, where the request asks for more of that."""
+    claims: tuple[str, ...] = ()
+    """Identity that the client merely asserts, as `user=eng`; it proves nothing."""
+    parts: tuple[Operation, ...] = ()
+    """What else the same request does. A part has no parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """What becomes of a request after its verdict, so that the service cannot read it in another way than we did.
+
+    None leaves a thing as it is; a header whose value is None is taken out.
+    """
+
+    body: bytes | None = None
+    query: str | None = None
+    headers: tuple[tuple[str, str | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows in a response, as the service's dialect found them."""
+
+    format: Literal["json", "csv", "tsv", "arrow", "arrow-file", "parquet", "text"] = "json"
+    path: str = "$"
+    """JSONPath of the lists (or, with `base64`, the texts) that hold the rows; `$` is the whole body."""
+    base64: bool = False
+    """Whether the rows are bytes of `format`, in base64 inside a JSON text at `path`."""
+    shape: Literal["objects", "arrays", "one"] = "objects"
+    """Rows as objects by column name, as arrays by position; `one`: the node at `path` is itself one row."""
+    cell: str = ""
+    """Where a value stands inside a cell: `v` in `{"v": 1}`; `*` is whichever members it has; empty: the cell."""
+    columns: tuple[Output, ...] | None = None
+    """The columns by position; None where only the names in the rows are known."""
+    header_row: bool = False
+    """Whether the first row holds the names of the columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A response, as the service's dialect reads it: where its rows are, and what else may carry values of them."""
+
+    rows: tuple[Rows, ...] = ()
+    leaks: tuple[str, ...] = ()
+    """JSONPaths of values beside the rows that may be made from them (facets, tokens, statistics, error texts)."""
+    headers: tuple[str, ...] = ()
+    """Lower-case names of response headers that may carry such values."""
+    unreadable: str = ""
+    """Why the rows cannot be found; such a response never leaves when masks are owed. Empty where they can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +146,8 @@ class Obligation:
     method: Method
     columns: frozenset[str] = frozenset()
     path: str | None = None
+    dataset: str | None = None
+    """The dataset whose columns are meant, where it is known; result columns are matched to it by their origins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +209,10 @@ class Exchange:
     principal: Principal | None = None
     operation: Operation | None = None
     verdict: Verdict | None = None
+    rewrite: Rewrite | None = None
+    """What becomes of the request once it may go."""
+    delivery: Delivery | None = None
+    """How the service's dialect reads the response; None where it says nothing beyond names."""
     approval: str | None = None
     """Id of the approval that holds, or let through, this exchange."""
     exposure: Exposure | None = None

@@ -6,7 +6,9 @@ import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow
 
-from sluicegate.exchange import OTHERS, Exchange
+from sluicegate.clock import SetClock
+from sluicegate.exchange import OTHERS, Exchange, Principal
+from sluicegate.operations import Reader
 from sluicegate.operations.addon import OperationsAddon, view_of
 from sluicegate.settings import Settings
 
@@ -20,6 +22,11 @@ SETTINGS = Settings.model_validate(
         "services": {"chunks": {"hosts": ["chunks.test"], "dialect": "chunks"}},
     }
 )  # fmt: skip
+ADA = Principal("ada", "https://idp.test")
+
+
+def made():
+    return OperationsAddon(Reader(SETTINGS, SetClock()), 1 << 20)
 
 
 def flow_of(path, body, headers):
@@ -35,15 +42,15 @@ def test_the_operation_is_read_from_the_body_as_sent():
         gzip.compress(b'{"columns": ["id"]}'),
         {"Content-Type": "application/json", "Content-Encoding": "gzip"},
     )
-    exchange = Exchange("1", 0.0, service="chunks", scheme="https", host="chunks.test", port=443)
-    OperationsAddon(SETTINGS).request(flow, exchange)
+    exchange = Exchange("1", 0.0, service="chunks", scheme="https", host="chunks.test", port=443, principal=ADA)
+    made().request(flow, exchange)
     assert exchange.operation.columns == ("id",) and exchange.operation.dataset == "logs"
     assert not exchange.operation.declared
 
 
 def test_other_hosts_are_egress():
-    exchange = Exchange("1", 0.0, service=OTHERS, scheme="https", host="::1", port=8443)
-    OperationsAddon(SETTINGS).request(flow_of("/x?y", b"", {}), exchange)
+    exchange = Exchange("1", 0.0, service=OTHERS, scheme="https", host="::1", port=8443, principal=ADA)
+    made().request(flow_of("/x?y", b"", {}), exchange)
     assert (exchange.operation.kind, exchange.operation.destination) == ("upload", "https://[::1]:8443")
 
 
@@ -54,8 +61,8 @@ def test_headers_keep_all_their_lines():
 
 
 def test_without_a_service_or_a_body_it_fails():
-    addon = OperationsAddon(SETTINGS)
+    addon = made()
     with pytest.raises(RuntimeError):
         addon.request(flow_of("/", b"", {}), Exchange("1", 0.0))
     with pytest.raises(RuntimeError):
-        addon.request(flow_of("/", None, {}), Exchange("1", 0.0, service="chunks"))
+        addon.request(flow_of("/", None, {}), Exchange("1", 0.0, service="chunks", principal=ADA))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sluicegate.clock import SetClock
 from sluicegate.exchange import OTHERS, Operation
 from sluicegate.operations import Reader, RequestView
 from sluicegate.settings import Settings
@@ -43,7 +44,7 @@ SETTINGS = Settings.model_validate(
         },
     }
 )
-READER = Reader(SETTINGS)
+READER = Reader(SETTINGS, SetClock())
 
 
 def read(request, body=None, service="chunks", **headers):
@@ -54,7 +55,7 @@ def read(request, body=None, service="chunks", **headers):
     if body is not None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         sent.setdefault("content-type", ("application/json",))
-    return READER.read(RequestView(method, path, query, sent, data), service, "https://x.test")
+    return READER.read(RequestView(method, path, query, sent, data), service, "https://x.test", "somebody")
 
 
 def test_a_chunk():
@@ -222,7 +223,7 @@ def test_lying_and_missing_types():
 
 def test_a_header_sent_twice_is_not_understood():
     view = RequestView("GET", "/rows", "", {"x-dataset": ("customers", "orders")})
-    assert READER.read(view, "chunks", "").kind == "unknown"
+    assert READER.read(view, "chunks", "", "somebody").kind == "unknown"
 
 
 def test_a_route_that_accepts_members_can_do_without_a_body():
@@ -232,7 +233,7 @@ def test_a_route_that_accepts_members_can_do_without_a_body():
 
 def test_other_hosts():
     def egress(method, body=b"", origin="https://evil.test:443"):
-        return READER.read(RequestView(method, "/x", "", {}, body), OTHERS, origin)
+        return READER.read(RequestView(method, "/x", "", {}, body), OTHERS, origin, "somebody")
 
     for method in ("GET", "HEAD", "OPTIONS"):
         assert egress(method) == Operation(
@@ -283,4 +284,4 @@ def test_junk_is_unknown(data, tail, query):
 def test_nothing_raises(path, query, data):
     for method in ("GET", "POST", "DELETE"):
         view = RequestView(method, path, query, {"content-type": ("application/json",)}, data)
-        assert READER.read(view, "chunks", "").kind in ("unknown", "read", "write", "admin", "poll")
+        assert READER.read(view, "chunks", "", "somebody").kind in ("unknown", "read", "write", "admin", "poll")

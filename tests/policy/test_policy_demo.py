@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sluicegate import operations, policy
+from sluicegate.clock import SetClock
 from sluicegate.exchange import Principal
 from sluicegate.operations import Reader, RequestView
 from sluicegate.policy import Policy, decide
@@ -13,7 +14,7 @@ from sluicegate.settings import load
 
 PATH = Path(__file__).parent.parent.parent / "policy.toml"
 LOADED = load(PATH)
-READER = Reader(LOADED.settings)
+READER = Reader(LOADED.settings, SetClock())
 POLICY = Policy(LOADED.settings, LOADED.digest)
 PEOPLE = {"ada": ("engineering",), "grace": ("fraud",), "linus": ("data-stewards",), "mallory": ()}
 MASKED = {("last4", "ssn"), ("hmac", "email"), ("hmac", "phone"), ("hmac", "name")}
@@ -24,7 +25,9 @@ def verdict(person, request, body=None):
     path, _, query = target.partition("?")
     headers = {} if body is None else {"content-type": ("application/json",)}
     data = b"" if body is None else json.dumps(body).encode()
-    operation = READER.read(RequestView(method, path, query, headers, data), "chunks", "https://localhost:9443")
+    operation = READER.read(
+        RequestView(method, path, query, headers, data), "chunks", "https://localhost:9443", "somebody"
+    )
     return decide(POLICY, Principal(person, "i", frozenset(PEOPLE[person])), operation)
 
 

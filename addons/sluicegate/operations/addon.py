@@ -1,13 +1,21 @@
-"""Operations in the pipeline: what is asked, read from the whole request."""
+"""Operations in the pipeline: what is asked, read from the whole request, and how the response to it is to be read."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
+from weakref import WeakKeyDictionary
+
 from mitmproxy import http
 
+from sluicegate import codings
+from sluicegate.errors import Refusal
 from sluicegate.exchange import OTHERS, Exchange
 from sluicegate.operations.read import Reader
-from sluicegate.operations.view import Lines, RequestView
-from sluicegate.settings import Settings
+from sluicegate.operations.view import Lines, ReplyView, RequestView
+
+AT_ONCE = 256 << 10
+"""Raw bytes up to which a response is decoded in the hook; larger and coded ones are decoded in a thread."""
 
 
 class OperationsAddon:
@@ -15,14 +23,87 @@ class OperationsAddon:
 
     name = "operations"
 
-    def __init__(self, settings: Settings) -> None:
-        self._reader = Reader(settings)
+    def __init__(self, reader: Reader, max_body: int) -> None:
+        self._reader = reader
+        self._max_body = max_body
+        self._views: WeakKeyDictionary[http.HTTPFlow, RequestView] = WeakKeyDictionary()
 
     def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
-        if exchange.service is None:
-            raise RuntimeError("lockdown has not named the service")
+        if exchange.service is None or exchange.principal is None:
+            raise RuntimeError("lockdown has not named the service, or nobody is known to ask")
         origin = _origin(exchange) if exchange.service == OTHERS else ""  # a service's own operations do not say it
-        exchange.operation = self._reader.read(view_of(flow.request), exchange.service, origin)
+        view = view_of(flow.request, exchange.host)
+        exchange.operation = self._reader.read(view, exchange.service, origin, owner_of(exchange))
+        if exchange.service != OTHERS:
+            exchange.rewrite = self._reader.rewrite(view, exchange.service, exchange.operation)
+            if self._reader.delivers(exchange.service):
+                self._views[flow] = view
+
+    def response(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        """Sets `exchange.delivery`, where the service's dialect reads responses."""
+        view = self._views.get(flow)
+        if view is None:
+            return None
+        if flow.response is None:
+            raise RuntimeError("there is no response to read")
+        coding = ", ".join(flow.response.headers.get_all("content-encoding"))
+        raw = None if flow.response.stream else flow.response.raw_content
+        if raw is not None and coding and len(raw) > AT_ONCE >> 3:
+            return self._later(flow.response, exchange, view, raw, coding)
+        self._deliver(flow.response, exchange, view, None if raw is None else self._decoded(raw, coding))
+        return None
+
+    async def _later(
+        self, response: http.Response, exchange: Exchange, view: RequestView, raw: bytes, coding: str
+    ) -> None:
+        self._deliver(response, exchange, view, await asyncio.to_thread(self._decoded, raw, coding))
+
+    def _decoded(self, raw: bytes, coding: str) -> bytes | None:
+        try:
+            return codings.decode(raw, coding, self._max_body)
+        except codings.CodingError:
+            return None
+
+    def _deliver(self, response: http.Response, exchange: Exchange, view: RequestView, body: bytes | None) -> None:
+        if exchange.service is None or exchange.operation is None:
+            raise RuntimeError("there is no operation that this could be the response to")
+        reply = ReplyView(response.status_code, Lines(response.headers.fields), body or b"", body is not None)
+        exchange.delivery = self._reader.deliver(view, exchange.service, exchange.operation, reply, owner_of(exchange))
+
+
+class RewriteAddon:
+    """Puts a request into the form in which it was judged, after the verdict and before anything is recorded."""
+
+    name = "rewrite"
+
+    def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        change = exchange.rewrite
+        if change is None:
+            return
+        verdict = exchange.verdict
+        if verdict is None or verdict.effect == "deny" or (verdict.effect == "hold" and exchange.approval is None):
+            raise Refusal(403, "no-decision", "Not decided", "Nothing has positively let this exchange through.")
+        request = flow.request
+        if change.query is not None:
+            path = request.path.partition("?")[0]
+            request.path = f"{path}?{change.query}" if change.query else path
+        for name, value in change.headers:
+            if value is None:
+                request.headers.pop(name, None)
+            else:
+                request.headers[name] = value
+        if change.body is not None:
+            request.headers.pop("content-encoding", None)
+            request.headers.pop("transfer-encoding", None)
+            request.raw_content = change.body
+            request.headers["content-length"] = str(len(change.body))
+
+
+def owner_of(exchange: Exchange) -> str:
+    """Whose results are meant: subjects are unique within an issuer only."""
+    if exchange.principal is None:
+        raise RuntimeError("nobody is known to ask")
+    return f"{exchange.principal.issuer} {exchange.principal.subject}"
 
 
 def _origin(exchange: Exchange) -> str:
@@ -30,10 +111,10 @@ def _origin(exchange: Exchange) -> str:
     return f"{exchange.scheme}://{host}:{exchange.port}"
 
 
-def view_of(request: http.Request) -> RequestView:
+def view_of(request: http.Request, host: str = "") -> RequestView:
     """The request as plain values. Raises RuntimeError when the body is not there, which a streamed one is not."""
     content = request.raw_content
     if content is None:
         raise RuntimeError("the request has no complete body")
     path, _, query = request.path.partition("?")
-    return RequestView(request.method, path, query, Lines(request.headers.fields), content)
+    return RequestView(request.method, path, query, Lines(request.headers.fields), content, host)

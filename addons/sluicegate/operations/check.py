@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sluicegate.exchange import OTHERS
+from sluicegate.operations.built_in import DIALECTS
 from sluicegate.operations.declared import SELECTORS
 from sluicegate.operations.destination import Ours
-from sluicegate.operations.dialect import BUILT_IN, dialect_names
 from sluicegate.operations.selector import Selector
 from sluicegate.operations.template import Template, ambiguous
 from sluicegate.settings import Loaded, Problem, Settings, model, nearest
@@ -32,7 +32,7 @@ def problems(loaded: Loaded) -> list[Problem]:
 
 def _services(settings: Settings) -> Iterator[_Found]:
     owners: dict[tuple[str, int], str] = {}
-    dialects = dialect_names(settings)
+    dialects = {*DIALECTS, *settings.dialects}
     for name, service in settings.services.items():
         if name in RESERVED:
             yield ("services", name), "the gateway uses this name itself", "choose another name for the service"
@@ -49,7 +49,7 @@ def _services(settings: Settings) -> Iterator[_Found]:
 
 def _dialects(settings: Settings) -> Iterator[_Found]:
     for name, dialect in settings.dialects.items():
-        if name in BUILT_IN:
+        if name in DIALECTS:
             yield ("dialects", name), "there is a built-in dialect of this name", "choose another name"
         templates: dict[Template, Path] = {}
         for index, route in enumerate(dialect.routes):

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from sluicegate.exchange import ColumnScope, Kind, Operation, Side
 from sluicegate.operations import body, query
 from sluicegate.operations.destination import SEVERAL, judge
-from sluicegate.operations.dialect import Known
+from sluicegate.operations.dialect import Dialect, Known
 from sluicegate.operations.names import columns, names, one, plain
+from sluicegate.operations.results import Session
 from sluicegate.operations.selector import Parts, Selector
 from sluicegate.operations.template import Template, segments_of
 from sluicegate.operations.view import RequestView, Unreadable
@@ -61,7 +62,7 @@ class Route:
         return cls(template, route.kind, selectors, frozenset(route.accepts))
 
 
-class DeclaredDialect:
+class DeclaredDialect(Dialect):
     """Reads requests by the routes of a [dialects.*] table."""
 
     def __init__(self, table: model.Dialect) -> None:
@@ -74,7 +75,7 @@ class DeclaredDialect:
         found = self._find(view)
         return found[0].template.text if found else None
 
-    def read(self, view: RequestView, known: Known) -> Operation:
+    def read(self, view: RequestView, known: Known, session: Session) -> Operation:
         found = self._find(view)
         if found is None:
             return Operation(known.service, "unknown", column_scope="unknown", route="no route is of this form")

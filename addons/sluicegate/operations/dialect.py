@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from sluicegate.exchange import Operation
+from sluicegate.errors import Refusal
+from sluicegate.exchange import Delivery, Operation, Rewrite
 from sluicegate.operations.destination import Ours
-from sluicegate.operations.view import RequestView
+from sluicegate.operations.results import Session
+from sluicegate.operations.view import ReplyView, RequestView
+from sluicegate.problem import Answer
 from sluicegate.settings import Settings
 
 
@@ -22,35 +24,52 @@ class Known:
     columns: Mapping[str, frozenset[str]]
     """Table key to the columns that are declared."""
     ours: Sequence[Ours] = ()
+    all_columns: Mapping[str, tuple[str, ...]] | None = None
+    """Table key to every column, in the service's order; only tables of which the policy says them all."""
+    catalog: str | None = None
+    schema: str | None = None
+    """Where unqualified table names belong, unless the session says otherwise."""
 
 
-class Dialect(Protocol):
-    """How the requests of a service are read. Both are called for every request, and neither may raise."""
+class Dialect:
+    """How the requests and responses of a service are read. Nothing of it may raise anything but what it says."""
 
     def match(self, view: RequestView) -> str | None:
         """The route that the request is of, or None."""
-        ...
+        raise NotImplementedError
 
-    def read(self, view: RequestView, known: Known) -> Operation:
-        """What is asked. Whatever is not fully understood is of kind `unknown`."""
-        ...
+    def read(self, view: RequestView, known: Known, session: Session) -> Operation:
+        """What is asked. Whatever is not fully understood is of kind `unknown`: this raises nothing."""
+        raise NotImplementedError
 
+    def rewrite(self, view: RequestView, operation: Operation, known: Known) -> Rewrite | None:
+        """What becomes of the request after its verdict. Anything raised refuses it."""
+        return None
 
-BUILT_IN: Mapping[str, Callable[[], Dialect]] = {}
-"""Dialects that need no [dialects.*] table."""
+    def deliver(
+        self, view: RequestView, operation: Operation, reply: ReplyView, known: Known, session: Session
+    ) -> Delivery | None:
+        """How the response is to be read; remembers in `session` the handles and links that it hands out.
 
+        Called with the request and the operation that it was read as. Anything raised refuses the response.
+        """
+        return None
 
-def dialect_names(settings: Settings) -> set[str]:
-    """The names that a service may give as its dialect."""
-    return set(BUILT_IN) | set(settings.dialects)
+    def refuse(self, view: RequestView, refusal: Refusal) -> Answer | None:
+        """A refusal in the service's own error shape; None where a problem+json does."""
+        return None
 
 
 def known_in(service: str, settings: Settings) -> Known:
     """What the policy declares for a service. Raises ValueError for a glob that is no destination."""
     tables = {key: dataset for key, dataset in settings.datasets.items() if dataset.service == service}
+    table = settings.services[service]
     return Known(
         service,
         {dataset.name or key: key for key, dataset in tables.items()},
         {key: frozenset(dataset.columns) for key, dataset in tables.items()},
         tuple(map(Ours.parse, settings.gateway.internal_destinations)),
+        {key: tuple(dataset.all_columns) for key, dataset in tables.items() if dataset.all_columns is not None},
+        table.default_catalog,
+        table.default_schema,
     )

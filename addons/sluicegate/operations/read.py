@@ -1,34 +1,66 @@
-"""From a request to an operation: the dialect of its service reads it, or egress where no service owns the host."""
+"""From a request to an operation: the dialect of its service reads it, or egress where no service owns the host.
+
+The same dialect rewrites the request once it may go, reads the response, and puts refusals into the service's words.
+"""
 
 from __future__ import annotations
 
-from sluicegate.exchange import OTHERS, Operation
+from sluicegate.clock import Clock
+from sluicegate.errors import Refusal
+from sluicegate.exchange import OTHERS, Delivery, Operation, Rewrite
+from sluicegate.operations.built_in import DIALECTS
 from sluicegate.operations.declared import DeclaredDialect
 from sluicegate.operations.destination import Ours
-from sluicegate.operations.dialect import BUILT_IN, Dialect, Known, known_in
+from sluicegate.operations.dialect import Dialect, Known, known_in
 from sluicegate.operations.egress import read_egress
-from sluicegate.operations.view import RequestView
+from sluicegate.operations.results import Results, Session
+from sluicegate.operations.view import ReplyView, RequestView
+from sluicegate.problem import Answer
 from sluicegate.settings import Settings
 
 
 class Reader:
-    """Reads the requests of every service in the policy. Holds no state between requests."""
+    """Reads the requests of every service in the policy. Between requests it keeps the results that were handed out."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
         """Raises ValueError, or KeyError for an unknown dialect, where `problems` would have found something."""
         declared: dict[str, Dialect] = {name: DeclaredDialect(table) for name, table in settings.dialects.items()}
         self._ours = tuple(map(Ours.parse, settings.gateway.internal_destinations))
+        self._results = Results(clock)
         self._services: dict[str, tuple[Dialect, Known]] = {}
         for name, service in settings.services.items():
-            dialect = declared.get(service.dialect) or BUILT_IN[service.dialect]()
+            dialect = declared.get(service.dialect) or DIALECTS[service.dialect]()
             self._services[name] = (dialect, known_in(name, settings))
 
-    def read(self, view: RequestView, service: str, origin: str) -> Operation:
-        """What is asked. `service` is what owns the host, `origin` is `scheme://host[:port]`.
+    def read(self, view: RequestView, service: str, origin: str, owner: str) -> Operation:
+        """What is asked. `service` is what owns the host, `origin` is `scheme://host[:port]`, `owner` who asks.
 
         Raises KeyError for a service that the policy does not have.
         """
         if service == OTHERS:
             return read_egress(view, origin, self._ours)
         dialect, known = self._services[service]
-        return dialect.read(view, known)
+        return dialect.read(view, known, Session(self._results, service, owner))
+
+    def rewrite(self, view: RequestView, service: str, operation: Operation) -> Rewrite | None:
+        """What becomes of the request after its verdict; None where it goes as it came."""
+        if service == OTHERS:
+            return None
+        dialect, known = self._services[service]
+        return dialect.rewrite(view, operation, known)
+
+    def delivers(self, service: str) -> bool:
+        """Whether the service's dialect reads responses at all."""
+        return service != OTHERS and type(self._services[service][0]).deliver is not Dialect.deliver
+
+    def deliver(
+        self, view: RequestView, service: str, operation: Operation, reply: ReplyView, owner: str
+    ) -> Delivery | None:
+        """How the response is to be read."""
+        dialect, known = self._services[service]
+        return dialect.deliver(view, operation, reply, known, Session(self._results, service, owner))
+
+    def refuse(self, view: RequestView, service: str | None, refusal: Refusal) -> Answer | None:
+        """The refusal as the service would say it; None where a problem+json does."""
+        found = self._services.get(service or "")
+        return found[0].refuse(view, refusal) if found else None

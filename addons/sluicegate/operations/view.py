@@ -51,10 +51,29 @@ class RequestView(NamedTuple):
     """Lower-case name to the values of all its lines, in their order."""
     body: bytes = b""
     """As sent, with its content coding still on."""
+    host: str = ""
+    """The host that lockdown verified, lower case, without the port."""
 
     def header(self, name: str) -> str | None:
         """The value of a header (lower-case name) or None. Raises Unreadable when it was sent more than once."""
         values = self.headers.get(name, ())
         if len(values) > 1:
             raise Unreadable(f"the header {name} was sent more than once")
+        return values[0] if values else None
+
+
+class ReplyView(NamedTuple):
+    """A response as the service sent it."""
+
+    status: int
+    headers: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    """Lower-case name to the values of all its lines, in their order."""
+    body: bytes = b""
+    """Decoded: its content coding is off. Empty where there is none, or where it could not be decoded."""
+    decoded: bool = True
+    """Whether `body` is the whole body, decoded."""
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header (lower-case name), or None."""
+        values = self.headers.get(name, ())
         return values[0] if values else None

@@ -11,6 +11,7 @@ from mitmproxy.addonmanager import AddonManager
 
 from sluicegate.clock import Clock
 from sluicegate.exchange import Exchange
+from sluicegate.pipeline.refuse import Voice
 
 
 class Line:
@@ -22,6 +23,8 @@ class Line:
         self.draining = False
         self.entries: list[object] = []
         """Our entries in mitmproxy's chain, in order. Filled in once, by `order.build`."""
+        self.voice: Voice | None = None
+        """Puts refusals into the words of the service that was asked. Filled in once, by `order.build`."""
         self.manager: AddonManager | None = None
         """mitmproxy's addon manager, once the entries stand in its chain."""
         self._in_flight: WeakSet[http.HTTPFlow] = WeakSet()

@@ -19,7 +19,8 @@ from sluicegate.identity.addon import IdentityAddon
 from sluicegate.lockdown.addon import LockdownAddon
 from sluicegate.masking import load_or_create
 from sluicegate.masking.addon import MaskingAddon
-from sluicegate.operations.addon import OperationsAddon
+from sluicegate.operations import Reader
+from sluicegate.operations.addon import OperationsAddon, RewriteAddon, view_of
 from sluicegate.pipeline.line import Line
 from sluicegate.pipeline.sentinel import Front, Last, Sentinel
 from sluicegate.pipeline.stage import Stage
@@ -71,12 +72,17 @@ def build(loaded: Loaded, state: State, *, clock: Clock | None = None, checkpoin
     own_ports = {int(settings.gateway.listen.rpartition(":")[2]), int(settings.console.listen.rpartition(":")[2])}
     line = Line(clock)
     judged, last = Sentinel("judged", line), Last("sentinel", line)
+    reader = Reader(settings, clock)
+    line.voice = lambda flow, exchange, refusal: reader.refuse(
+        view_of(flow.request, exchange.host), exchange.service, refusal
+    )
     rooms: list[Any] = [
         LockdownAddon(settings, own_ports),
         IdentityAddon(settings.identity, clock),
-        OperationsAddon(settings),
+        OperationsAddon(reader, settings.gateway.max_body_bytes),
         PolicyAddon(loaded),
         ApprovalsAddon(settings.approvals, Store(database, settings.approvals, clock), clock),
+        RewriteAddon(),
         CredentialsAddon(settings.services, os.environ),
         MaskingAddon(settings, load_or_create(state)),
         ExposureAddon(settings),

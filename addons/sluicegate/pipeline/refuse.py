@@ -6,14 +6,23 @@ hook, and what looks right often is not (a replaced response in `responseheaders
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+
 from mitmproxy import http, tls
 from mitmproxy.proxy import commands, events, layer, server_hooks
 
 from sluicegate.errors import Refusal
-from sluicegate.problem import render
+from sluicegate.exchange import Exchange
+from sluicegate.problem import Answer, render
+
+logger = logging.getLogger(__name__)
+
+Voice = Callable[[http.HTTPFlow, Exchange, Refusal], Answer | None]
+"""Puts a refusal into the words of the service that was asked; None where it has none of its own."""
 
 
-def answer(flow: http.HTTPFlow, refusal: Refusal, exchange_id: str) -> None:
+def answer(flow: http.HTTPFlow, refusal: Refusal, exchange: Exchange, voice: Voice | None = None) -> None:
     """Refuse in http_connect, request or response: what the client gets is the refusal and nothing else."""
     flow.request.stream = False  # a response and a streamed request together crash the proxy core
     if flow.response is not None and flow.response.stream:
@@ -21,7 +30,7 @@ def answer(flow: http.HTTPFlow, refusal: Refusal, exchange_id: str) -> None:
         if flow.killable:
             flow.kill()
         return
-    status, reason, headers, body = render(refusal, exchange_id)
+    status, reason, headers, body = _said(flow, refusal, exchange, voice) or render(refusal, exchange.id)
     fields = [(name.encode(), value.encode()) for name, value in headers]
     if flow.request.method == "HEAD":
         body = b""
@@ -36,6 +45,16 @@ def answer(flow: http.HTTPFlow, refusal: Refusal, exchange_id: str) -> None:
         timestamp_start=flow.request.timestamp_start,
         timestamp_end=flow.request.timestamp_start,
     )
+
+
+def _said(flow: http.HTTPFlow, refusal: Refusal, exchange: Exchange, voice: Voice | None) -> Answer | None:
+    if voice is None or exchange.service is None or flow.request.method == "CONNECT":
+        return None
+    try:
+        return voice(flow, exchange, refusal)
+    except Exception:
+        logger.exception("the refusal could not be put into the words of %s", exchange.service)
+        return None
 
 
 def connect(data: server_hooks.ServerConnectionHookData, why: str) -> None:

@@ -90,7 +90,7 @@ class Front:
         if self.line.draining:
             exchange = self.line.exchange(flow)
             exchange.refusal = not_serving()
-            refuse.answer(flow, exchange.refusal, exchange.id)
+            refuse.answer(flow, exchange.refusal, exchange, self.line.voice)
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         if flow.response is not None:

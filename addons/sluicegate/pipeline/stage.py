@@ -110,7 +110,7 @@ class Stage:
             logger.error("%s: %s", self.name, refusal)
             return
         exchange.refusal = refusal
-        refuse.answer(flow, refusal, exchange.id)
+        refuse.answer(flow, refusal, exchange, self.line.voice)
 
     def _failed(self, hook: str, flow: http.HTTPFlow, exchange: Exchange, error: BaseException) -> None:
         logger.error("%s failed in %s; the exchange is refused", self.name, hook, exc_info=error)

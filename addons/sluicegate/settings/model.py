@@ -87,6 +87,10 @@ class Service(Table):
     """Private networks (CIDR) that its names may resolve to; public addresses need no entry."""
     credential: Credential | None = None
     """The service's own secret; clients never see it."""
+    default_catalog: Text | None = None
+    """Where table names without a catalog (or database) belong, unless the request says otherwise."""
+    default_schema: Text | None = None
+    """The same for table names without a schema."""
 
     @field_validator("hosts")
     @classmethod
@@ -145,6 +149,8 @@ class Dataset(Table):
     """Its name on the wire, where that is not the name of the table."""
     columns: dict[Text, Slug] = {}
     """Column name to class, such as `ssn = "restricted"`. Columns without an entry are unclassified."""
+    all_columns: list[Text] | None = None
+    """Every column, in the service's order. With it, statements such as `SELECT *` are read exactly."""
 
 
 class Rule(Table):

@@ -1,0 +1,10 @@
+"""The dialects of services that many organisations have. One file a dialect; each puts itself under its name here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sluicegate.operations.dialect import Dialect
+
+DIALECTS: dict[str, Callable[[], Dialect]] = {}
+"""Name, as a service gives it in `dialect`, to what makes one."""
