@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -70,11 +72,12 @@ class Journal:
         self._segment_seconds = segment_seconds
         self._segment: Segment | None = None
         self._sync_due: float | None = None
-        self._wake = threading.Condition()
-        self._waiting: list[_Entry] = []
+        self._gate = threading.Lock()
+        """Held while an entry is put in, so that none slips in behind the close."""
+        self._waiting: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        """What waits for the thread; None only wakes it."""
         self._waiting_bytes = 0
         self._closing = True
-        self._idle = False
         self._siblings = False
         self._thread: threading.Thread | None = None
 
@@ -90,24 +93,21 @@ class Journal:
         """A future that has the place of the record once it is acknowledged, or RecorderDown."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Place] = loop.create_future()
-        with self._wake:
+        with self._gate:
             if self._closing:
                 done.set_exception(RecorderDown("the recorder is not open"))
-            elif self._waiting and self._waiting_bytes + len(record) > MAX_WAITING_BYTES:
+            elif self._waiting_bytes and self._waiting_bytes + len(record) > MAX_WAITING_BYTES:
                 done.set_exception(RecorderDown("the disk does not keep up"))
             else:
-                self._waiting.append(_Entry(kind, record, loop, done))
                 self._waiting_bytes += len(record)
-                if self._idle:
-                    self._idle = False
-                    self._wake.notify()
+                self._waiting.put(_Entry(kind, record, loop, done))
         return done
 
     def close(self) -> None:
         """Write and sync what waits, close the segment. Blocks; may be called twice."""
-        with self._wake:
+        with self._gate:
             self._closing = True
-            self._wake.notify()
+        self._waiting.put(None)
         if self._thread is not None:
             self._thread.join(_CLOSE_SECONDS)
             if self._thread.is_alive():
@@ -127,30 +127,25 @@ class Journal:
                 self._guarded(self._segment.close)
         finally:
             # Should the thread end for any other reason, nobody may wait for it, nor trust it again.
-            with self._wake:
+            with self._gate:
                 self._closing = True
             _deliver([(entry, RecorderDown("the recorder has ended")) for entry in self._drain()])
 
     def _next(self) -> tuple[list[_Entry], bool]:
         """What waits, or nothing once a sync is due or the journal closes."""
-        with self._wake:
-            while not self._waiting and not self._closing:
-                timeout = None if self._sync_due is None else self._sync_due - time.monotonic()
-                if timeout is not None and timeout <= 0:
-                    break
-                self._idle = True
-                self._wake.wait(timeout)
-                self._idle = False
-        if self._siblings and not self._closing:
-            time.sleep(GATHER_SECONDS)
-        batch, closing = self._take()
+        closing = self._closing
+        first: list[_Entry] = []
+        if not closing:
+            timeout = None if self._sync_due is None else max(0.0, self._sync_due - time.monotonic())
+            with suppress(queue.Empty):
+                entry = self._waiting.get(timeout=timeout)
+                first = self._taken([entry] if entry is not None else [])
+            if self._siblings and first and not self._closing:
+                time.sleep(GATHER_SECONDS)
+            closing = self._closing
+        batch = first + self._drain()
         self._siblings = len(batch) > 1
         return batch, closing
-
-    def _take(self) -> tuple[list[_Entry], bool]:
-        with self._wake:
-            batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
-            return batch, self._closing
 
     def _commit(self, batch: list[_Entry]) -> None:
         places: dict[int, Place] = {}
@@ -205,7 +200,19 @@ class Journal:
             segment.abandon()
 
     def _drain(self) -> list[_Entry]:
-        return self._take()[0]
+        """Everything that waits now."""
+        found = []
+        with suppress(queue.Empty):
+            while True:
+                entry = self._waiting.get_nowait()
+                if entry is not None:
+                    found.append(entry)
+        return self._taken(found)
+
+    def _taken(self, entries: list[_Entry]) -> list[_Entry]:
+        with self._gate:
+            self._waiting_bytes -= sum([len(entry.record) for entry in entries])
+        return entries
 
 
 def _text(error: Exception) -> str:
