@@ -15,7 +15,7 @@ from mitmproxy import ctx
 from mitmproxy.master import Master
 
 from sluicegate.errors import Fault
-from sluicegate.pipeline import options
+from sluicegate.pipeline import http_layers, options
 from sluicegate.pipeline.order import Gateway
 
 logger = logging.getLogger(__name__)
@@ -101,6 +101,7 @@ def install(master: Master, gateway: Gateway, *, opens: bool = True) -> Keeper:
         # Not AddonManager.remove: it calls `done`, which in one of them is async and cannot be called from here.
         addon = master.addons.lookup.pop(name, None)
         master.addons.chain[:] = [entry for entry in master.addons.chain if entry is not addon]
+    http_layers.put_in()
     settings = gateway.loaded.settings
     options.impose(master.options, settings.gateway.max_body_bytes, settings.gateway.trusted_ca)
     keeper = Keeper(gateway, opens=opens)
