@@ -12,6 +12,7 @@ import sys
 from collections.abc import Awaitable
 
 from mitmproxy import ctx
+from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.master import Master
 
 from sluicegate.errors import Fault
@@ -70,7 +71,11 @@ class Keeper:
         server = ctx.master.addons.get("proxyserver")
         self.gateway.own_ports.update(address[1] for address in server.listen_addrs())
         if self.opens:
+            wanted = f"{ctx.options.listen_host or '*'}:{ctx.options.listen_port or 8080}"
             try:
+                fault = deaf(server, wanted)
+                if fault is not None:
+                    raise fault
                 await self.gateway.open()
             except Fault as fault:
                 print(f"sluicegate: {fault}", file=sys.stderr)
@@ -93,6 +98,17 @@ class Keeper:
 
     def done(self) -> Awaitable[None]:
         return self.gateway.close()
+
+
+def deaf(server: Proxyserver, wanted: str) -> Fault | None:
+    """What keeps the gateway from listening on `wanted`, or None when it listens."""
+    errors = [instance.last_exception for instance in server.servers if instance.last_exception]
+    if not errors and server.listen_addrs():
+        return None
+    return Fault(
+        f"Cannot listen on {wanted}: {errors[0] if errors else 'no address'}.",
+        hint="Choose another address (`listen` under [gateway] in the policy), or end what uses this one.",
+    )
 
 
 def install(master: Master, gateway: Gateway, *, opens: bool = True) -> Keeper:
