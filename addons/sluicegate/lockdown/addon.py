@@ -104,7 +104,11 @@ class LockdownAddon:
                 http2=request.is_http2,
             )
         )
-        exchange.service = self.places.owner(origin)
+        # A listed host is intercepted when the tunnel's credential was no good: identity says why, and should it be
+        # good by now, an exchange without a service still goes nowhere.
+        unsigned = way == "tunnel" and self._connects[client.id].principal is None
+        if not (unsigned and self.places.tunnels(origin.host, origin.port)):
+            exchange.service = self.places.owner(origin)
         exchange.scheme, exchange.host, exchange.port = origin.scheme, origin.host, origin.port
         if exchange.service != OTHERS:
             shape.check_path(request.path)

@@ -12,10 +12,11 @@ import sys
 from collections.abc import Awaitable
 
 from mitmproxy import ctx
+from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.master import Master
 
 from sluicegate.errors import Fault
-from sluicegate.pipeline import options
+from sluicegate.pipeline import http_layers, options
 from sluicegate.pipeline.order import Gateway
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,11 @@ class Keeper:
         server = ctx.master.addons.get("proxyserver")
         self.gateway.own_ports.update(address[1] for address in server.listen_addrs())
         if self.opens:
+            wanted = f"{ctx.options.listen_host or '*'}:{ctx.options.listen_port or 8080}"
             try:
+                fault = deaf(server, wanted)
+                if fault is not None:
+                    raise fault
                 await self.gateway.open()
             except Fault as fault:
                 print(f"sluicegate: {fault}", file=sys.stderr)
@@ -95,12 +100,24 @@ class Keeper:
         return self.gateway.close()
 
 
+def deaf(server: Proxyserver, wanted: str) -> Fault | None:
+    """What keeps the gateway from listening on `wanted`, or None when it listens."""
+    errors = [instance.last_exception for instance in server.servers if instance.last_exception]
+    if not errors and server.listen_addrs():
+        return None
+    return Fault(
+        f"Cannot listen on {wanted}: {errors[0] if errors else 'no address'}.",
+        hint="Choose another address (`listen` under [gateway] in the policy), or end what uses this one.",
+    )
+
+
 def install(master: Master, gateway: Gateway, *, opens: bool = True) -> Keeper:
     """Trim the chain and put the stages before `next_layer`. Raises OptionsError for options that open a way round."""
     for name in TRIMMED:
         # Not AddonManager.remove: it calls `done`, which in one of them is async and cannot be called from here.
         addon = master.addons.lookup.pop(name, None)
         master.addons.chain[:] = [entry for entry in master.addons.chain if entry is not addon]
+    http_layers.put_in()
     settings = gateway.loaded.settings
     options.impose(master.options, settings.gateway.max_body_bytes, settings.gateway.trusted_ca)
     keeper = Keeper(gateway, opens=opens)

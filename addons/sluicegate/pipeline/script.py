@@ -12,6 +12,7 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.master import Master
 
 from sluicegate.errors import Fault
+from sluicegate.pipeline import authority
 from sluicegate.pipeline.check import load_checked
 from sluicegate.pipeline.install import install
 from sluicegate.pipeline.order import build
@@ -49,5 +50,6 @@ def _install() -> None:
     state = State(Path(ctx.options.sluicegate_state)) if ctx.options.sluicegate_state else State.beside(policy)
     gateway = build(loaded, state.open())
     if ctx.options.confdir == "~/.mitmproxy":
+        authority.prepare(state.ca)
         ctx.options.update(confdir=str(state.ca))  # one interception authority, whichever way the gateway starts
     install(ctx.master, gateway)
