@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from typing import Any
 
 from mitmproxy import http
 from mitmproxy.addons import core, next_layer, proxyserver, tlsconfig
@@ -18,8 +19,25 @@ from sluicegate.pipeline import connections
 from sluicegate.pipeline.addons import DirectAddons
 
 
+def _get(self: http.Headers, name: str | bytes, default: Any = None) -> Any:
+    """What Headers.get gives, without an exception for each header that is not there: most are not."""
+    wanted = (name.encode("utf-8", "surrogateescape") if isinstance(name, str) else name).lower()
+    found = [value for field, value in self.fields if field.lower() == wanted]
+    return ", ".join([value.decode("utf-8", "surrogateescape") for value in found]) if found else default
+
+
+def _contains(self: http.Headers, name: object) -> bool:
+    """The same for `in`."""
+    if not isinstance(name, str | bytes):
+        return False
+    wanted = (name.encode("utf-8", "surrogateescape") if isinstance(name, str) else name).lower()
+    return wanted in [field.lower() for field, _ in self.fields]
+
+
 def tune() -> None:
     """Settings of the process that a gateway under load wants. They change no outcome."""
+    http.Headers.get = _get  # type: ignore[method-assign, assignment]
+    http.Headers.__contains__ = _contains  # type: ignore[method-assign, assignment]
     # mitmproxy checks the type of each field of each message unless Python runs with -O.
     http.MessageData.__post_init__ = lambda self: None  # type: ignore[method-assign]
     # The recorder's thread has to get the interpreter back after each sync; the default makes it wait 5 ms.
