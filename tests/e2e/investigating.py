@@ -68,7 +68,7 @@ def mitmweb(gate: Running, file: Path) -> list[dict[str, Any]]:
     options = ("--no-web-open-browser", "--web-port", str(port), "--set", "web_password=pw")
     process = subprocess.Popen(
         [str(BIN / "mitmweb"), "-n", "-r", str(file), *options, "--set", f"confdir={gate.folder / 'stock'}"],
-        env={"PATH": os.environ["PATH"], "HOME": str(gate.folder)},
+        env={"PATH": os.environ["PATH"], "HOME": str(gate.folder), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -173,6 +173,7 @@ BROKEN_ANSWERS = [
     ("two lengths", b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: " + SSN + b"\r\n\r\nabc"),
     ("a header name that is none", b"HTTP/1.1 200 OK\r\nss n: " + SSN + b"\r\ncontent-length: 0\r\n\r\n"),
     ("a chunk without a length", b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + SSN + b"\r\n"),
+    ("chunks that are compressed", b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
     ("cut in the body", b'HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{"ssn":"' + SSN),
     ("an endless header section", b"HTTP/1.1 200 OK\r\nx-ssn: " + SSN * 100_000),
     ("an endless trailer section", chunked(b"x-ssn: " + SSN * 100_000)[:-2]),

@@ -127,6 +127,14 @@ class LockdownAddon:
                 "The service answered with a protocol switch or an interim response, which is not let through.",
             )
         headers = flow.response.headers
+        if headers.get("transfer-encoding", "chunked").strip().lower() != "chunked":
+            raise Refusal(
+                502,
+                "response-unreadable",
+                "Answer not readable",
+                "Nothing was let through, because the service's answer has a transfer coding that nothing here reads.",
+                next_step="Tell the people who run the service.",
+            )
         kept = tuple([field for field in headers.fields if field[0].lower() not in _STAYS_HERE])
         if len(kept) != len(headers.fields):
             headers.fields = kept

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Awaitable
@@ -48,6 +49,9 @@ TRIMMED = (
 """mitmproxy's own addons that could answer or change a request after the verdict, or write what is not masked."""
 
 
+KEY_LOGS = ("SSLKEYLOGFILE", "MITMPROXY_SSLKEYLOGFILE")
+
+
 class Keeper:
     """The pipeline's own entry: guards the options, opens and closes the gateway with the master, drains on SIGTERM."""
 
@@ -71,11 +75,7 @@ class Keeper:
         server = ctx.master.addons.get("proxyserver")
         self.gateway.own_ports.update(address[1] for address in server.listen_addrs())
         if self.opens:
-            wanted = f"{ctx.options.listen_host or '*'}:{ctx.options.listen_port or 8080}"
             try:
-                fault = deaf(server, wanted)
-                if fault is not None:
-                    raise fault
                 await self.gateway.open()
             except Fault as fault:
                 print(f"sluicegate: {fault}", file=sys.stderr)
@@ -100,10 +100,24 @@ class Keeper:
         return self.gateway.close()
 
 
-def deaf(server: Proxyserver, wanted: str) -> Fault | None:
-    """What keeps the gateway from listening on `wanted`, or None when it listens."""
+def _check_surroundings(master: Master) -> None:
+    if master.addons.get("view") is not None:
+        raise Fault(
+            "Sluicegate does not run in mitmproxy or mitmweb: there a request can be changed after its verdict.",
+            hint="Start it with mitmdump, or with `sluicegate up`.",
+        )
+    for name in KEY_LOGS:
+        if os.environ.get(name):
+            raise Fault(
+                f"The environment variable {name} is set: the keys of every connection would be written to a file.",
+                hint=f"Run: unset {name}",
+            )
+
+
+def deaf(server: Proxyserver, wanted: str, *, tried: bool = True) -> Fault | None:
+    """What keeps the gateway from listening on `wanted`, or None. `tried`: it must listen by now."""
     errors = [instance.last_exception for instance in server.servers if instance.last_exception]
-    if not errors and server.listen_addrs():
+    if not errors and (server.listen_addrs() or not tried):
         return None
     return Fault(
         f"Cannot listen on {wanted}: {errors[0] if errors else 'no address'}.",
@@ -112,7 +126,11 @@ def deaf(server: Proxyserver, wanted: str) -> Fault | None:
 
 
 def install(master: Master, gateway: Gateway, *, opens: bool = True) -> Keeper:
-    """Trim the chain and put the stages before `next_layer`. Raises OptionsError for options that open a way round."""
+    """Trim the chain and put the stages before `next_layer`.
+
+    Raises OptionsError for options that open a way round, Fault for a program or an environment that does.
+    """
+    _check_surroundings(master)
     for name in TRIMMED:
         # Not AddonManager.remove: it calls `done`, which in one of them is async and cannot be called from here.
         addon = master.addons.lookup.pop(name, None)
