@@ -112,10 +112,14 @@ class Lineage:
         """Look at every node once: functions, and syntax that may hide what is read."""
         for part in node.walk():
             kind = type(part)
+            if kind is exp.QueryTransform:
+                raise Opaque("rows are handed to a program")
+            if kind is exp.Columns:
+                self._blur("columns are named by a pattern")
             if isinstance(part, exp.Func):
                 if kind not in functions.TYPED or isinstance(part.parent, exp.Dot):
                     name = functions.unknown(part)
-                    if name is not None:
+                    if name is not None and part.find_ancestor(exp.Hint) is None:
                         self.functions[name] = None
             elif kind not in PLAIN:
                 self.coarse = self.coarse or f"{kind.__name__} is not looked into"
@@ -246,6 +250,9 @@ class Lineage:
         for projection in node.expressions:
             if not (idle and isinstance(projection, exp.Star | exp.Column | exp.Literal)):
                 self._project(projection, scope, items)
+        if self._name == "sqlite":  # columns that stand beside min() and max() come from the row that these choose
+            for chosen in node.find_all(exp.Max, exp.Min):
+                self._predicate(chosen, scope)
         for name in ("where", "prewhere"):
             self._predicate(args.get(name), scope)
         for name in (
@@ -507,6 +514,8 @@ class Lineage:
                 if self._name not in _BINDINGS:
                     found |= UNKNOWN
             else:
+                if isinstance(part, exp.Func) and type(part) not in functions.TYPED and functions.unknown(part):
+                    found |= UNKNOWN  # nobody knows what it looks at besides its arguments
                 if isinstance(part, exp.In) and part.args.get("field") is not None:
                     raise Opaque("a table, or a list in a column, is named after IN")
                 for value in part.args.values():
