@@ -173,6 +173,8 @@ class Lineage:
             arms.append((left.expression, env))
             left = left.this
         items = merged([self._query(arm, parent, seen) for arm, seen in [(left, env), *reversed(arms)]])
+        if any(operation.args.get("distinct") or not isinstance(operation, exp.Union) for operation in spine):
+            self.predicates |= union(item.origins for item in items)  # equal rows are told by all of their values
         for operation in spine:
             self._ordered(operation, items, parent, env)
         return items
@@ -250,6 +252,8 @@ class Lineage:
         for projection in node.expressions:
             if not (idle and isinstance(projection, exp.Star | exp.Column | exp.Literal)):
                 self._project(projection, scope, items)
+        if args.get("distinct"):
+            self.predicates |= union(item.origins for item in items)
         if self._name == "sqlite":  # columns that stand beside min() and max() come from the row that these choose
             for chosen in node.find_all(exp.Max, exp.Min):
                 self._predicate(chosen, scope)
