@@ -73,7 +73,7 @@ class Watch:
         self._clock = clock
         self._seen: _Signature | None = None
         self._judged: _Signature | None = None
-        """The file that was last loaded, whatever came of it."""
+        """The file that was last loaded, whatever came of it: each problem is said once."""
         self._missing = False
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -112,6 +112,7 @@ class Watch:
             logger.exception("the policy could not be looked at; the one that was loaded stays in force")
 
     async def _take(self, signature: _Signature) -> None:
+        self._judged = signature
         try:
             prepared = await asyncio.to_thread(self._prepare, signature)
         except PolicyFault as fault:
@@ -122,14 +123,14 @@ class Watch:
             await self._stays([Problem(1, "policy", f"cannot be put in force: {error}")])
         else:
             if prepared is None:
-                return  # it changed while it was read; the next look sees it
+                self._judged = None  # it changed while it was read; the next looks see it
+                return
             loaded, parts = prepared
             if loaded.digest != self.loaded.digest:
                 self._put(loaded, parts)
                 self.loaded = loaded
                 logger.warning("the policy %s is in force, digest %s", loaded.path, loaded.digest[:16])
             await asyncio.to_thread(self._write_down, self.loaded, [])
-        self._judged = signature
 
     async def _stays(self, problems: list[Problem]) -> None:
         listed = "".join(f"\n  {self.loaded.path}:{str(problem).removeprefix('line ')}" for problem in problems)
