@@ -13,29 +13,44 @@ KINDS = ["read", "export", "script", "unknown"]
 DATASETS = ["customers", "orders", "public", None]
 COLUMNS = ["id", "ssn", "SSN", "email", "card"]
 
-rules = st.fixed_dictionaries(
-    {"effect": st.sampled_from(["allow", "allow", "deny", "hold"])},
-    optional={
-        "who": st.lists(st.sampled_from(["group:a", "group:b", "person:ada"]), min_size=1, max_size=2),
-        "service": st.just(["chunks"]),
-        "dataset": st.lists(st.sampled_from(["customers", "orders", "*", "pub*"]), min_size=1, max_size=2),
-        "kind": st.lists(st.sampled_from(KINDS), min_size=1, max_size=2),
-        "columns": st.lists(st.sampled_from(["ssn", "email", "restricted", "card"]), min_size=1, max_size=2),
-        "destination": st.sampled_from(["internal", "external", ["s3://acme-*"], ["*"]]),
-        "approvers": st.lists(st.sampled_from(["group:x", "group:y"]), min_size=1, max_size=2),
-        "assurance": st.sampled_from(["network", "bound"]),
-        "assurance_below": st.sampled_from(["account", "bound"]),
-        "network": st.just(["10.0.0.0/8"]),
-        "statements": st.lists(st.sampled_from(["select", "drop", "cre*"]), min_size=1, max_size=2),
-        "commands": st.lists(st.sampled_from(["drop", "select .*", "(?i)ssn"]), min_size=1, max_size=2),
-        "rows_above": st.sampled_from([0, 10]),
-        "job": st.lists(st.sampled_from(["night", "day"]), min_size=1, max_size=2),
-        "when": st.sampled_from([["Mon-Fri 08:00-18:00 Europe/Berlin"], ["22:00-06:00 UTC", "Sat UTC"]]),
-        "risk_above": st.sampled_from([0, 50]),
-        "finding": st.just(["night-*"]),
-        "budget": st.sampled_from([{"rows": 10}, {"chunks": 1, "zone": "Asia/Kathmandu"}, {"distinct_chunks": 1}]),
-    },
-)
+KEYS = {
+    "who": st.lists(st.sampled_from(["group:a", "group:b", "person:ada"]), min_size=1, max_size=2),
+    "service": st.just(["chunks"]),
+    "dataset": st.lists(st.sampled_from(["customers", "orders", "*", "pub*"]), min_size=1, max_size=2),
+    "kind": st.lists(st.sampled_from(KINDS), min_size=1, max_size=2),
+    "columns": st.lists(st.sampled_from(["ssn", "email", "restricted", "card"]), min_size=1, max_size=2),
+    "destination": st.sampled_from(["internal", "external", ["s3://acme-*"], ["*"]]),
+    "approvers": st.lists(st.sampled_from(["group:x", "group:y"]), min_size=1, max_size=2),
+    "assurance": st.sampled_from(["network", "bound"]),
+    "assurance_below": st.sampled_from(["account", "bound"]),
+    "network": st.just(["10.0.0.0/8"]),
+    "statements": st.lists(st.sampled_from(["select", "drop", "cre*"]), min_size=1, max_size=2),
+    "commands": st.lists(st.sampled_from(["drop", "select .*", "(?i)ssn"]), min_size=1, max_size=2),
+    "rows_above": st.sampled_from([0, 10]),
+    "job": st.lists(st.sampled_from(["night", "day"]), min_size=1, max_size=2),
+    "when": st.sampled_from([["Mon-Fri 08:00-18:00 Europe/Berlin"], ["22:00-06:00 UTC", "Sat UTC"]]),
+    "risk_above": st.sampled_from([0, 50]),
+    "finding": st.just(["night-*"]),
+    "budget": st.sampled_from([{"rows": 10}, {"chunks": 1, "zone": "Asia/Kathmandu"}, {"distinct_chunks": 1}]),
+}
+
+
+@st.composite
+def _rules(draw):
+    """With few keys each: rules with many hardly ever match."""
+    keys = draw(st.lists(st.sampled_from(sorted(KEYS)), max_size=3, unique=True))
+    rule = {
+        "effect": draw(st.sampled_from(["allow", "deny", "hold", "hold"])),
+        **{key: draw(KEYS[key]) for key in keys},
+    }
+    if rule["effect"] == "hold":
+        rule.setdefault("approvers", ["group:x"])
+    return rule
+
+
+rules = _rules()
+OPEN = {"effect": "allow", "kind": KINDS}
+BASES = [[], [OPEN], [OPEN, {**OPEN, "dataset": ["*"]}], [OPEN, {**OPEN, "dataset": ["*"]}]]
 masks = st.fixed_dictionaries(
     {
         "columns": st.lists(st.sampled_from(["ssn", "email", "restricted", "card"]), min_size=1, max_size=2),
@@ -60,7 +75,7 @@ contexts = st.builds(
     Context,
     now=numbers,
     client=st.sampled_from(["10.0.0.1", "::1", "", "x%y"]),
-    job=st.sampled_from([None, None, "night", "day", "nowhere", ""]),
+    job=st.sampled_from([None, None, None, None, "night", "day", "nowhere"]),
     risk=st.floats() | st.just(0.0),
     findings=st.frozensets(st.sampled_from(["night-export", "walk"])),
     use=st.just({}) | st.just({("customers", "UTC"): Use(3, 10, 99, frozenset({"1"}))}),
@@ -127,7 +142,7 @@ def named(entries, letter):
 
 
 ORDER = {"deny": 0, "hold": 1, "allow": 2}
-rule_lists = st.lists(rules, max_size=6).map(lambda r: named(r, "r"))
+rule_lists = st.tuples(st.sampled_from(BASES), st.lists(rules, max_size=4)).map(lambda two: named(two[0] + two[1], "r"))
 mask_lists = st.lists(masks, max_size=4).map(lambda m: named(m, "m"))
 
 
