@@ -20,7 +20,7 @@ _DATA_API = frozenset(
 )
 """Field of the Redshift Data and RDS Data API references."""
 
-_TYPED = (bool, int, float, msgspec.Raw)
+_TYPED = frozenset((bool, int, float, msgspec.Raw))
 
 
 def masker(apply: Masker, cell: str, typed: bool) -> Masker:
@@ -34,7 +34,7 @@ def masker(apply: Masker, cell: str, typed: bool) -> Masker:
 def _typed(apply: Masker) -> Masker:
     def mask(values: list[Any]) -> list[Any]:
         masked = apply(values)
-        return [None if isinstance(value, _TYPED) else new for value, new in zip(values, masked, strict=True)]
+        return [None if type(value) in _TYPED else new for value, new in zip(values, masked, strict=True)]
 
     return mask
 

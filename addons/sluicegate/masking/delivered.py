@@ -12,6 +12,7 @@ from typing import Any
 
 from sluicegate.exchange import Delivery, Rows
 from sluicegate.jsonpath import parse as steps_of
+from sluicegate.masking.flat import flat
 from sluicegate.masking.json_body import Unfit, parse
 from sluicegate.masking.located import Place, locate
 from sluicegate.masking.methods import REDACTED
@@ -47,7 +48,8 @@ def mask_delivered(document: Any, original: bytes, plan: Plan, delivery: Deliver
             elif table.generic:
                 table.count(place)
             else:
-                masked.append((place, table.mask(place, first=number == 0)))
+                plain = type(place.node) is list and not rows.cell and flat(document, original, place.node)
+                masked.append((place, table.mask(place, first=number == 0, flat=plain)))
     for place, value in masked:
         if place.holder is None:  # the rows are all there is
             return value, tally

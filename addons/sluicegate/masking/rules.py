@@ -48,6 +48,8 @@ class Shape(NamedTuple):
 
     masked: tuple[tuple[str, Masker, Hit], ...]
     """The keys that owe a mask."""
+    constants: dict[str, Any]
+    """Those of them that owe the same whatever their value is, with what they owe."""
     others: Callable[[dict[str, Any]], tuple[Any, ...]]
     """Reads the values of the other keys."""
 
@@ -108,7 +110,7 @@ class State:
                 masked.append((key, apply, hit))
             else:
                 others.append(key)
-        shape = self.shapes[keys] = Shape(tuple(masked), _reader(others))
+        shape = self.shapes[keys] = Shape(tuple(masked), _constants(masked), _reader(others))
         return shape
 
     def forget(self) -> None:
@@ -130,6 +132,8 @@ class Plan:
         self.steps: list[Step | None] = []
         self.paths: list[tuple[tuple[Step, ...], Action]] = []
         """The paths, with what the nodes at them owe."""
+        self.tables: dict[Any, Any] = {}
+        """What the rows of a Delivery owe that were met before; for `table` alone."""
         self._ends: dict[int, Action] = {}
         self._methods = methods
         self._states: dict[int, State] = {}
@@ -253,6 +257,10 @@ def _keep[K, V](memory: dict[K, V], key: K, value: V, name: str) -> None:
         memory.clear()
     if len(name) <= _LONG_KEY:
         memory[key] = value
+
+
+def _constants(masked: list[tuple[str, Masker, Hit]]) -> dict[str, Any]:
+    return {key: apply([None])[0] for key, apply, hit in masked if hit.method in ("redact", "null")}
 
 
 def _reader(keys: list[str]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:

@@ -22,6 +22,11 @@ _UNNAMED = re.compile(r"_col\d+|col\d+|\?column\?|EXPR\$\d+|f\d+_", re.IGNORECAS
 """What services call a column that the statement gives no name."""
 
 
+_KEPT = 64
+_WIDE = 256
+_LONG = 128
+
+
 class _Cell(NamedTuple):
     key: Any
     state: State
@@ -47,16 +52,25 @@ class Table:
         self._owed: list[tuple[str, Action | None]] = []
         self._by_name: dict[str, tuple[str, Action | None]] = {}
         self._lines: dict[tuple[int, tuple[Any, ...]], _Line] = {}
+        self._met: set[tuple[int, tuple[Any, ...]]] = set()
         self._typed = rows.shape != "objects" or bool(rows.cell)
         if rows.columns is not None:
-            self._set(rows.columns)
+            # The same result comes in many pages, and small ones: what they owe is found once.
+            known = plan.tables.get(rows)
+            if known is None:
+                self._set(rows.columns)
+                known = self._owed, self._by_name, self._lines
+                if len(plan.tables) >= _KEPT:
+                    plan.tables.clear()
+                plan.tables[rows] = known
+            self._owed, self._by_name, self._lines = known
 
     @property
     def generic(self) -> bool:
         """Whether nothing is known of these rows but the names in them, so that the usual walk does as well."""
         return self._columns is None and not self._rows.header_row and not self._rows.cell
 
-    def mask(self, place: Place, *, first: bool) -> Any:
+    def mask(self, place: Place, *, first: bool, flat: bool = False) -> Any:
         """The masked rows at a place. `first`: whether it is the first such place, where a header row would be."""
         node, state = place.node, place.state
         if self._rows.shape == "one":
@@ -69,7 +83,7 @@ class Table:
                 self._block([node], state)
             return node
         kind: type = dict if self._rows.shape == "objects" else list
-        if not isinstance(node, list) or not all(isinstance(row, kind) for row in node):
+        if not isinstance(node, list) or not {kind}.issuperset(map(type, node)):
             raise Unfit("its rows are not where its service puts them, or not of the shape that it gives them")
         start = 0
         if first and self._rows.header_row and node and kind is list:
@@ -79,7 +93,7 @@ class Table:
         name = place.name
         states = [state.element(0, name)[:2]] if state.uniform else None
         if states is not None and states[0][1] is None:
-            self._block(node[start:] if start else node, states[0][0])
+            self._block(node[start:] if start else node, states[0][0], flat)
             return node
         for index in range(start, len(node)):
             below, apply, hit = state.element(index, name)
@@ -143,19 +157,31 @@ class Table:
             return next(iter(cell.values()))
         return cell
 
-    def _block(self, rows: list[Any], state: State) -> None:
+    def _block(self, rows: list[Any], state: State, flat: bool = False) -> None:
+        if flat and len(found := set(map(_keys, rows))) == 1:
+            self._alike(rows, found.pop(), state, flat)
+            return
         for keys, group in groupby(rows, key=_keys):
-            self._alike(list(group), keys, state)
+            self._alike(list(group), keys, state, flat)
 
-    def _alike(self, rows: list[Any], keys: tuple[Any, ...], state: State) -> None:
-        """Masks rows with the same keys."""
+    def _alike(self, rows: list[Any], keys: tuple[Any, ...], state: State, flat: bool) -> None:
+        """Masks rows with the same keys; where they are flat, without a look at what owes nothing."""
         if type(rows[0]) is list:
             self._widths(len(keys))
         line = self._lines.get((state.bits, keys))
         if line is None:
-            line = self._lines[state.bits, keys] = self._line(keys, state)
+            line = self._line(keys, state)
+            if len(self._lines) >= _KEPT:
+                self._lines.clear()
+            if len(keys) <= _WIDE and all(isinstance(key, int) or len(key) <= _LONG for key in keys):
+                self._lines[state.bits, keys] = line
+        if (state.bits, keys) not in self._met:
+            self._met.add((state.bits, keys))
+            for cells_of, masked in ((line.masked, True), (line.others, False)):
+                for cell in cells_of:
+                    self._tally.column(self._label(cell.key), masked)
         openers, walk = nested.OPENERS, Walk(self._plan, 0)
-        for key, below, _, _ in line.others:
+        for key, below, _, _ in () if flat else line.others:
             for row in rows:
                 value = row[key]
                 kind = type(value)
@@ -201,7 +227,6 @@ class Table:
         masked, others = [], []
         for key in keys:
             below, apply, hit = self._move(key, state)
-            self._tally.column(self._label(key), apply is not None)
             if apply is None:
                 others.append(_Cell(key, below, None, None))
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sluicegate.masking import columnar, nested
+from sluicegate.masking.flat import flat, widest
 from sluicegate.masking.json_body import MAX_DEPTH, Unfit, parse, serialise
 from sluicegate.masking.rules import Hit, Plan, Shape, State
 from sluicegate.rows import HEADER_KEYS
@@ -26,6 +27,9 @@ def mask_document(document: Any, plan: Plan, original: bytes) -> tuple[Any, Coun
     walk = Walk(plan, 0)
     if plan.root is not None:
         return plan.root.apply([document])[0], {plan.root: 1}
+    rows = widest(document)
+    if rows is not None and flat(document, original, rows):
+        walk.flat = rows
     document = walk.value(document, plan.start, 0, "")
     if walk.loose and plan.columns and walk.headers.mentions(parse(original)):
         raise Unfit("it holds arrays of arrays, and nothing says which column is where in them")
@@ -35,13 +39,14 @@ def mask_document(document: Any, plan: Plan, original: bytes) -> tuple[Any, Coun
 class Walk:
     """One pass; `level` is how many strings deep it begins."""
 
-    __slots__ = ("counts", "headers", "level", "loose", "plan")
+    __slots__ = ("counts", "flat", "headers", "level", "loose", "plan")
 
     def __init__(self, plan: Plan, level: int) -> None:
         self.plan = plan
         self.headers = plan.headers
         self.level = level  # how many strings deep we are
         self.counts: Counts = {}
+        self.flat: list[Any] | None = None  # rows that hold nothing but plain values
         self.loose = False  # whether an array of arrays was met whose columns nothing names
 
     def value(self, value: Any, state: State, depth: int, name: str) -> Any:
@@ -136,6 +141,9 @@ class Walk:
         """
         if depth >= MAX_DEPTH:
             raise Unfit("its JSON is nested too deeply")
+        if node is self.flat:
+            self._flat(node, state, depth)
+            return len(node)
         shapes, openers, inner = state.shapes, nested.OPENERS, _INNER
         keys: tuple[str, ...] | None = None
         shape: Shape | None = None
@@ -169,9 +177,32 @@ class Walk:
             self._columns(alike, shape)
         return done
 
+    def _flat(self, node: list[dict[str, Any]], state: State, depth: int) -> None:
+        """Masks rows in which nothing has an inside: only their keys matter."""
+        start, keys = 0, tuple(node[0])
+        for index, row in enumerate(node):
+            if (now := tuple(row)) != keys:  # kept no longer than this: many small objects wake the garbage collector
+                self._alike(node[start:index], keys, state, depth)
+                start, keys = index, now
+        self._alike(node[start:] if start else node, keys, state, depth)
+
+    def _alike(self, rows: list[dict[str, Any]], keys: tuple[str, ...], state: State, depth: int) -> None:
+        shape = state.shapes.get(keys) or state.shape(keys)
+        if shape is not None:
+            self._columns(rows, shape)
+            return
+        for row in rows:
+            self._object(row, state, depth)
+
     def _columns(self, rows: list[dict[str, Any]], shape: Shape) -> None:
         counts = self.counts
+        if shape.constants:
+            for row in rows:
+                row.update(shape.constants)
         for key, apply, hit in shape.masked:
+            if key in shape.constants:
+                counts[hit] = counts.get(hit, 0) + len(rows)
+                continue
             for row, masked in zip(rows, apply([row[key] for row in rows]), strict=True):
                 row[key] = masked
             counts[hit] = counts.get(hit, 0) + len(rows)
