@@ -7,6 +7,7 @@ import datetime as dt
 import decimal
 import json
 from typing import Any
+from unittest.mock import patch
 
 import pyarrow as pa
 import pytest
@@ -319,6 +320,22 @@ def test_what_is_not_one_whole_body_is_refused(body: bytes, kind: str) -> None:
 def test_one_format_is_not_taken_for_the_other() -> None:
     refused(GOOD, plan(), kind=FILE)
     refused(file(pa.table({"ssn": [SECRET]})), plan(), kind=STREAM)
+
+
+@pytest.mark.parametrize("codec", ["zstd", "lz4"])
+@pytest.mark.parametrize("write", [stream, file])
+@pytest.mark.parametrize("encode", [True, False])
+def test_bombs_are_refused_before_they_go_off(write: Any, codec: str, encode: bool) -> None:
+    array = pa.array(["0" * (1 << 22), "1"])
+    body = write(pa.table({"note": array.dictionary_encode() if encode else array}), compression=codec)
+    before = pa.total_allocated_bytes()
+    with (
+        patch("pyarrow.ipc.open_stream", side_effect=AssertionError),
+        patch("pyarrow.ipc.open_file", side_effect=AssertionError),
+    ):
+        assert "too large" in refused(body, plan(), limit=1 << 20)
+    assert pa.total_allocated_bytes() - before < 1 << 20
+    assert send(body, plan(), limit=1 << 25).body
 
 
 def test_bombs_are_refused() -> None:

@@ -233,6 +233,7 @@ def test_rows_elsewhere_than_the_dialect_says_are_refused() -> None:
 
 
 def test_arrays_that_nothing_describes_are_refused() -> None:
+    refused({"data": [[1, SECRET]], "preview": [[1, SECRET]]}, ARRAYS)
     refused({"data": [[1, SECRET]], "columns": ["a", "ssn", "c"]}, Rows(path="$.data", shape="arrays"))
 
 

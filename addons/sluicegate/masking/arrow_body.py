@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 
 from sluicegate.exchange import Rows
+from sluicegate.masking import arrow_size
 from sluicegate.masking.arrow_columns import mask_column
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.rules import Plan
@@ -20,6 +21,7 @@ from sluicegate.masking.tally import Tally
 FILE = b"ARROW1"
 """What an Arrow file begins and ends with."""
 
+_FRONT = 8  # bytes of a file before the stream in it: what it begins with, padded
 _BROKEN = "its body is not readable as Arrow"
 _LEAST = 16  # bytes that a masked value takes at least
 
@@ -30,6 +32,7 @@ def mask_stream(data: bytes, rows: Rows, plan: Plan, tally: Tally, limit: int) -
         raise Unfit("its body is an Arrow file and not the stream that was announced")
 
     def run() -> bytes:
+        arrow_size.check(data, limit)
         source = pa.BufferReader(data)
         reader = pa.ipc.open_stream(source)
         masker = Masker(reader.schema, rows, plan, tally, limit)
@@ -50,6 +53,7 @@ def mask_file(data: bytes, rows: Rows, plan: Plan, tally: Tally, limit: int) -> 
         raise Unfit("its body is not the Arrow file that was announced")
 
     def run() -> bytes:
+        arrow_size.check(data[_FRONT:], limit)
         reader = pa.ipc.open_file(pa.BufferReader(data))
         masker = Masker(reader.schema, rows, plan, tally, limit)
         batches: Iterator[pa.RecordBatch] = (reader.get_batch(i) for i in range(reader.num_record_batches))

@@ -61,8 +61,9 @@ def mask_delivered(document: Any, original: bytes, plan: Plan, delivery: Deliver
     walk = Walk(plan, 0)
     document = walk.value(document, plan.start, 0, "")
     tally.add(walk.counts)
-    missing = bool(delivery.rows) and not found
-    if walk.loose and plan.columns and (missing or walk.headers.mentions(parse(original))):
+    # Where a column has another name than what it is made from, names say nothing of arrays elsewhere.
+    strange = bool(delivery.rows) and (not found or any(rows.columns is not None for rows in delivery.rows))
+    if walk.loose and plan.columns and (strange or walk.headers.mentions(parse(original))):
         raise Unfit("it holds arrays of arrays, and nothing says which column is where in them")
     for place, value, stand_in in reversed(stand_ins):
         if place.holder is not None and place.holder[place.key] is stand_in:
