@@ -13,7 +13,7 @@ def unmaskable(masks: tuple[str, ...], reason: str) -> Refusal:
         "unmaskable",
         "The response cannot be masked",
         f"The response owes the masks {owed}, and {reason}. Nothing of it was passed on.",
-        next_step="Ask for the data as JSON in UTF-8, or without the masked columns.",
+        next_step="Ask for the data as JSON, CSV, Arrow or Parquet, in UTF-8, or without the masked columns.",
         rules=masks,
     )
 
