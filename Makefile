@@ -14,7 +14,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes
 T ?= tests
 K ?=
 
-.PHONY: help setup setup-dev demo up test lint format type check-docs bench lock clean
+.PHONY: help setup setup-dev demo up test lint format type check-docs bench interop lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-12s %s\n' "$$t" "$$d"; done
@@ -58,6 +58,9 @@ check-docs: setup-dev ## Keep commands, settings, links and docs in step
 
 bench: setup-dev ## Measure side by side: direct, bare mitmdump, Sluicegate
 	@$(BIN)/python -m bench.gateway
+
+interop: setup-dev ## Run the tests with real servers and clients, in environments kept in .interop (T=path, K=expression)
+	@$(BIN)/python -m pytest $(if $(filter tests,$(T)),tests/interop,$(T)) $(if $(K),-k "$(K)") -m interop
 
 lock: ## Make the lock files anew from pyproject.toml (needs uv)
 	@uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra demo --extra build pyproject.toml -o requirements.lock
