@@ -24,7 +24,7 @@ ISSUER = "http://127.0.0.1:9500"
 SERVICE = "https://localhost:9443"
 GATEWAY = "127.0.0.1:8080"
 CONSOLE = "http://127.0.0.1:8090"
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 
 
 class DemoFault(Exception):
@@ -91,8 +91,11 @@ class Demo:
         while not seen.wait(0.05):
             if ready("") or time.monotonic() > deadline:
                 break
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise DemoFault(f"{name} did not start:\n  " + "\n  ".join(lines or ["(it printed nothing)"]))
+        said = "\n  ".join(lines or ["(it printed nothing)"])
+        if process.poll() is not None:
+            raise DemoFault(f"{name} did not start:\n  {said}")
+        if time.monotonic() > deadline:
+            raise DemoFault(f"{name} was not ready after {START_SECONDS:.0f} seconds; is the machine busy?\n  {said}")
 
     def sign_in(self, person: str) -> str:
         """A token for one of the demo's people, by the provider's own flow."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -15,6 +16,14 @@ def json_response(body: bytes, extra: str = "", status: str = "200 OK") -> bytes
     """An HTTP/1.1 response with a JSON body."""
     head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{extra}content-length: {len(body)}\r\n\r\n"
     return head.encode() + body
+
+
+class Cut(Exception):
+    """Raised by a responder: send these bytes and end the connection."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self.data = data
 
 
 class Origin:
@@ -57,6 +66,9 @@ class Origin:
                 while (end := self._complete(pending)) is not None:
                     request, pending = pending[:end], pending[end:]
                     connection.sendall(self.respond(request))
+        except Cut as cut:
+            with contextlib.suppress(OSError):
+                connection.sendall(cut.data)
         except OSError:
             pass
         finally:

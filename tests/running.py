@@ -187,7 +187,7 @@ class Running:
             self._queue.put(line)
         self._queue.put(None)
 
-    def wait_for(self, pattern: str, seconds: float = 30) -> str:
+    def wait_for(self, pattern: str, seconds: float = 120) -> str:
         """Wait for a line that matches. Raises AssertionError with all output when the process ends before."""
         deadline = time.monotonic() + seconds
         while True:
@@ -232,7 +232,7 @@ class Running:
 class Wire:
     """A raw client: bytes in, bytes out, through CONNECT and TLS where asked."""
 
-    def __init__(self, port: int, timeout: float = 15) -> None:
+    def __init__(self, port: int, timeout: float = 60) -> None:
         self.socket: socket.socket = socket.create_connection(("127.0.0.1", port), timeout)
 
     def connect(self, host: str, port: int, token: str | None = None, extra: str = "") -> bytes:

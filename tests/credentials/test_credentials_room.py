@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy.test import tflow
 
+from sluicegate.codings import encode
 from sluicegate.credentials import problems
 from sluicegate.credentials.addon import CredentialsAddon
 from sluicegate.credentials.headers import replaced
@@ -202,3 +203,64 @@ def test_exactly_one_is_left_and_the_rest_keep_their_order(fields: list[tuple[by
     ours = [field for field in result if field[0].lower().replace(b"_", b"-") == b"x-api-key"]
     assert ours == [result[-1]] == [(b"x-api-key" if lower else b"X-Api-Key", SECRET.encode())]
     assert list(result[:-1]) == [f for f in fields if f[0].lower().replace(b"_", b"-") != b"x-api-key"]
+
+
+def answered(body: bytes, *fields: tuple[bytes, bytes]) -> Any:
+    flow = tflow.tflow(resp=True)
+    flow.response.headers.fields = fields
+    flow.response.raw_content = body
+    return flow
+
+
+async def respond(flow: Any, addon: CredentialsAddon | None = None) -> None:
+    result = (addon or addon_of(chunks=service())).response(flow, decided())
+    if result is not None:
+        await result
+
+
+ECHOES = [
+    answered(b"debug: Bearer " + SECRET.encode()),
+    answered(b'{"you sent": "' + SECRET.encode() + b'"}'),
+    answered(b"{}", (b"x-debug", b"auth=" + SECRET.encode())),
+    answered(b"{}", (SECRET.encode(), b"as a name")),
+    answered(b"x" * (1 << 20) + SECRET.encode()),
+    *(
+        answered(encode(b"x" * 100 + SECRET.encode(), coding), (b"content-encoding", coding.encode()))
+        for coding in ("gzip", "br", "zstd")
+    ),
+]
+
+
+@pytest.mark.parametrize("flow", ECHOES)
+async def test_a_service_that_hands_its_credential_back_is_refused(flow: Any) -> None:
+    with pytest.raises(Refusal) as refusal:
+        await respond(flow)
+    assert refusal.value.code == "credential-echoed" and SECRET not in str(refusal.value)
+
+
+async def test_what_json_makes_of_a_secret_is_known() -> None:
+    addon = CredentialsAddon({"chunks": service()}, {"CHUNKS_TOKEN": "ab/cd/ef/gh"})
+    with pytest.raises(Refusal):
+        await respond(answered(rb'{"auth":"ab\/cd\/ef\/gh"}'), addon)
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        answered(b"\x1f\x8bcut", (b"content-encoding", b"gzip")),
+        answered(b"x", (b"content-encoding", b"rot13")),
+        answered(b"x", (b"content-encoding", b"gzip"), (b"content-encoding", b"br")),
+    ],
+)
+async def test_what_cannot_be_searched_is_refused(flow: Any) -> None:
+    with pytest.raises(Refusal) as refusal:
+        await respond(flow)
+    assert refusal.value.code == "response-unreadable"
+
+
+async def test_other_answers_pass() -> None:
+    await respond(answered(b'{"rows": []}', (b"content-type", b"application/json")))
+    await respond(answered(encode(b'{"rows": []}', "gzip"), (b"content-encoding", b"gzip")))
+    await respond(answered(b"", (b"content-encoding", b"gzip")))  # what a HEAD gets
+    # A secret of a few letters is part of words: it is not looked for.
+    await respond(answered(b"an index"), CredentialsAddon({"chunks": service()}, {"CHUNKS_TOKEN": "x"}))

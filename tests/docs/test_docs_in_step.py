@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from sluicegate.cli.reference import APPLICATIONS, pages
-from sluicegate.cli.reference import BEGIN as COMMANDS_BEGIN
-from sluicegate.cli.reference import END as COMMANDS_END
 from sluicegate.cli.reference import reference as commands_reference
 from sluicegate.pipeline.check import all_problems
 from sluicegate.policy.reference import BEGIN, END
@@ -31,7 +29,7 @@ def test_the_reference_of_the_policy_is_the_models():
 
 
 def test_the_reference_of_the_commands_is_their_help():
-    shown = between(ROOT / "docs" / "commands.md", COMMANDS_BEGIN, COMMANDS_END)
+    shown = between(ROOT / "docs" / "commands.md", BEGIN, END)
     assert shown == commands_reference(*APPLICATIONS), "run: python -m sluicegate.cli.reference docs/commands.md"
 
 

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import subprocess
+import time
+import urllib.request
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +15,9 @@ from typing import Any, NamedTuple
 
 import brotli
 import zstandard
+from mitmproxy.io import FlowReader
 
-from tests.running import BIN, Running
+from tests.running import BIN, Running, free_port
 
 
 class Listed(NamedTuple):
@@ -57,6 +60,40 @@ def mitmdump(gate: Running, file: Path) -> str:
     )
     assert done.returncode == 0 and not re.search("corrupt|error|invalid", done.stderr, re.I), done.stderr
     return done.stdout
+
+
+def mitmweb(gate: Running, file: Path) -> list[dict[str, Any]]:
+    """The flows that stock mitmweb holds once it has opened a flow file, as its own pages get them."""
+    port = free_port()
+    options = ("--no-web-open-browser", "--web-port", str(port), "--set", "web_password=pw")
+    process = subprocess.Popen(
+        [str(BIN / "mitmweb"), "-n", "-r", str(file), *options, "--set", f"confdir={gate.folder / 'stock'}"],
+        env={"PATH": os.environ["PATH"], "HOME": str(gate.folder), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if "Web server listening" in line:
+                break
+        else:
+            raise AssertionError("".join(said))
+        # It listens first and reads then: asked until it has as many flows as there are elements in the file.
+        wanted = sum(1 for _ in FlowReader(file.open("rb")).stream())
+        deadline = time.monotonic() + 60
+        while True:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/flows?token=pw", timeout=20) as answer:
+                flows: list[dict[str, Any]] = json.load(answer)
+            if len(flows) == wanted or time.monotonic() > deadline:
+                return flows
+    finally:
+        process.terminate()
+        process.wait(20)
+        process.stdout.close()
 
 
 def kept(folder: Path) -> Iterator[tuple[Path, bytes]]:

@@ -180,7 +180,8 @@ def test_listed_hosts_need_a_person_as_well(tunnels, provider, host):
 @pytest.mark.parametrize("claims", [{"exp": 1}, {"aud": "somebody-else"}])
 def test_a_listed_host_with_a_bad_credential_is_intercepted_and_refused(tunnels, provider, traps, claims):
     wire = opened(tunnels, "localhost", provider.token("ada", **claims)).tls(tunnels.gateway_ca, "localhost")
-    assert ask(wire, "localhost")[0] in (403, 511)
+    answer = ask(wire, "localhost")
+    assert answer[0] == 511 and json.loads(answer[2])["title"].startswith("Sign in again"), answer
     wire.close()
 
 

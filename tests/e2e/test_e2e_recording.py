@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.approving import Curl, Desk
 from tests.e2e.chunks import SECRET, plain_values
-from tests.e2e.investigating import kept, listed, mitmdump, replay
+from tests.e2e.investigating import kept, listed, mitmdump, mitmweb, replay
 from tests.e2e.tunnels import tunnel
 from tests.origin import Origin, json_response
 from tests.running import Wire
@@ -106,6 +106,14 @@ def test_stock_mitmdump_reads_every_flow_file(story):
     for line in ("200 OK", "403 ", "407 ", "502 ", "511 ", "201 Created", "CONNECT ", "DELETE ", "POST "):
         assert line in shown
     assert shown.count(" << ") == len(listed(story).exchanges)
+
+
+def test_stock_mitmweb_opens_every_flow_file(story):
+    shown = [flow for file in sorted((story.state / "recordings").rglob("*.flows")) for flow in mitmweb(story, file)]
+    exchanges = listed(story).exchanges
+    assert {flow["id"] for flow in shown} == {e["id"] for e in exchanges} and len(shown) == len(exchanges)
+    assert {flow["response"]["status_code"] for flow in shown} >= {200, 201, 403, 407, 502, 511}
+    assert any("refused: " in flow["comment"] for flow in shown)
 
 
 def test_nothing_secret_stays_behind(story, service):

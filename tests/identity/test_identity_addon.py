@@ -349,3 +349,26 @@ async def test_closing_ends_a_fetch_that_is_under_way(hostile: Any, provider: Pr
     with pytest.raises((asyncio.CancelledError, Refusal)):
         await waiting
     gc.collect()
+
+
+@pytest.mark.parametrize("name", [b"X-Api-Key", b"Cookie", b"X-Auth-Token", b"Referer"])
+async def test_our_token_under_any_other_name_goes_no_further(
+    addon: IdentityAddon, provider: Provider, name: bytes
+) -> None:
+    token = provider.token("ada")
+    connect = connect_of((b"Proxy-Authorization", basic(token)))
+    await run(addon, "http_connect", connect)
+    flow = flow_of((name, b"a=" + token.encode() + b"; b"), (b"X-Kept", b"1"), connection=connect)
+    exchange = await run(addon, "request", flow)
+    assert names(flow) == ["host", "x-kept"]
+    assert name.decode().lower() in exchange.secret_headers
+
+
+async def test_our_token_in_the_address_is_refused(addon: IdentityAddon, provider: Provider) -> None:
+    token = provider.token("ada")
+    connect = connect_of((b"Proxy-Authorization", basic(token)))
+    await run(addon, "http_connect", connect)
+    flow = flow_of(connection=connect)
+    flow.request.path = f"/datasets?access_token={token}"
+    refusal = await refused(addon, "request", flow)
+    assert (refusal.status, refusal.code) == (400, "credential-misplaced") and token not in str(refusal)

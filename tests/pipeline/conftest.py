@@ -11,6 +11,7 @@ from mitmproxy.options import Options
 from sluicegate.clock import SetClock
 from sluicegate.exchange import Principal, Verdict
 from sluicegate.lockdown import guard
+from sluicegate.pipeline import http_layers
 from sluicegate.pipeline import options as gate_options
 from sluicegate.pipeline.embedded import EmbeddedMaster
 from sluicegate.pipeline.line import Line
@@ -57,6 +58,7 @@ class Rig:
     async def start(self, *rooms, opened=True, others=()):
         self.master = EmbeddedMaster(Options())
         self.master.options.update(listen_host="127.0.0.1", listen_port=0)
+        http_layers.put_in()
         gate_options.impose(self.master.options, 1 << 20, None)
         judged, last = Sentinel("judged", self.line), Last("sentinel", self.line)
         chosen = [Judge(), *rooms, judged, last]

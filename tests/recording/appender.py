@@ -46,14 +46,14 @@ async def full(folder: Path) -> None:
         journal.open()
     except OSError as error:
         print(json.dumps({"at_open": error.strerror, "left": [str(p) for p in folder.rglob("*.flows")]}))
-    limit(100_000)
+    limit(4_000_000)
     journal.open()
     places, failed = [], []
     for number in range(400):
         if number == 200:
             limit(1000)  # not even the proof of a new segment fits
         if number == 300:
-            limit(100_000)
+            limit(4_000_000)
         try:
             place = await journal.append("flows", record(number))
         except RecorderDown as down:

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from sluicegate.clock import SetClock
+from sluicegate.recording import ahead as ahead_module
 from sluicegate.recording import segment as segment_module
+from sluicegate.recording.ahead import PREFIX
 from sluicegate.recording.journal import Journal, RecorderDown
 from tests.recording.appender import record
 
@@ -30,7 +32,9 @@ async def journal(tmp_path):
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+    return sorted(
+        str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and not p.name.startswith(PREFIX)
+    )
 
 
 async def test_records_are_where_it_says_and_names_read_like_a_calendar(journal, tmp_path):
@@ -97,13 +101,13 @@ async def test_an_idle_night_leaves_no_empty_files(tmp_path):
 async def test_what_arrives_while_a_sync_runs_goes_into_the_next_one(journal, monkeypatch):
     entered, go_on, syncs = threading.Event(), threading.Event(), []
 
-    def slow(descriptor):
+    def slow(descriptor, data, offset):
         entered.set()
         go_on.wait(10)
         syncs.append(descriptor)
-        os.fdatasync(descriptor)
+        return os.pwrite(descriptor, data, offset)
 
-    monkeypatch.setattr(segment_module, "_sync", slow)
+    monkeypatch.setattr(ahead_module, "_put", slow)
     first = journal.append("flows", b"a")
     await asyncio.to_thread(entered.wait, 10)
     rest = [journal.append("flows", b"b") for _ in range(50)]
@@ -151,13 +155,26 @@ async def test_a_full_disk_fails_what_waits_and_a_new_segment_recovers(journal, 
     assert (tmp_path / after.file).read_bytes() == b"after"
 
 
-async def test_a_sync_that_fails_is_final_for_the_file(journal, tmp_path):
+async def test_a_batch_that_could_not_be_synced_is_final_for_the_file(journal, tmp_path):
+    kept = await journal.append("flows", b"kept")
+    os.dup2(os.open("/dev/full", os.O_WRONLY), journal._ahead._descriptor)
+    with pytest.raises(RecorderDown):
+        await journal.append("flows", b"lost")
+    assert (tmp_path / kept.file).read_bytes() == b"kept"
+    assert (await journal.append("flows", b"after")).file != kept.file
+    left = list(tmp_path.glob(f"{PREFIX}*"))
+    assert len(left) == 2, "what was acknowledged may be in the first write-ahead file alone"
+
+
+async def test_a_sync_of_a_large_batch_that_fails_is_final_for_the_file(journal, tmp_path):
     reader, writer = os.pipe()  # takes the bytes, and refuses to sync
     kept = await journal.append("flows", b"kept")
     spoil(journal, writer)
+    draining = threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(reader, 1 << 20), b"")])
+    draining.start()
     with pytest.raises(RecorderDown):
-        await journal.append("flows", b"lost")
-    assert os.read(reader, 10) == b"lost"
+        await journal.append("flows", b"x" * 300_000)
+    await asyncio.to_thread(draining.join)
     os.close(reader)
     assert (await journal.append("flows", b"after")).file != kept.file
 
@@ -209,11 +226,12 @@ async def test_a_closed_journal_takes_nothing(tmp_path):
 async def test_a_disk_that_does_not_answer_does_not_fill_the_memory(journal, monkeypatch):
     entered, go_on = threading.Event(), threading.Event()
 
-    def stuck(descriptor):
+    def stuck(descriptor, data, offset):
         entered.set()
         go_on.wait(10)
+        return os.pwrite(descriptor, data, offset)
 
-    monkeypatch.setattr(segment_module, "_sync", stuck)
+    monkeypatch.setattr(ahead_module, "_put", stuck)
     monkeypatch.setattr("sluicegate.recording.journal.MAX_WAITING_BYTES", 1000)
     first = journal.append("flows", b"x")
     await asyncio.to_thread(entered.wait, 10)

@@ -198,6 +198,10 @@ ODD = [
     ),
     ("two lengths", b"POST %p HTTP/1.1\r\nHost: %h\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabcde"),
     ("odd transfer encoding", b"POST %p HTTP/1.1\r\nHost: %h\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
+    (
+        "compressed chunks",
+        b"POST %p HTTP/1.1\r\nHost: %h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    ),
     ("method override", b"GET %p HTTP/1.1\r\nHost: %h\r\nX-HTTP-Method-Override: DELETE\r\n\r\n"),
     ("original URL", b"GET %p HTTP/1.1\r\nHost: %h\r\nX-Original-URL: /scripts\r\n\r\n"),
     ("forwarded host", b"GET %p HTTP/1.1\r\nHost: %h\r\nX-Forwarded-Host: evil.test\r\n\r\n"),

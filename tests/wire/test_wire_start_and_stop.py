@@ -40,7 +40,7 @@ def make(provider, certs, origin, tmp_path):
 def fails_to_start(running) -> str:
     """Runs until it ends; it must not have listened, and must say why in one line."""
     running.launch()
-    status = running.process.wait(30)
+    status = running.process.wait(120)
     running._queue.get(timeout=5) if not running.lines else None
     deadline = time.monotonic() + 5
     while running.process.stdout.readable() and not running.lines and time.monotonic() < deadline:
@@ -96,10 +96,8 @@ def test_a_secret_that_is_not_set(make, way):
 def test_the_port_is_in_use(make, way):
     running = make(way)
     with socket.create_server(("127.0.0.1", running.port)):
-        running.launch()
-        assert running.process.wait(30) != 0
-    if way == "up":
-        assert any("in use" in line or "Cannot listen" in line for line in running.lines)
+        said = fails_to_start(running)
+    assert f"Cannot listen on 127.0.0.1:{running.port}" in said and "in use" in said
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -107,6 +105,61 @@ def test_a_state_folder_that_cannot_be_written(make, way, tmp_path):
     (tmp_path / "file").write_text("")
     running = make(way, environment={"SLUICEGATE_STATE": str(tmp_path / "file" / "state")})
     assert "cannot be written" in fails_to_start(running)
+
+
+def on_a_disk(running, options: str):
+    """The same gateway, with a small disk of its own where its state is kept."""
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("a disk of its own needs root and unshare")
+    running.state.mkdir()
+    probe = subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "none", str(running.state)])
+    if probe.returncode != 0:
+        pytest.skip("a mount namespace cannot be made here")
+    command = running.command()
+    mount = f'mount -t tmpfs -o {options} none "$0" && exec "$@"'
+    running.command = lambda: ["unshare", "--mount", "sh", "-c", mount, str(running.state), *command]
+    return running
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_state_folder_on_a_read_only_disk(make, way):
+    assert "cannot be written: Read-only file system" in fails_to_start(on_a_disk(make(way), "ro"))
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("size", ["4k", "24k", "100k", "nr_inodes=6"])
+def test_the_disk_is_full_at_the_start(make, way, size):
+    options = size if "=" in size else f"size={size}"
+    said = fails_to_start(on_a_disk(make(way), options))
+    assert any(word in said for word in ("No space left", "disk is full", "disk full", "disk I/O")), said
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_authority_of_our_own_that_is_no_certificate(make, way):
+    running = make(way)
+    (running.state / "ca").mkdir(parents=True)
+    (running.state / "ca" / "mitmproxy-ca.pem").write_text("not a certificate")
+    assert "mitmproxy-ca.pem" in fails_to_start(running)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", ["SSLKEYLOGFILE", "MITMPROXY_SSLKEYLOGFILE"])
+def test_keys_are_not_written_to_a_file(make, way, name, tmp_path):
+    assert name in fails_to_start(make(way, environment={name: str(tmp_path / "keys")}))
+
+
+def test_where_requests_can_be_changed_by_hand_the_gate_does_not_run(make):
+    running = make("script", options=("--no-web-open-browser", "--web-port", str(free_port())))
+    command = running.command()
+    running.command = lambda: [command[0].replace("mitmdump", "mitmweb"), *command[1:]]
+    assert "does not run in mitmproxy or mitmweb" in fails_to_start(running)
+
+
+def test_options_in_a_configuration_file_are_seen_as_well(make):
+    running = make("script")
+    (running.folder / ".mitmproxy").mkdir()
+    (running.folder / ".mitmproxy" / "config.yaml").write_text('ignore_hosts: [".*"]\n')
+    assert "ignore_hosts" in fails_to_start(running)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -127,7 +180,7 @@ UNSAFE = [
 def test_options_that_open_a_way_round_end_the_start(make, option, tmp_path):
     running = make("script", options=("--set", option))
     running.launch()
-    assert running.process.wait(30) != 0
+    assert running.process.wait(120) != 0
     assert not any("is serving" in line for line in running.lines)
 
 

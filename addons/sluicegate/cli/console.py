@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sluicegate.cli.places import DEFAULT_POLICY, Policy, StateFolder, state_of
 from sluicegate.clock import SystemClock
-from sluicegate.console.server import serve
-from sluicegate.database import Database
-from sluicegate.pipeline.check import load_checked
-from sluicegate.settings import Loaded, State
+
+if TYPE_CHECKING:
+    from sluicegate.settings import Loaded, State
 
 
 def console(
@@ -26,11 +25,16 @@ def console(
 
     Example: sluicegate console --policy policy.toml
     """
+    from sluicegate.pipeline.check import load_checked
+
     loaded = load_checked(policy)
     asyncio.run(_serve(loaded, state_of(policy, state).open(), until_eof))
 
 
 async def _serve(loaded: Loaded, state: State, until_eof: bool) -> None:
+    from sluicegate.console.server import serve
+    from sluicegate.database import Database
+
     stop = asyncio.Event()
     if until_eof:
         _follow(stop)

@@ -8,11 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import httpx2
-
 from sluicegate.cli.safe_text import safe
 from sluicegate.errors import Fault
-from sluicegate.settings import load
 
 TOKEN_VARIABLE = "SLUICEGATE_TOKEN"
 SECONDS = 15.0
@@ -36,6 +33,8 @@ def address(console: str | None, policy: Path) -> str:
                 f"There is no policy at {policy} to find the console by.",
                 hint="Name the console with --console URL or SLUICEGATE_CONSOLE, or the policy with --policy FILE.",
             )
+        from sluicegate.settings import load
+
         listen = load(policy).settings.console.listen
         host, _, port = listen.rpartition(":")
         if port == "0":
@@ -78,6 +77,8 @@ def token(file: Path | None) -> str:
 
 def call(base: str, bearer: str, method: str, *path: str, body: dict[str, Any] | None = None) -> Any:
     """The JSON that the console answers. Raises Refused when it says no, Fault when it cannot be reached."""
+    import httpx2
+
     url = "/".join((base, "api", "approvals", *(quote(part, safe="") for part in path)))
     headers = {"authorization": f"Bearer {bearer}", "accept": "application/json"}
     try:

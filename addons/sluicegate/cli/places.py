@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sluicegate.settings import State
+from sluicegate.settings.state import State
 
 Policy = Annotated[Path, typer.Option("--policy", metavar="FILE", help="The policy file.", show_default=True)]
 StateFolder = Annotated[

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sluicegate.cli.places import DEFAULT_POLICY, Policy
-from sluicegate.pipeline.check import all_problems
-from sluicegate.settings import Loaded, PolicyFault, Problem, load
+
+if TYPE_CHECKING:
+    from sluicegate.settings import Loaded, Problem
 
 app = typer.Typer(help="Check the policy.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -29,6 +30,9 @@ def check(
 
     Example: sluicegate policy check --policy policy.toml
     """
+    from sluicegate.pipeline.check import all_problems
+    from sluicegate.settings import PolicyFault, load
+
     loaded: Loaded | None = None
     try:
         loaded = load(policy)

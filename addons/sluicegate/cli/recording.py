@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from sqlalchemy.exc import SQLAlchemyError
 
 from sluicegate.cli.places import DEFAULT_POLICY, Policy, StateFolder, state_of
-from sluicegate.database import Database
 from sluicegate.errors import Fault
-from sluicegate.recording.reindex import Rebuilt
-from sluicegate.recording.reindex import reindex as rebuild
-from sluicegate.settings import State
+
+if TYPE_CHECKING:
+    from sluicegate.recording.reindex import Rebuilt
+    from sluicegate.settings.state import State
 
 app = typer.Typer(help="Recordings: rebuild the index.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -34,6 +33,8 @@ def reindex(
 
     Example: sluicegate recording reindex --policy policy.toml
     """
+    from sqlalchemy.exc import SQLAlchemyError
+
     folder = state_of(policy, state)
     if not folder.recordings.is_dir():
         raise Fault(f"There are no recordings in {folder.recordings}.", hint="Name the state folder with --state.")
@@ -49,6 +50,9 @@ def reindex(
 
 
 async def _rebuild(folder: State) -> Rebuilt:
+    from sluicegate.database import Database
+    from sluicegate.recording.reindex import reindex as rebuild
+
     database = Database.at(folder.database)
     await database.open()
     try:

@@ -13,9 +13,9 @@ import typer
 from typer.testing import CliRunner
 
 from sluicegate.cli.app import app
+from sluicegate.policy.reference import write
 from sluicegate_replay.cli import app as replay_app
 
-BEGIN, END = "<!-- reference: generated -->", "<!-- reference: end -->"
 WIDTH = 88
 APPLICATIONS = (("sluicegate", app), ("sluicegate-replay", replay_app))
 
@@ -52,13 +52,5 @@ def reference(*applications: tuple[str, typer.Typer]) -> str:
     return "\n\n".join(parts)
 
 
-def main() -> int:
-    """Write the reference into the page that is named."""
-    page = Path(sys.argv[1])
-    head, _, rest = page.read_text().partition(BEGIN)
-    page.write_text(f"{head}{BEGIN}\n\n{reference(*APPLICATIONS)}\n\n{END}{rest.partition(END)[2]}")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    write(Path(sys.argv[1]), reference(*APPLICATIONS))

@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 import logging
 import sys
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from sluicegate.cli.places import DEFAULT_POLICY, Policy, StateFolder, state_of
-from sluicegate.pipeline.check import load_checked
-from sluicegate.pipeline.order import Gateway, build
-from sluicegate.pipeline.serve import serve
+
+if TYPE_CHECKING:
+    from sluicegate.pipeline.order import Gateway
 
 logger = logging.getLogger("sluicegate")
 
@@ -33,6 +33,10 @@ def up(
 
     Example: sluicegate up --policy policy.toml
     """
+    # Here and not above, as in the other commands: `--help` need not wait for mitmproxy.
+    from sluicegate.pipeline.check import load_checked
+    from sluicegate.pipeline.order import build
+
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="sluicegate: %(levelname)s %(message)s")
     loaded = load_checked(policy)
     gateway = build(loaded, state_of(policy, state).open())
@@ -40,6 +44,8 @@ def up(
 
 
 async def _run(gateway: Gateway, mode: Literal["regular", "transparent"], with_console: bool) -> None:
+    from sluicegate.pipeline.serve import serve
+
     beside: list[asyncio.Task[None]] = []
 
     def announce(host: str, port: int) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Mapping
 
 from mitmproxy import http
 
+from sluicegate import codings
+from sluicegate.credentials import echo
 from sluicegate.credentials.headers import may_carry, replaced
 from sluicegate.credentials.values import ValueTrouble, filled
 from sluicegate.errors import Fault, Refusal
 from sluicegate.exchange import Exchange
 from sluicegate.settings.model import Service
+
+AT_ONCE = 256 << 10
+"""Plain bytes up to which a response is searched in the hook; larger and coded ones are searched in a thread."""
+MAX_BODY = 16 << 20
 
 
 class CredentialsAddon:
@@ -21,7 +28,10 @@ class CredentialsAddon:
 
     name = "credentials"
 
-    def __init__(self, services: Mapping[str, Service], environ: Mapping[str, str]) -> None:
+    def __init__(self, services: Mapping[str, Service], environ: Mapping[str, str], max_body: int = MAX_BODY) -> None:
+        self._max_body = max_body
+        self._needles: dict[str, tuple[bytes, ...]] = {}
+        """Service name to what must not come back from it."""
         self._secrets: dict[str, tuple[str, str]] = {}
         """Service name to header name and value."""
         for name, service in services.items():
@@ -31,9 +41,11 @@ class CredentialsAddon:
             if not may_carry(credential.header):
                 raise Fault(f"The credential of the service {name} cannot be sent in the header {credential.header}.")
             try:
-                self._secrets[name] = credential.header, filled(credential.value, environ)
+                value = filled(credential.value, environ)
             except ValueTrouble as trouble:
                 raise Fault(f"The credential of the service {name}: {trouble}.", hint=trouble.suggestion) from None
+            self._secrets[name] = credential.header, value
+            self._needles[name] = echo.needles(credential.value, value, environ)
 
     def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         """Put the secret in. Raises Refusal when nothing has let the exchange through yet."""
@@ -54,3 +66,45 @@ class CredentialsAddon:
         flow.request.headers.fields = replaced(
             flow.request.headers.fields, header, value, lower=flow.request.is_http2 or flow.request.is_http3
         )
+
+    def response(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        """Nothing that gives the service's secret away goes on. Raises Refusal, also where nobody here can tell."""
+        secrets = self._needles.get(exchange.service or "")
+        if not secrets:
+            return None
+        response = flow.response
+        if response is None or response.stream:
+            raise RuntimeError("there is no whole response to search")
+        raw, coding = response.raw_content or b"", ", ".join(response.headers.get_all("content-encoding"))
+        if raw and (len(raw) > AT_ONCE or coding.strip().lower() not in ("", "identity")):
+            return self._later(response, secrets, raw, coding)
+        if echo.gives_away(secrets, response.headers.fields, raw):
+            raise _given_away()
+        return None
+
+    async def _later(self, response: http.Response, secrets: tuple[bytes, ...], raw: bytes, coding: str) -> None:
+        def found() -> bool:
+            body = echo.readable(raw, coding, self._max_body)
+            return echo.gives_away(secrets, response.headers.fields, body)
+
+        try:
+            if await asyncio.to_thread(found):
+                raise _given_away()
+        except codings.CodingError as error:
+            raise Refusal(
+                502,
+                "response-unreadable",
+                "Answer not readable",
+                f"Nothing was let through, because nobody can see what is in it: {error}.",
+                next_step="Ask for another content coding, or tell the people who run the service.",
+            ) from None
+
+
+def _given_away() -> Refusal:
+    return Refusal(
+        502,
+        "credential-echoed",
+        "Answer holds a credential",
+        "Nothing was let through, because the service's answer holds the credential that the gateway signs in with.",
+        next_step="Tell the gateway's operator, and the people who run the service, what you had asked for.",
+    )

@@ -21,6 +21,11 @@ class ValueTrouble(Exception):
         self.suggestion = suggestion
 
 
+def variables(template: str) -> list[str]:
+    """The names of the environment variables in a template."""
+    return _NAME.findall(template)
+
+
 def filled(template: str, environ: Mapping[str, str]) -> str:
     """The template with each `${NAME}` replaced, once: what the environment holds is not expanded again.
 

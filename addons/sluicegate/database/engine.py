@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
+import orjson
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -117,7 +118,13 @@ class Database:
     def _engine(self, *, writer: bool) -> Engine:
         # Parameters are kept out of error texts: they hold what people asked for.
         engine = create_engine(
-            self.url, pool_size=1, max_overflow=0, pool_pre_ping=not self._sqlite, hide_parameters=True
+            self.url,
+            pool_size=1,
+            max_overflow=0,
+            pool_pre_ping=not self._sqlite,
+            hide_parameters=True,
+            json_serializer=lambda value: orjson.dumps(value).decode(),
+            json_deserializer=orjson.loads,
         )
         if self._sqlite:
             sqlite.settle(

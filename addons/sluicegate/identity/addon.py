@@ -87,6 +87,7 @@ class IdentityAddon:
             token = self._proxy_token(client.id, proxy_values)
             if values:
                 inner = self._inner_token(flow, exchange, values, token)
+        _withhold(token, flow, exchange)
         principal = self.verifier.cached(token)
         if principal is None or inner is not None:
             return self._verify(token, inner, exchange)
@@ -132,6 +133,17 @@ class IdentityAddon:
             return await self.verifier.verify(inner)
         except Refusal:
             return None  # it proves nothing, so it contradicts nothing; the service does not get it either way
+
+
+def _withhold(token: str, flow: http.HTTPFlow, exchange: Exchange) -> None:
+    """Take out every header that holds our token, whatever its name. Raises Refusal 400 where the address holds it."""
+    request, secret = flow.request, token.encode("latin-1", "replace")
+    if secret in request.data.path:
+        raise refusals.misplaced()
+    holding = [name for name, value in request.headers.fields if secret in value]
+    if holding:
+        request.headers.fields = tuple(field for field in request.headers.fields if secret not in field[1])
+        exchange.secret_headers.update(name.decode("latin-1").lower() for name in holding)
 
 
 def _take_authorization(flow: http.HTTPFlow, exchange: Exchange) -> None:

@@ -6,13 +6,14 @@ import asyncio
 import ipaddress
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-import httpx2
 
 from sluicegate.identity.compact import strict_object
 from sluicegate.identity.screening import MAX_KEYS
+
+if TYPE_CHECKING:
+    import httpx2
 
 MAX_DOCUMENT = 256 * 1024
 """Longest document that is read, in bytes."""
@@ -40,6 +41,8 @@ class Provider:
             verify = ssl.create_default_context(cafile=self._trusted_ca) if self._trusted_ca else True
         except (OSError, ssl.SSLError):
             raise ProviderTrouble(f"cannot be verified: {self._trusted_ca} is not a readable PEM file") from None
+        import httpx2
+
         self._client = httpx2.AsyncClient(
             trust_env=False,
             follow_redirects=False,
@@ -81,6 +84,8 @@ class Provider:
         if self._client is None:
             raise ProviderTrouble("cannot be reached: the gateway is stopping")
         body = bytearray()
+        import httpx2
+
         try:
             async with self._client.stream("GET", address) as response:
                 if response.status_code != 200:

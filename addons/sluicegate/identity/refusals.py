@@ -67,6 +67,17 @@ def duplicate(header: str) -> Refusal:
     )
 
 
+def misplaced() -> Refusal:
+    """The token stands in the address, which every log on the way keeps."""
+    return Refusal(
+        400,
+        "credential-misplaced",
+        "Credential in the address",
+        "The address of the request holds the token that signs you in, so the service would get it.",
+        next_step="Leave the token out of the address: the gateway has it from the proxy credential.",
+    )
+
+
 def mixed(detail: str) -> Refusal:
     """Two credentials that do not belong to the same person, or two sign-ins on one connection."""
     return Refusal(

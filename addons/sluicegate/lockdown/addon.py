@@ -104,7 +104,11 @@ class LockdownAddon:
                 http2=request.is_http2,
             )
         )
-        exchange.service = self.places.owner(origin)
+        # A listed host is intercepted when the tunnel's credential was no good: identity says why, and should it be
+        # good by now, an exchange without a service still goes nowhere.
+        unsigned = way == "tunnel" and self._connects[client.id].principal is None
+        if not (unsigned and self.places.tunnels(origin.host, origin.port)):
+            exchange.service = self.places.owner(origin)
         exchange.scheme, exchange.host, exchange.port = origin.scheme, origin.host, origin.port
         if exchange.service != OTHERS:
             shape.check_path(request.path)
@@ -134,6 +138,14 @@ class LockdownAddon:
                 "The service answered with a protocol switch or an interim response, which is not let through.",
             )
         headers = flow.response.headers
+        if headers.get("transfer-encoding", "chunked").strip().lower() != "chunked":
+            raise Refusal(
+                502,
+                "response-unreadable",
+                "Answer not readable",
+                "Nothing was let through, because the service's answer has a transfer coding that nothing here reads.",
+                next_step="Tell the people who run the service.",
+            )
         kept = tuple([field for field in headers.fields if field[0].lower() not in _STAYS_HERE])
         if len(kept) != len(headers.fields):
             headers.fields = kept

@@ -57,6 +57,7 @@ def _read(fields: Fields) -> Head:
     values: dict[bytes, list[str]] = {}
     for name, (_, value) in zip(names, fields, strict=True):
         values.setdefault(name, []).append(value.decode("latin-1"))
+    shape.check_transfer(", ".join(values.get(b"transfer-encoding", [])))
     shape.check_headers([name.decode() for name in names], ", ".join(values.get(b"connection", [])))
     onward = tuple(field for name, field in zip(names, fields, strict=True) if name not in _ENDS_HERE)
     return Head(

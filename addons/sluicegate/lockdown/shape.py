@@ -68,6 +68,12 @@ def check_headers(names: Sequence[str], connection: str) -> None:
         raise malformed("the Connection header names other headers")
 
 
+def check_transfer(coding: str) -> None:
+    """Raise Refusal 400 for transfer codings besides chunked: what was judged would be the body still coded."""
+    if coding.strip().lower() not in ("", "chunked"):
+        raise malformed("its transfer coding is not supported")
+
+
 def check_path(target: str) -> None:
     """Raise Refusal 400 for paths of governed services that mean one thing to us and another to the service."""
     path = target.partition("?")[0]

@@ -7,65 +7,37 @@ Here only the addons that the gate needs stand in the chain, and each hook knows
 from __future__ import annotations
 
 import gc
-import logging
 import sys
-from dataclasses import fields
 from typing import Any
 
-from mitmproxy import exceptions, flow, hooks, http
-from mitmproxy.addonmanager import AddonManager, traverse
+from mitmproxy import http
 from mitmproxy.addons import core, next_layer, proxyserver, tlsconfig
 from mitmproxy.master import Master
 from mitmproxy.options import Options
 
-logger = logging.getLogger(__name__)
+from sluicegate.pipeline import connections
+from sluicegate.pipeline.addons import DirectAddons
 
 
-class DirectAddons(AddonManager):
-    """An addon manager that looks up who has a hook once, not at each event."""
+def _get(self: http.Headers, name: str | bytes, default: Any = None) -> Any:
+    """What Headers.get gives, without an exception for each header that is not there: most are not."""
+    wanted = (name.encode("utf-8", "surrogateescape") if isinstance(name, str) else name).lower()
+    found = [value for field, value in self.fields if field.lower() == wanted]
+    return ", ".join([value.decode("utf-8", "surrogateescape") for value in found]) if found else default
 
-    def __init__(self, master: Master) -> None:
-        super().__init__(master)
-        self._holders: dict[str, list[Any]] = {}
-        self._known: list[Any] = []
-        self._fields: dict[type[hooks.Hook], tuple[str, ...]] = {}
 
-    async def handle_lifecycle(self, event: hooks.Hook) -> None:
-        # The stock manager sends an `update` after each hook of a flow, for user interfaces; there are none here.
-        await self.trigger_event(event)
-
-    async def trigger_event(self, event: hooks.Hook) -> None:
-        name = event.name
-        if self._known != self.chain:  # compares by identity first, so this costs a few hundred nanoseconds
-            self._known = list(self.chain)
-            self._holders = {}
-        holders = self._holders.get(name)
-        if holders is None:
-            holders = [addon for addon in traverse(self.chain) if callable(getattr(addon, name, None))]
-            self._holders[name] = holders
-        names = self._fields.get(type(event))
-        if names is None:
-            names = self._fields[type(event)] = tuple(field.name for field in fields(event))  # type: ignore[arg-type]
-        args = [getattr(event, field) for field in names]
-        for addon in holders:
-            try:
-                result = getattr(addon, name)(*args)
-                if result is not None:
-                    await result
-            except exceptions.AddonHalt:
-                return
-            except exceptions.OptionsError:
-                raise
-            except Exception:
-                # A stage turns its own errors into refusals, so what arrives here is worse than those.
-                logger.exception("Addon error in %s", name)
-                for message in args:
-                    if isinstance(message, flow.Flow) and message.killable:
-                        message.kill()
+def _contains(self: http.Headers, name: object) -> bool:
+    """The same for `in`."""
+    if not isinstance(name, str | bytes):
+        return False
+    wanted = (name.encode("utf-8", "surrogateescape") if isinstance(name, str) else name).lower()
+    return wanted in [field.lower() for field, _ in self.fields]
 
 
 def tune() -> None:
     """Settings of the process that a gateway under load wants. They change no outcome."""
+    http.Headers.get = _get  # type: ignore[method-assign, assignment]
+    http.Headers.__contains__ = _contains  # type: ignore[method-assign, assignment]
     # mitmproxy checks the type of each field of each message unless Python runs with -O.
     http.MessageData.__post_init__ = lambda self: None  # type: ignore[method-assign]
     # The recorder's thread has to get the interpreter back after each sync; the default makes it wait 5 ms.
@@ -82,5 +54,6 @@ class EmbeddedMaster(Master):
     def __init__(self, options: Options) -> None:
         super().__init__(options, with_termlog=False)
         self.addons = DirectAddons(self)
+        connections.install()
         self.proxyserver = proxyserver.Proxyserver()
         self.addons.add(core.Core(), self.proxyserver, next_layer.NextLayer(), tlsconfig.TlsConfig())

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Awaitable
 
 from mitmproxy import ctx
+from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.master import Master
 
 from sluicegate.errors import Fault
-from sluicegate.pipeline import options
+from sluicegate.pipeline import http_layers, options
 from sluicegate.pipeline.order import Gateway
 
 logger = logging.getLogger(__name__)
@@ -45,6 +47,9 @@ TRIMMED = (
     "stripdnshttpsrecords",
 )
 """mitmproxy's own addons that could answer or change a request after the verdict, or write what is not masked."""
+
+
+KEY_LOGS = ("SSLKEYLOGFILE", "MITMPROXY_SSLKEYLOGFILE")
 
 
 class Keeper:
@@ -95,12 +100,42 @@ class Keeper:
         return self.gateway.close()
 
 
+def _check_surroundings(master: Master) -> None:
+    if master.addons.get("view") is not None:
+        raise Fault(
+            "Sluicegate does not run in mitmproxy or mitmweb: there a request can be changed after its verdict.",
+            hint="Start it with mitmdump, or with `sluicegate up`.",
+        )
+    for name in KEY_LOGS:
+        if os.environ.get(name):
+            raise Fault(
+                f"The environment variable {name} is set: the keys of every connection would be written to a file.",
+                hint=f"Run: unset {name}",
+            )
+
+
+def deaf(server: Proxyserver, wanted: str, *, tried: bool = True) -> Fault | None:
+    """What keeps the gateway from listening on `wanted`, or None. `tried`: it must listen by now."""
+    errors = [instance.last_exception for instance in server.servers if instance.last_exception]
+    if not errors and (server.listen_addrs() or not tried):
+        return None
+    return Fault(
+        f"Cannot listen on {wanted}: {errors[0] if errors else 'no address'}.",
+        hint="Choose another address (`listen` under [gateway] in the policy), or end what uses this one.",
+    )
+
+
 def install(master: Master, gateway: Gateway, *, opens: bool = True) -> Keeper:
-    """Trim the chain and put the stages before `next_layer`. Raises OptionsError for options that open a way round."""
+    """Trim the chain and put the stages before `next_layer`.
+
+    Raises OptionsError for options that open a way round, Fault for a program or an environment that does.
+    """
+    _check_surroundings(master)
     for name in TRIMMED:
         # Not AddonManager.remove: it calls `done`, which in one of them is async and cannot be called from here.
         addon = master.addons.lookup.pop(name, None)
         master.addons.chain[:] = [entry for entry in master.addons.chain if entry is not addon]
+    http_layers.put_in()
     settings = gateway.loaded.settings
     options.impose(master.options, settings.gateway.max_body_bytes, settings.gateway.trusted_ca)
     keeper = Keeper(gateway, opens=opens)

@@ -17,6 +17,7 @@ SET: dict[str, Any] = {
     "onboarding": False,
     "keep_host_header": False,
     "request_client_cert": False,
+    "flow_detail": 0,  # mitmdump's own lines show targets, and a target may hold a secret
 }
 """Values that the pipeline needs; a later change of one of them is refused."""
 

@@ -83,7 +83,7 @@ def build(loaded: Loaded, state: State, *, clock: Clock | None = None, checkpoin
         PolicyAddon(loaded),
         ApprovalsAddon(settings.approvals, Store(database, settings.approvals, clock), clock),
         RewriteAddon(),
-        CredentialsAddon(settings.services, os.environ),
+        CredentialsAddon(settings.services, os.environ, settings.gateway.max_body_bytes),
         MaskingAddon(settings, load_or_create(state)),
         ExposureAddon(settings),
         judged,

@@ -22,6 +22,10 @@ Voice = Callable[[http.HTTPFlow, Exchange, Refusal], Answer | None]
 """Puts a refusal into the words of the service that was asked; None where it has none of its own."""
 
 
+class Refused(http.Response):
+    """A response that the gateway made: the only one that may leave when an exchange breaks."""
+
+
 def answer(flow: http.HTTPFlow, refusal: Refusal, exchange: Exchange, voice: Voice | None = None) -> None:
     """Refuse in http_connect, request or response: what the client gets is the refusal and nothing else."""
     flow.request.stream = False  # a response and a streamed request together crash the proxy core
@@ -35,7 +39,7 @@ def answer(flow: http.HTTPFlow, refusal: Refusal, exchange: Exchange, voice: Voi
     if flow.request.method == "HEAD":
         body = b""
     fields.append((b"content-length", str(len(body)).encode()))
-    flow.response = http.Response(
+    flow.response = Refused(
         http_version=b"HTTP/1.1",
         status_code=status,
         reason=reason.encode(),

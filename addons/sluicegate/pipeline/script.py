@@ -12,8 +12,9 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.master import Master
 
 from sluicegate.errors import Fault
+from sluicegate.pipeline import authority
 from sluicegate.pipeline.check import load_checked
-from sluicegate.pipeline.install import install
+from sluicegate.pipeline.install import deaf, install
 from sluicegate.pipeline.order import build
 from sluicegate.settings import State
 
@@ -44,10 +45,16 @@ def configure(updated: set[str]) -> None:
 def _install() -> None:
     if not ctx.options.sluicegate_policy:
         raise Fault("Sluicegate needs a policy.", hint="Add --set sluicegate_policy=policy.toml.")
+    # mitmdump tries to listen before it loads a script, and serves nobody in between.
+    wanted = f"{ctx.options.listen_host or '*'}:{ctx.options.listen_port or 8080}"
+    fault = deaf(ctx.master.addons.get("proxyserver"), wanted, tried=False)
+    if fault is not None:
+        raise fault
     policy = Path(ctx.options.sluicegate_policy)
     loaded = load_checked(policy)
     state = State(Path(ctx.options.sluicegate_state)) if ctx.options.sluicegate_state else State.beside(policy)
     gateway = build(loaded, state.open())
     if ctx.options.confdir == "~/.mitmproxy":
+        authority.prepare(state.ca)
         ctx.options.update(confdir=str(state.ca))  # one interception authority, whichever way the gateway starts
     install(ctx.master, gateway)

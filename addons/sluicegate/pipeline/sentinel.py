@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from mitmproxy import ctx, http, tls
+from mitmproxy.flow import Error
 from mitmproxy.proxy import layer, layers, server_hooks
 
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange
 from sluicegate.lockdown import guard
-from sluicegate.pipeline import refuse
+from sluicegate.pipeline import broken, refuse
 from sluicegate.pipeline.line import Line
 from sluicegate.pipeline.stage import not_serving
 
@@ -77,7 +78,8 @@ class Last(Sentinel):
 
 
 class Front:
-    """The first of the chain: keeps messages whole, counts what is in flight, turns away what comes while draining."""
+    """The first of the chain: keeps messages whole, counts what is in flight, turns away what comes while draining,
+    and answers what breaks."""
 
     name = "sluicegate.front"
 
@@ -95,3 +97,14 @@ class Front:
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         if flow.response is not None:
             flow.response.stream = False
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        """Before the recorder: what breaks is answered in our words, and recorded as it was answered."""
+        exchange = self.line.exchange(flow)
+        refusal = broken.refusal(flow) if exchange.refusal is None else None
+        if refusal is None:
+            return
+        exchange.refusal = refusal
+        flow.error = Error(refusal.detail)
+        whole = flow.request.raw_content is not None
+        refuse.answer(flow, refusal, exchange, self.line.voice if whole else None)

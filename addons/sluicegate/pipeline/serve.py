@@ -10,8 +10,9 @@ from mitmproxy import ctx, exceptions
 from mitmproxy.options import Options
 
 from sluicegate.errors import Fault
+from sluicegate.pipeline import authority
 from sluicegate.pipeline.embedded import EmbeddedMaster, tune
-from sluicegate.pipeline.install import install
+from sluicegate.pipeline.install import deaf, install
 from sluicegate.pipeline.order import Gateway
 
 logger = logging.getLogger(__name__)
@@ -33,15 +34,11 @@ class Announcer:
 
     def running(self) -> None:
         server = ctx.master.addons.get("proxyserver")
-        errors = [instance.last_exception for instance in server.servers if instance.last_exception]
-        addresses = server.listen_addrs()
-        if errors or not addresses:
-            self.fault = Fault(
-                f"Cannot listen on {self.wanted}: {errors[0] if errors else 'no address'}.",
-                hint="Change `listen` under [gateway] in the policy, or end what uses the port.",
-            )
+        self.fault = deaf(server, self.wanted)
+        if self.fault is not None:
             ctx.master.shutdown()
             return
+        addresses = server.listen_addrs()
         self.announce(addresses[0][0], addresses[0][1])
 
 
@@ -49,6 +46,7 @@ async def serve(gateway: Gateway, mode: Mode, announce: Announce) -> None:
     """Serve until SIGTERM or SIGINT, then drain. Raises Fault with one clear line when it cannot start."""
     settings = gateway.loaded.settings.gateway
     host, _, port = settings.listen.rpartition(":")
+    authority.prepare(gateway.state.ca)
     await gateway.open()
     try:
         master = EmbeddedMaster(Options())

@@ -76,13 +76,11 @@ def _toml(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value).replace("'", '"')
 
 
-def main() -> int:
-    """Write the reference into the page that is named."""
-    page = Path(sys.argv[1])
+def write(page: Path, text: str) -> None:
+    """Write the part of a page between the marks anew."""
     head, _, rest = page.read_text().partition(BEGIN)
-    page.write_text(f"{head}{BEGIN}\n\n{reference()}\n\n{END}{rest.partition(END)[2]}")
-    return 0
+    page.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    write(Path(sys.argv[1]), reference())

@@ -1,21 +1,25 @@
 """The journal: appends to the recordings from one thread, many records to one write and one sync (group commit).
 
-An append is acknowledged when its record is on the disk ("strict") or written ("group", synced soon after). Records
-that arrive while a sync runs go into the next one together. An error of the disk is final for the segment: whatever
-waits fails, and so does everything after it until a new segment could be opened and written.
+An append is acknowledged when its record is on the disk ("strict": in the write-ahead file, with each batch) or written
+("group", synced soon after). Records that arrive while a batch is written go into the next one together. An error of
+the disk is final for the segment: whatever waits fails, and so does everything after it until a new segment could be
+opened and written.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from sluicegate.clock import Clock
+from sluicegate.recording.ahead import Ahead, Written, recover
 from sluicegate.recording.segment import FILE_KINDS, FileKind, Segment
 
 logger = logging.getLogger(__name__)
@@ -69,19 +73,27 @@ class Journal:
         self._segment_bytes = segment_bytes
         self._segment_seconds = segment_seconds
         self._segment: Segment | None = None
+        self._ahead: Ahead | None = None
         self._sync_due: float | None = None
-        self._wake = threading.Condition()
-        self._waiting: list[_Entry] = []
+        self._gate = threading.Lock()
+        """Held while an entry is put in, so that none slips in behind the close."""
+        self._waiting: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        """What waits for the thread; None only wakes it."""
         self._waiting_bytes = 0
         self._closing = True
-        self._idle = False
         self._siblings = False
         self._thread: threading.Thread | None = None
 
     def open(self) -> None:
-        """Make the folder and the first segment, and start writing. Blocks. Raises OSError."""
+        """Make the folder and the first segment, and start writing. Blocks. Raises OSError.
+
+        What an earlier recorder's files lost in a power cut is put back first.
+        """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._segment = Segment.create(self.folder, self._clock.now())
+        restored = recover(self.folder)
+        if restored:
+            logger.warning("%d records were put back that their files had lost", restored)
+        self._begin(self._clock.now())
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
@@ -90,24 +102,21 @@ class Journal:
         """A future that has the place of the record once it is acknowledged, or RecorderDown."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Place] = loop.create_future()
-        with self._wake:
+        with self._gate:
             if self._closing:
                 done.set_exception(RecorderDown("the recorder is not open"))
-            elif self._waiting and self._waiting_bytes + len(record) > MAX_WAITING_BYTES:
+            elif self._waiting_bytes and self._waiting_bytes + len(record) > MAX_WAITING_BYTES:
                 done.set_exception(RecorderDown("the disk does not keep up"))
             else:
-                self._waiting.append(_Entry(kind, record, loop, done))
                 self._waiting_bytes += len(record)
-                if self._idle:
-                    self._idle = False
-                    self._wake.notify()
+                self._waiting.put(_Entry(kind, record, loop, done))
         return done
 
     def close(self) -> None:
         """Write and sync what waits, close the segment. Blocks; may be called twice."""
-        with self._wake:
+        with self._gate:
             self._closing = True
-            self._wake.notify()
+        self._waiting.put(None)
         if self._thread is not None:
             self._thread.join(_CLOSE_SECONDS)
             if self._thread.is_alive():
@@ -124,45 +133,43 @@ class Journal:
                 if closing and not batch:
                     break
             if self._segment is not None:
-                self._guarded(self._segment.close)
+                self._guarded(self._end)
         finally:
             # Should the thread end for any other reason, nobody may wait for it, nor trust it again.
-            with self._wake:
+            with self._gate:
                 self._closing = True
             _deliver([(entry, RecorderDown("the recorder has ended")) for entry in self._drain()])
 
     def _next(self) -> tuple[list[_Entry], bool]:
         """What waits, or nothing once a sync is due or the journal closes."""
-        with self._wake:
-            while not self._waiting and not self._closing:
-                timeout = None if self._sync_due is None else self._sync_due - time.monotonic()
-                if timeout is not None and timeout <= 0:
-                    break
-                self._idle = True
-                self._wake.wait(timeout)
-                self._idle = False
-        if self._siblings and not self._closing:
-            time.sleep(GATHER_SECONDS)
-        batch, closing = self._take()
+        closing = self._closing
+        first: list[_Entry] = []
+        if not closing:
+            timeout = None if self._sync_due is None else max(0.0, self._sync_due - time.monotonic())
+            with suppress(queue.Empty):
+                entry = self._waiting.get(timeout=timeout)
+                first = self._taken([entry] if entry is not None else [])
+            if self._siblings and first and not self._closing:
+                time.sleep(GATHER_SECONDS)
+            closing = self._closing
+        batch = first + self._drain()
         self._siblings = len(batch) > 1
         return batch, closing
 
-    def _take(self) -> tuple[list[_Entry], bool]:
-        with self._wake:
-            batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
-            return batch, self._closing
-
     def _commit(self, batch: list[_Entry]) -> None:
         places: dict[int, Place] = {}
+        written: list[Written] = []
         try:
             segment = self._current()
             for kind in FILE_KINDS:
                 chosen = [(i, entry.record) for i, entry in enumerate(batch) if entry.kind == kind]
                 if chosen:
                     name, offsets = segment.write(kind, [record for _, record in chosen])
-                    places.update({i: Place(name, at) for (i, _), at in zip(chosen, offsets, strict=True)})
+                    for (i, record), at in zip(chosen, offsets, strict=True):
+                        places[i] = Place(name, at)
+                        written.append(Written(name, at, record))
             if self._strict:
-                segment.sync()
+                self._make_durable(segment, written)
             elif self._sync_due is None:
                 self._sync_due = time.monotonic() + self._sync_seconds
             segment.keep()
@@ -173,6 +180,12 @@ class Journal:
         else:
             _deliver([(entry, places[i]) for i, entry in enumerate(batch)])
 
+    def _make_durable(self, segment: Segment, written: list[Written]) -> None:
+        if self._ahead is None or not self._ahead.append(written):
+            segment.sync()  # every other segment was synced when it was closed
+            if self._ahead is not None:
+                self._ahead.reset()
+
     def _current(self) -> Segment:
         """The open segment, or a new one when there is none or its time is over."""
         now, segment = self._clock.now(), self._segment
@@ -181,10 +194,25 @@ class Journal:
             fresh = 0 <= now - segment.opened < self._segment_seconds
             if segment.size < self._segment_bytes and fresh:
                 return segment
-            segment.close()
-            self._segment, self._sync_due = None, None
-        self._segment = segment = Segment.create(self.folder, now)
-        return segment
+            self._end()
+        return self._begin(now)
+
+    def _begin(self, now: float) -> Segment:
+        if self._strict and self._ahead is None:
+            self._ahead = Ahead.create(self.folder)
+        self._segment = Segment.create(self.folder, now)
+        return self._segment
+
+    def _end(self) -> None:
+        """Close the segment. What is ahead of it is needed no more then, and goes when the journal closes."""
+        if self._segment is not None:
+            self._segment.close()
+        self._segment, self._sync_due = None, None
+        if self._ahead is not None:
+            self._ahead.reset()
+            if self._closing:
+                self._ahead.close(remove=True)
+                self._ahead = None
 
     def _sync_if_due(self, *, now: bool) -> None:
         if self._sync_due is None or self._segment is None or (not now and time.monotonic() < self._sync_due):
@@ -203,9 +231,25 @@ class Journal:
         segment, self._segment, self._sync_due = self._segment, None, None
         if segment is not None:
             segment.abandon()
+        if self._ahead is not None:
+            # What was acknowledged may be nowhere else yet: the next start puts it back.
+            self._ahead.close(remove=False)
+            self._ahead = None
 
     def _drain(self) -> list[_Entry]:
-        return self._take()[0]
+        """Everything that waits now."""
+        found = []
+        with suppress(queue.Empty):
+            while True:
+                entry = self._waiting.get_nowait()
+                if entry is not None:
+                    found.append(entry)
+        return self._taken(found)
+
+    def _taken(self, entries: list[_Entry]) -> list[_Entry]:
+        with self._gate:
+            self._waiting_bytes -= sum([len(entry.record) for entry in entries])
+        return entries
 
 
 def _text(error: Exception) -> str:

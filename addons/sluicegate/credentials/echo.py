@@ -1,0 +1,35 @@
+"""A service that hands its own credential back: in an error page, a debug header, an echo of the request.
+
+The exact bytes are looked for, as they were sent and as JSON may write them. A service that encodes, cuts or encrypts
+the credential is not found out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from sluicegate import codings
+from sluicegate.credentials.values import variables
+
+SHORTEST = 8
+"""Characters that a secret must have to be looked for: shorter ones are found in answers that have nothing of them."""
+
+
+def needles(template: str, value: str, environ: Mapping[str, str]) -> tuple[bytes, ...]:
+    """What gives a credential away: the whole value, its last word, and what `${NAME}` stood for in it."""
+    found = {value, value.rpartition(" ")[2], *(environ[name] for name in variables(template))}
+    plain = {text for text in found if len(text) >= SHORTEST}
+    escaped = {text.replace("/", "\\/") for text in plain}
+    # The shortest first: it is part of the others, and mostly decides alone.
+    return tuple(sorted((text.encode("ascii") for text in plain | escaped), key=len))
+
+
+def gives_away(secrets: Iterable[bytes], fields: Iterable[tuple[bytes, bytes]], body: bytes) -> bool:
+    """Whether a decoded body, or a header, holds one of the secrets."""
+    pairs = [value for field in fields for value in field]
+    return any(secret in body or any(secret in text for text in pairs) for secret in secrets)
+
+
+def readable(raw: bytes, coding: str, limit: int) -> bytes:
+    """The body as the client will read it. Raises codings.CodingError when nobody here can tell."""
+    return codings.decode(raw, coding, limit) if raw else raw
