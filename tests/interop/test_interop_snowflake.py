@@ -55,6 +55,7 @@ id = "stages"
 effect = "allow"
 who = ["group:engineering"]
 service = ["warehouse"]
+dataset = ["*"]
 kind = ["admin"]
 statements = ["create_stage"]
 
@@ -62,6 +63,7 @@ statements = ["create_stage"]
 id = "no-pay"
 effect = "deny"
 dataset = ["emp"]
+kind = ["read"]
 columns = ["pay"]
 reason = "Salaries are for the people team alone."
 next_step = "Leave salary out."
@@ -165,8 +167,8 @@ def test_sensitive_columns_are_masked_wherever_they_came_from(gate, client):
         "with a as (select ssn x from emp where id = 7) select reverse(x) y, 'z' || x w, 1 one from a",
     )
     shown = json.dumps([plain, renamed, joined])
-    assert "123-45" not in shown and "0007" not in shown.replace("[redacted]", "")
-    assert [row[0] for row in plain] == [0, 1] and renamed[0][1] == 5 and joined[0][2] == 1
+    assert "123-45" not in shown and "7000" not in shown, shown
+    assert [row[0] for row in plain] == [0, 1] and joined[0][2] == 1
 
 
 def test_fraud_sees_them(gate, client):
