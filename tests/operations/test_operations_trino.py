@@ -17,7 +17,9 @@ COLUMNS = [{"name": "id", "type": "bigint"}, {"name": "x", "type": "varchar"}]
 
 def sql(asker, text, **headers):
     headers = {"x_trino_user": "eng", "x_trino_catalog": "db1", "x_trino_schema": "s1", **headers}
-    return asker.ask(POST, text if isinstance(text, bytes) else text.encode(), **{k: v for k, v in headers.items() if v})
+    return asker.ask(
+        POST, text if isinstance(text, bytes) else text.encode(), **{k: v for k, v in headers.items() if v}
+    )
 
 
 def page(asker, token, **more):
@@ -76,7 +78,10 @@ def test_what_cannot_be_masked_says_so():
     sql(asker, "select id, ssn from emp")
     assert page(asker, 1, data={"encoding": "json+zstd", "segments": []}).unreadable
     assert asker.answer(b"<html>").unreadable and asker.answer(b"", decoded=False).unreadable
-    assert "next page" in asker.answer({"id": "q", "nextUri": "https://db.test/v1/statement/executing/other/y/1"}).unreadable
+    assert (
+        "next page"
+        in asker.answer({"id": "q", "nextUri": "https://db.test/v1/statement/executing/other/y/1"}).unreadable
+    )
     assert asker.answer({"id": "q", "nextUri": 3}).unreadable
     assert asker.answer({"id": "q", "data": "text"}).unreadable
     failed = asker.answer({"id": "q", "error": {"message": "bad value '123-45-6789'"}})
@@ -129,7 +134,14 @@ def test_exports_and_writes():
 def test_routes():
     asker = Asker(TrinoDialect())
     assert asker.ask("GET /v1/info").kind == "poll"
-    for line in ("GET /v1/query", "GET /v1/query/1", "PUT /v1/statement", "GET /v1/statement", "GET /v1/spooled/x", "GET /"):
+    for line in (
+        "GET /v1/query",
+        "GET /v1/query/1",
+        "PUT /v1/statement",
+        "GET /v1/statement",
+        "GET /v1/spooled/x",
+        "GET /",
+    ):
         assert asker.ask(line).kind == "unknown"
         assert asker.refused() is None
 

@@ -20,6 +20,7 @@ from sluicegate.operations.built_in.statement import (
     flag_of,
     followed,
     for_the_client,
+    list_of,
     member,
     names_in,
     object_in,
@@ -220,7 +221,7 @@ def _extract(settings: dict[str, Any], project: str, known: Known) -> Operation:
         "`extract`",
     )  # fmt: skip
     (source,) = _tables([table_of(settings, "sourceTable")], project, known)
-    places = [settings.get("destinationUri"), *(settings.get("destinationUris") or ())]
+    places = [settings.get("destinationUri"), *list_of(settings, "destinationUris")]
     destination, side = _destinations([place for place in places if place is not None], known)
     first, *others = (replace(one, kind="export", destination=destination, destination_side=side) for one in source)
     return replace(first, statements=("export",), route="extract job", parts=tuple(others))
@@ -241,7 +242,7 @@ def _copy(settings: dict[str, Any], project: str, known: Known) -> Operation:
          "destinationEncryptionConfiguration", "destinationExpirationTime"),
         "`copy`",
     )  # fmt: skip
-    sources = [table_of(settings, "sourceTable"), *(settings.get("sourceTables") or ())]
+    sources = [table_of(settings, "sourceTable"), *list_of(settings, "sourceTables")]
     read = [one for group in _tables([source for source in sources if source], project, known) for one in group]
     (target,) = _tables([table_of(settings, "destinationTable")], project, known)
     if not read:

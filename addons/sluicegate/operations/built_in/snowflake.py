@@ -302,7 +302,8 @@ def _links(operation: Operation, data: Any, session: Session) -> str:
         if why := remember_links(session, urls, of, format_):
             return why
     stage = member(data, "stageInfo")
-    signed = [member(stage, "presignedUrl"), *(member(data, "presignedUrls") or ())]
+    several = member(data, "presignedUrls")
+    signed = [member(stage, "presignedUrl"), *(several if isinstance(several, list) else (several,))]
     return remember_links(session, [url for url in signed if url], operation, "stage file")
 
 

@@ -22,7 +22,12 @@ MAX_LINKS = 1000
 """External links of one response that are remembered; a response with more is not let out."""
 MAX_COLUMNS = 10_000
 GZIP = b"\x1f\x8b"
-_STATUS = frozenset({"use", "set", "begin", "commit", "rollback", "prepare", "deallocate", "put"})
+_STATUS = frozenset(
+    {
+        *("use", "set", "begin", "commit", "rollback", "prepare", "deallocate", "put", "comment", "grant", "revoke"),
+        *("create_stage", "create_table", "create_schema", "create_view", "drop", "truncate"),
+    }
+)
 """Statements whose results only say that they were done."""
 _PLAIN = re.compile(r"[\w.:=+~-]{1,256}", re.ASCII)
 
@@ -55,7 +60,10 @@ class StatementDialect(Dialect):
         except Unreadable as why:
             return Operation(known.service, "unknown", column_scope="unknown", route=f"{route}: {why}")
         self._fresh = (view, asked.rewrite)
-        return asked.operation
+        operation = asked.operation
+        if operation.outputs is None and not operation.opaque and _only_done(operation):
+            return replace(operation, outputs=())
+        return operation
 
     def rewrite(self, view: RequestView, operation: Operation, known: Known) -> Rewrite | None:
         """What was made when the request was read, a moment ago; another request has none of its own."""
@@ -105,6 +113,14 @@ def table_of(document: Mapping[str, Any], name: str) -> dict[str, Any]:
     if value is not None and not isinstance(value, dict):
         raise Unreadable(f"{name} is not an object")
     return value or {}
+
+
+def list_of(document: Mapping[str, Any], name: str) -> list[Any]:
+    """A list, empty where it is absent or null. Raises Unreadable for anything else."""
+    value = document.get(name)
+    if value is not None and not isinstance(value, list):
+        raise Unreadable(f"{name} is not a list")
+    return value or []
 
 
 def flag_of(document: Mapping[str, Any], name: str) -> bool:
@@ -167,7 +183,7 @@ def placed(
     None where not even the number is known.
     """
     outputs = operation.outputs
-    if names is not None and operation.statements and _STATUS.issuperset(operation.statements):
+    if names is not None and _only_done(operation):
         return tuple(Output(name) for name in names)
     if names is None:
         outputs = _kept_columns(session, operation) if outputs is None else outputs
@@ -179,6 +195,10 @@ def placed(
     if outputs is not None and len(outputs) == len(names):
         return tuple(replace(output, name=name) for name, output in zip(names, outputs, strict=True))
     return tuple(Output(name, None) for name in names)
+
+
+def _only_done(operation: Operation) -> bool:
+    return bool(operation.statements) and _STATUS.issuperset(operation.statements)
 
 
 def remember_result(
