@@ -14,7 +14,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes
 T ?= tests
 K ?=
 
-.PHONY: help setup setup-dev demo up test lint format type check-docs bench bench-masking lock clean
+.PHONY: help setup setup-dev demo up test lint format type check-docs bench bench-masking interop lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-14s %s\n' "$$t" "$$d"; done
@@ -61,6 +61,9 @@ bench: setup-dev ## Measure side by side: direct, bare mitmdump, Sluicegate
 
 bench-masking: setup-dev ## Measure masking beside the parsers alone
 	@$(BIN)/python -m bench.masking
+
+interop: setup-dev ## Run the tests with real servers and clients, in environments kept in .interop (T=path, K=expression)
+	@$(BIN)/python -m pytest $(if $(filter tests,$(T)),tests/interop,$(T)) $(if $(K),-k "$(K)") -m interop
 
 lock: ## Make the lock files anew from pyproject.toml (needs uv)
 	@uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra demo --extra build pyproject.toml -o requirements.lock

@@ -43,7 +43,7 @@ def replay(gate: Running, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def listed(gate: Running) -> Listed:
     """Every exchange that is recorded."""
-    done = replay(gate, "list", "--json")
+    done = replay(gate, "list", "--json", "--limit", "100000")
     document = json.loads(done.stdout)
     assert "Traceback" not in done.stderr
     return Listed(done.returncode, document["exchanges"], document["unknown"], document["damage"])

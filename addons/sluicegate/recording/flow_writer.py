@@ -45,7 +45,7 @@ class FlowWriter:
     def request_body(self, flow: http.HTTPFlow) -> bytes | None:
         """The request body as it is recorded."""
         data = flow.request.data
-        return self._redact.form(data.headers.fields, data.content) if data.content else data.content
+        return self._redact.body(data.headers.fields, data.content) if data.content else data.content
 
     def summary(self, flow: http.HTTPFlow, exchange: Exchange, finished: float, *, intent: bool) -> dict[str, Any]:
         """The metadata of the flow: the exchange, how it ended, who recorded it, and whether an intent was written."""
@@ -81,14 +81,17 @@ class FlowWriter:
         data = flow.request.data
         authority = self._redact.authority(data.authority.decode("latin-1")).encode("latin-1")
         path = self._redact.target(data.path.decode("latin-1")).encode("latin-1")
-        line = b"%b4:path;%d:%b," % (request_line(data, authority), len(path), path)
+        # Not the scheme of the request: a service may be dialled without TLS, and the client did not see that.
+        scheme = exchange.scheme.encode("latin-1", "replace")
+        line = b"%b4:path;%d:%b," % (request_line(data, scheme, authority), len(path), path)
         return self._message(line, data, self.request_body(flow), exchange)
 
     def _response(self, flow: http.HTTPFlow, exchange: Exchange) -> bytes:
         if flow.response is None:
             return encode_value(None)
         data = flow.response.data
-        return self._message(response_line(data), data, data.content, exchange)
+        content = self._redact.body(data.headers.fields, data.content) if data.content else data.content
+        return self._message(response_line(data), data, content, exchange)
 
     def _message(self, line: bytes, data: http.MessageData, content: bytes | None, exchange: Exchange) -> bytes:
         secret = frozenset(exchange.secret_headers)

@@ -12,6 +12,9 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 from urllib.parse import unquote_plus
 
+from sluicegate import codings
+from sluicegate.recording.json_secrets import without_secrets
+
 REMOVED = "[removed]"
 """What stands in place of a secret."""
 
@@ -41,6 +44,8 @@ MAX_VALUE = 8 << 10
 MAX_TARGET = 32 << 10
 MAX_FORM = 1 << 20
 """What is longer is not searched for secrets but cut or taken out: a client chooses how long things are."""
+MAX_DECODED = 64 << 20
+"""What a body may decode to; the gateway's own limit on bodies is lower in all but odd policies."""
 _NESTED = re.compile(r"[?&#;]([^=&?#;/\s]{1,200})=")
 _USER = re.compile(r"(?<=//)[^/?#\s\\]*@")
 _STEPS = re.compile(r"([?&#;])")
@@ -126,6 +131,35 @@ class Redactor:
             return REMOVED.encode()
         text = "?" + body.decode("latin-1")
         return "".join(self._parts(text))[1:].encode("latin-1")
+
+    def body(self, fields: Fields, body: bytes) -> bytes:
+        """A body of either direction: forms and JSON lose their secrets, other bodies stay as they are."""
+        fields = tuple(fields)
+        kept = self.form(fields, body)
+        return self._json(fields, body) if kept is body else kept
+
+    def _json(self, fields: Fields, body: bytes) -> bytes:
+        kind = coding = b""
+        for name, value in fields:
+            lower = name.lower()
+            if lower == b"content-type":
+                kind += value.lower()
+            elif lower == b"content-encoding":
+                coding += b"," + value
+        declared = b"json" in kind
+        applied = coding.decode("latin-1").strip(", ")
+        try:
+            plain = codings.decode(body, applied, MAX_DECODED)
+        except codings.CodingError:
+            # Nobody can look into it. Where it says that it is JSON it may hold a login, and elsewhere it is no text.
+            return REMOVED.encode() if declared else body
+        start = plain[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+        if b"\0" in plain[:4] and declared:
+            return REMOVED.encode()  # JSON in UTF-16 or UTF-32, which nothing here reads
+        if not declared and start not in (b"{", b"["):
+            return body
+        cleaned = without_secrets(plain, self.target)
+        return body if cleaned is plain else codings.encode(cleaned, applied)
 
     def error(self, message: str) -> str:
         """A message about a broken exchange. It may quote the line that broke, so nothing quoted is kept."""
