@@ -10,7 +10,7 @@ from sluicegate.exchange import OTHERS, Effect, Operation, Principal, Verdict
 from sluicegate.policy.decide import decide
 from sluicegate.policy.index import Policy
 
-_VERBS = {
+VERBS = {
     "read": "read",
     "export": "export",
     "write": "write to",
@@ -32,7 +32,7 @@ _TRIED = 50
 def asked(operation: Operation) -> str:
     """What is asked, as the end of `somebody asked to`."""
     target = operation.dataset or ("another host" if operation.service == OTHERS else operation.service)
-    text = f"{_VERBS[operation.kind]} {_columns(operation)}{target}"
+    text = f"{VERBS[operation.kind]} {_columns(operation)}{target}"
     if operation.destination_side is not None:
         text += f" to {operation.destination or 'an unnamed destination'} ({operation.destination_side})"
     return text
