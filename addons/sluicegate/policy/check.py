@@ -15,6 +15,11 @@ _WHO = re.compile(r"^(group|person):\S.*$")
 _TUNNEL = "tunnel"
 """Lockdown's word for TLS that passes untouched."""
 
+_NOT_YET = (
+    *("mode", "assurance", "assurance_below", "network", "statements", "commands", "rows_above", "job", "when"),
+    *("risk_above", "finding", "budget"),
+)
+
 _Found = tuple[Path, str, str]
 
 
@@ -51,6 +56,9 @@ def _rule(settings: Settings, rule: model.Rule, here: Path) -> Iterator[_Found]:
     yield from _people(rule.approvers, (*here, "approvers"))
     yield from _places(settings, rule, here)
     yield from _column_names(settings, rule.columns, (*here, "columns"))
+    for key in _NOT_YET:
+        if getattr(rule, key) not in (None, "enforce"):
+            yield (*here, key), "is not enforced by this version", "leave it out"
     if rule.effect == "hold" and not rule.approvers:
         yield here, "holds, but names nobody who can approve", 'add approvers = ["group:..."]'
     if rule.effect != "hold":

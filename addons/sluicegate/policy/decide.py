@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sluicegate.exchange import Obligation, Operation, Principal, Verdict
+from sluicegate.policy.context import NOTHING, Context
 from sluicegate.policy.index import Policy
 from sluicegate.policy.masks import Mask
 from sluicegate.settings import model
 
 
-def decide(policy: Policy, principal: Principal, operation: Operation) -> Verdict:
+def decide(policy: Policy, principal: Principal, operation: Operation, context: Context = NOTHING) -> Verdict:
     """The verdict for one operation.
 
     A hold needs a rule that covers the operation too (itself, read strictly, or an allow): an approval lets pass what
