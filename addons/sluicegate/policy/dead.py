@@ -180,7 +180,8 @@ def _in_services(settings: Settings, mask: model.MaskRule) -> Sequence[str]:
 
 def _idle_classes(settings: Settings) -> Iterator[_Found]:
     """Columns that are declared sensitive while nothing is said about them."""
-    words = {word for entry in (*settings.rules, *settings.masks) for word in entry.columns or ()}
+    words = {word for rule in settings.rules for word in rule.columns or ()}
+    words |= {word for mask in settings.masks for word in mask.columns or ()}
     words |= {mask.path.rpartition(".")[2] for mask in settings.masks if mask.path is not None}
     if "*" in words:
         return  # a path that ends so may mean any of them

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Obligation, Operation, Verdict
@@ -43,7 +43,7 @@ def differences(
             yield f"expected the {key} {wanted}, got {read or 'none'}"
 
 
-def _masks(wanted: dict[str, str], got: dict[str, str]) -> Iterator[str]:
+def _masks(wanted: Mapping[str, str], got: dict[str, str]) -> Iterator[str]:
     if not wanted and got:
         yield f"expected no masks, got {', '.join(f'{name}: {method}' for name, method in sorted(got.items()))}"
     for name, method in wanted.items():

@@ -21,34 +21,36 @@ _METHODS = {
 def rule_sentence(rule: model.Rule) -> str:
     """What a rule says, in one sentence."""
     what = f"{_does(rule)} {_where(rule)}{_rest(rule)}"
-    people = _people(rule.who)
+    people = _start(people_in_words(rule.who)) if rule.who is not None else ""
     if rule.effect == "hold":
-        asks = (
-            f"{people} must wait for {_or(map(_person, rule.approvers))} to approve before they may"
-            if people
-            else (f"Everybody must wait for {_or(map(_person, rule.approvers))} to approve before they may")
-        )
-        return f"{asks} {what}."
+        return f"{people or 'Everybody'} may {what}, once {people_in_words(rule.approvers)} approved it."
     if rule.effect == "deny":
         return f"{people} may not {what}." if people else f"Nobody may {what}."
     return f"{people or 'Everybody'} may {what}."
 
 
-def _people(who: Iterable[str] | None) -> str:
-    if who is None:
-        return ""
-    text = _or(map(_person, who), "and")
+def people_in_words(who: Iterable[str]) -> str:
+    """`group:` and `person:` entries as people say them."""
+    found: dict[str, list[str]] = {}
+    for text in who:
+        word, _, name = text.partition(":")
+        found.setdefault(word, []).append(name)
+    parts = []
+    for word, names in found.items():
+        match word:
+            case "group":
+                parts.append(f"members of {_or(names)}")
+            case "machine":
+                parts.append(f"the machine{'s' if len(names) > 1 else ''} {_or(names, 'and')}")
+            case "kind":
+                parts += [{"person": "people", "machine": "machines"}.get(name, name) for name in names]
+            case _:
+                parts += names
+    return _or(parts)
+
+
+def _start(text: str) -> str:
     return text[0].upper() + text[1:]
-
-
-def _person(text: str) -> str:
-    word, _, name = text.partition(":")
-    return {
-        "group": f"members of {name}",
-        "person": name,
-        "machine": f"the machine {name}",
-        "kind": {"person": "people", "machine": "machines"}.get(name, name),
-    }.get(word, text)
 
 
 def _does(rule: model.Rule) -> str:
@@ -116,7 +118,7 @@ def mask_sentence(mask: model.MaskRule, settings: Settings) -> str:
     if mask.service is not None:
         what += f" at {_or(mask.service)}"
     how = _METHODS.get(mask.method, f"are masked ({mask.method})")
-    return f"{what} {how}{', except for ' + _or(map(_person, mask.unless), 'and') if mask.unless else ''}."
+    return f"{what} {how}{', except for ' + people_in_words(mask.unless) if mask.unless else ''}."
 
 
 def _columns(mask: model.MaskRule, settings: Settings) -> list[str]:

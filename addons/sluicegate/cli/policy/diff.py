@@ -126,7 +126,7 @@ def _compare(found: Found, old: Judged, new: Judged, what: str, where: str) -> N
     change = changed(old.verdict, new.verdict)
     if change is None or found.changes is None or found.examples is None:
         return
-    masks = ()
+    masks: tuple[tuple[str, str, str], ...] = ()
     if change == "masks changed" or "deny" not in (old.effect, new.effect):
         masks = tuple((n, a, b) for n, (a, b) in masks_changed(old.verdict, new.verdict).items())
     entry = Changed(change, what, _said(old), _said(new), masks)

@@ -14,7 +14,7 @@ from sluicegate.cli.policy import explained, recordings
 from sluicegate.cli.policy.asking import NOON, load_to_ask, moment, principal_of, typed
 from sluicegate.errors import Fault
 from sluicegate.exchange import Assurance
-from sluicegate.pipeline.rehearsal import Judged, Rehearsal
+from sluicegate.pipeline.rehearsal import Asked, Judged, Rehearsal
 from sluicegate.policy.cases import Person
 from sluicegate.settings import Loaded, State
 
@@ -86,11 +86,9 @@ def _person(groups: list[str], kind: str, assurance: str) -> Person:
     return Person(groups=names, kind=cast(Literal["person", "machine"], kind), assurance=cast(Assurance, assurance))
 
 
-def _recorded(
-    rehearsal: Rehearsal, wanted: str, folder: Path, loaded: Loaded
-) -> tuple[Judged, recordings.Asked, float]:
+def _recorded(rehearsal: Rehearsal, wanted: str, folder: Path, loaded: Loaded) -> tuple[Judged, Asked, float]:
     """The exchange of that id, after all that was recorded before it, since it may name a result of those."""
-    found: tuple[Judged, recordings.Asked, float] | None = None
+    found: tuple[Judged, Asked, float] | None = None
     seen: list[str] = []
     for item in recordings.questions(folder):
         if isinstance(item, str):

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from sluicegate.cli.policy.layout import Row, field, rows
 from sluicegate.cli.safe_text import safe
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Operation, Verdict
@@ -90,24 +90,24 @@ def show(console: Console, policy: Policy, judged: Judged, request: Asked) -> No
     """The explanation for people."""
     who = judged.principal
     groups = ", ".join(sorted(who.groups)) or "no group"
-    _line(console, "Who", f"{who.label} ({groups}; {who.kind}, {who.assurance})")
-    _line(console, "Request", f"{request.method} {request.url}")
+    field(console, "Who", f"{who.label} ({groups}; {who.kind}, {who.assurance})")
+    field(console, "Request", f"{request.method} {request.url}")
     found = _traces(policy, judged)
     for number, trace in enumerate(found):
         _operation(console, trace, number, judged.service or "")
     console.print()
     _effect(console, judged)
     if judged.verdict is not None and judged.verdict.reasons and judged.refusal is None:
-        _line(console, "Because", " ".join(judged.verdict.reasons))
+        field(console, "Because", " ".join(judged.verdict.reasons))
     if judged.refusal is not None:
         refusal = judged.refusal
-        _line(console, "Told", f"{refusal.status} {refusal.title}. {refusal.detail}")
+        field(console, "Told", f"{refusal.status} {refusal.title}. {refusal.detail}")
         if refusal.next_step:
-            _line(console, "Next step", refusal.next_step)
+            field(console, "Next step", refusal.next_step)
     elif judged.verdict is not None and judged.verdict.effect == "hold":
-        _line(console, "Approvers", ", ".join(judged.verdict.approvers))
+        field(console, "Approvers", ", ".join(judged.verdict.approvers))
         if judged.verdict.next_step:
-            _line(console, "Next step", judged.verdict.next_step)
+            field(console, "Next step", judged.verdict.next_step)
 
 
 def _effect(console: Console, judged: Judged) -> None:
@@ -121,53 +121,41 @@ def _effect(console: Console, judged: Judged) -> None:
     }[judged.effect]
     if verdict is not None and verdict.effect == "deny" and not verdict.rules:
         by = ": no rule allows it"
-    _line(console, "Verdict", Text.assemble((text, f"bold {_COLOURS[judged.effect]}"), safe(by)))
+    field(console, "Verdict", Text.assemble((text, f"bold {_COLOURS[judged.effect]}"), safe(by)))
 
 
 def _operation(console: Console, trace: Trace, number: int, service: str) -> None:
     operation = trace.operation
     label = "Read as" if number == 0 else f"Part {number}"
-    _line(console, label, f"{in_words(operation)} (kind {operation.kind}, service {service})")
+    field(console, label, f"{in_words(operation)} (kind {operation.kind}, service {service})")
     if operation.chunks:
         more = f" and {len(operation.chunks) - 8} more" if len(operation.chunks) > 8 else ""
-        _line(console, "Chunks", ", ".join(operation.chunks[:8]) + more)
+        field(console, "Chunks", ", ".join(operation.chunks[:8]) + more)
     if operation.predicates:
-        _line(console, "Filters", ", ".join(operation.predicates))
+        field(console, "Filters", ", ".join(operation.predicates))
     if operation.statement is not None:
-        _line(console, "Statement", operation.statement)
+        field(console, "Statement", operation.statement)
     if operation.opaque or operation.kind == "unknown":
-        _line(console, "Why", operation.opaque or operation.route)
+        field(console, "Why", operation.opaque or operation.route)
     elif operation.route:
-        _line(console, "Route", operation.route)
+        field(console, "Route", operation.route)
     console.print()
-    table = Table(box=None, pad_edge=False, show_header=False, show_edge=False)
-    for width in (None, None, 1):
-        table.add_column(ratio=width, no_wrap=width is None)
-    for rule in trace.rules:
-        table.add_row(*_rule(rule))
-    for mask in trace.masks:
-        table.add_row(*_mask(mask))
-    console.print(table)
+    # What matched stands first: it is what the verdict comes from.
+    rules = sorted(trace.rules, key=lambda rule: not rule.matched)
+    denied = trace.verdict.effect == "deny"
+    rows(console, [*map(_rule, rules), *(_mask(mask, denied) for mask in trace.masks)])
 
 
-def _rule(rule: RuleTrace) -> tuple[Text, Text, Text]:
+def _rule(rule: RuleTrace) -> Row:
     name = Text(safe(f"{rule.effect} {rule.id}"))
     if rule.matched:
-        return Text("matched", f"bold {_COLOURS[rule.effect]}"), name, Text("")
-    return Text("no match", "dim"), name, Text(safe(rule.why))
+        return (Text("matched", f"bold {_COLOURS[rule.effect]}"), name), ""
+    return (Text("no match", "dim"), name), rule.why
 
 
-def _mask(mask: MaskTrace) -> tuple[Text, Text, Text]:
+def _mask(mask: MaskTrace, denied: bool) -> Row:
     columns = ", ".join(mask.columns)
-    said = " ".join(filter(None, (f"{columns}" + (":" if columns and mask.why else ""), mask.why)))
+    said = ": ".join(filter(None, (columns, mask.why)))
     style = "bold" if mask.outcome in ("owed", "guards") else "dim"
-    return Text(_OUTCOMES[mask.outcome], style), Text(safe(f"mask {mask.id} ({mask.method})")), Text(safe(said))
-
-
-def _line(console: Console, label: str, text: str | Text) -> None:
-    shown = text if isinstance(text, Text) else Text(safe(text))
-    table = Table(box=None, pad_edge=False, show_header=False, show_edge=False)
-    table.add_column(width=9)
-    table.add_column(ratio=1, overflow="fold")
-    table.add_row(Text(label, "bold"), shown)
-    console.print(table)
+    word = "would mask" if denied and mask.outcome == "owed" else _OUTCOMES[mask.outcome]
+    return (Text(word, style), Text(safe(f"mask {mask.id} ({mask.method})"))), said

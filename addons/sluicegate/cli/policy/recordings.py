@@ -63,12 +63,10 @@ def question(recorded: Recorded) -> Question | str:
         headers,
         recorded.request.body,
     )
-    kind = "machine" if recorded.text("principal_kind") == "machine" else "person"
     principal = Principal(
         subject,
         recorded.text("issuer"),
         frozenset(recorded.texts("groups")),
-        kind=kind,
         session=recorded.text("session"),
         name=recorded.text("name"),
     )
@@ -76,7 +74,7 @@ def question(recorded: Recorded) -> Question | str:
 
 
 def judge(rehearsal: Rehearsal, asked: Question, max_body: int) -> Judged:
-    """What a policy says to a recorded exchange, after which its response is shown to the dialect. Raises ValueError."""
+    """What a policy says to a recorded exchange; then its response is shown to the dialect. Raises ValueError."""
     judged = rehearsal.judge(asked.principal, asked.asked, asked.recorded.started)
     response = asked.recorded.response
     if response is not None:

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from sluicegate.cli.places import DEFAULT_POLICY, Policy
 from sluicegate.cli.policy.asking import load_to_ask
+from sluicegate.cli.policy.layout import rows
 from sluicegate.cli.safe_text import safe
 from sluicegate.policy.sentences import mask_sentence, rule_sentence
 from sluicegate.settings import Settings, model
@@ -42,8 +42,7 @@ def show(
     for title, lines in _sections(loaded.settings):
         console.print()
         console.print(Text(title, "bold"))
-        for name, text in lines:
-            console.print(Padding(Text.assemble((safe(name), "cyan"), f"  {safe(text)}"), (0, 0, 0, 2)))
+        rows(console, [((Text(safe(name), "cyan"),) if name else (), text) for name, text in lines], indent=2)
 
 
 def _sections(settings: Settings) -> Iterator[tuple[str, list[tuple[str, str]]]]:
@@ -54,7 +53,7 @@ def _sections(settings: Settings) -> Iterator[tuple[str, list[tuple[str, str]]]]
         rules = sorted((rule for rule in settings.rules if rule.effect == effect), key=lambda rule: rule.id)
         if rules:
             yield title, [(rule.id, _rule(rule)) for rule in rules]
-    yield "Everything else", [("", "is denied.")]
+    yield "Everything else", [("", "Denied.")]
     if settings.masks:
         masks = sorted(settings.masks, key=lambda mask: mask.id)
         yield "Masked in responses", [(mask.id, mask_sentence(mask, settings)) for mask in masks]
