@@ -43,6 +43,8 @@ class Context:
     """The indicators that were found about the person."""
     use: Mapping[Taken, Use] = field(default_factory=dict)
     """What the person has taken. Nothing where there is no entry."""
+    within: frozenset[str] = frozenset()
+    """The jobs that the request is within. The decision fills it in."""
 
 
 NOTHING = Context()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated, Literal
 
+import re2
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from sluicegate.exchange import Assurance, Effect, Kind, Method, Side
@@ -29,6 +30,24 @@ def _zone(text: str) -> str:
     return text
 
 
+def _network(text: str) -> str:
+    ipaddress.ip_network(text)
+    return text
+
+
+def _pattern(text: str) -> str:
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(text, options)
+    except re2.error as error:
+        said = error.args[0] if error.args else error
+        raise ValueError(f"is no RE2 pattern: {said.decode() if isinstance(said, bytes) else said}") from None
+    return text
+
+
+Network = Annotated[str, AfterValidator(_network)]
+Pattern = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_pattern)]
 Times = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_times)]
 Zone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_zone)]
 
@@ -229,7 +248,7 @@ class Rule(Table):
     """How surely it is known who asks, at least: `network`, `account`, `bearer`, `bound`, from weak to strong."""
     assurance_below: Assurance | None = None
     """Weaker than this; for a deny or hold."""
-    network: Annotated[list[Text], Field(min_length=1)] | None = None
+    network: Annotated[list[Network], Field(min_length=1)] | None = None
     """Networks (CIDR) that the client's address is in."""
     service: Annotated[list[Text], Field(min_length=1)] | None = None
     """Services; `others` means hosts that are inspected."""
@@ -244,7 +263,7 @@ class Rule(Table):
     statements: Annotated[list[Text], Field(min_length=1)] | None = None
     """Kinds of statements or globs of them, such as `drop` or `create_*`. A deny or hold matches when any statement is
     of one, or was not understood; an allow only when all were understood and are."""
-    commands: Annotated[list[Text], Field(min_length=1)] | None = None
+    commands: Annotated[list[Pattern], Field(min_length=1)] | None = None
     """RE2 patterns of statements and scripts. A deny or hold looks for them anywhere, without regard to case and
     comments, and matches what is too long to look at; in an allow one of them must fit the whole text."""
     rows_above: Annotated[int, Field(ge=0)] | None = None
