@@ -6,7 +6,7 @@ Who asks is taken as given, since there is no token to verify.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from sluicegate.clock import SetClock
@@ -18,9 +18,14 @@ from sluicegate.lockdown.places import Places
 from sluicegate.operations import Reader, RequestView
 from sluicegate.operations.view import Lines, ReplyView
 from sluicegate.policy import Policy, decide
+from sluicegate.policy.context import NOTHING, Context
 from sluicegate.policy.explain import denial
+from sluicegate.policy.trace import Explanation, explain
 from sluicegate.settings import Loaded
 from sluicegate.settings.hosts import Origin
+
+JOB_HEADER = "sluicegate-job"
+"""The header in which a request says within which job it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,13 @@ class Judged:
     refusal: Refusal | None = None
     """What the person would be answered, where it is refused."""
 
+    context: Context = NOTHING
+    """The circumstances that were taken into account."""
+
+    def explained(self, policy: Policy) -> Explanation:
+        """What every rule and mask of the policy that judged it says; nothing where no rule was asked."""
+        return explain(policy, self.principal, self.operation, self.context) if self.operation else Explanation(())
+
     @property
     def effect(self) -> str:
         """allow, hold, deny, or `refused` where no rule was asked."""
@@ -66,9 +78,9 @@ class Rehearsal:
         self._clock = SetClock()
         self._reader = Reader(self.loaded.settings, self._clock)
 
-    def judge(self, principal: Principal, asked: Asked, at: float) -> Judged:
-        """What the gateway would say. `at` is event time, seconds since the epoch. Raises ValueError for a bad URL."""
-        self._clock.time = at
+    def judge(self, principal: Principal, asked: Asked, context: Context) -> Judged:
+        """What the gateway would say. Raises ValueError for a bad URL."""
+        self._clock.time = context.now
         try:
             origin, view = self._arrive(asked)
             service = self._places.owner(origin)
@@ -78,12 +90,14 @@ class Rehearsal:
             return Judged(principal, refusal=refusal)
         shown = str(origin) if service == OTHERS else ""
         operation = self._reader.read(view, service, shown, _owner(principal))
-        return self._verdict(principal, service, operation)
+        named = next((value.strip() for name, value in asked.headers if name.lower() == JOB_HEADER), None)
+        return self._verdict(principal, service, operation, replace(context, job=context.job or named))
 
-    def _verdict(self, principal: Principal, service: str, operation: Operation) -> Judged:
-        verdict = decide(self.policy, principal, operation)
-        refusal = denial(self.policy, principal, operation, verdict) if verdict.effect == "deny" else None
-        return Judged(principal, service, operation, verdict, refusal)
+    def _verdict(self, principal: Principal, service: str, operation: Operation, context: Context) -> Judged:
+        verdict = decide(self.policy, principal, operation, context)
+        refused = verdict.effect == "deny"
+        refusal = denial(self.policy, principal, operation, verdict, context) if refused else None
+        return Judged(principal, service, operation, verdict, refusal, context)
 
     def answered(self, judged: Judged, asked: Asked, reply: ReplyView) -> None:
         """Let the dialect see the response to a request, so that it knows the handles in it."""

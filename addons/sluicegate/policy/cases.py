@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from sluicegate.errors import Fault
 from sluicegate.exchange import Assurance, Method
+from sluicegate.policy.context import Context, Use
 from sluicegate.settings import Problem, nearest
 from sluicegate.settings.model import Slug, Table, Text
 from sluicegate.settings.positions import Path as Place
@@ -83,6 +84,44 @@ class Expect(Table):
     """The dataset that it is read as."""
 
 
+class Used(Table):
+    """What a person has taken of a dataset today."""
+
+    chunks: list[Text] | Annotated[int, Field(ge=0)] = 0
+    """Chunks: how many, or which."""
+    rows: Annotated[int, Field(ge=0)] = 0
+    """Rows."""
+    bytes: Annotated[int, Field(ge=0)] = 0
+    """Bytes."""
+
+    @property
+    def use(self) -> Use:
+        """The same as the engine takes it."""
+        if isinstance(self.chunks, int):
+            return Use(self.chunks, self.rows, self.bytes, frozenset(f"\0{n}" for n in range(self.chunks)))
+        return Use(len(self.chunks), self.rows, self.bytes, frozenset(self.chunks))
+
+
+class Given(Table):
+    """given = { ... }: what is known of the person and their request at that moment."""
+
+    client: Text = "127.0.0.1"
+    """The address that the request comes from."""
+    job: Text | None = None
+    """The job that it says it is within, as the header `Sluicegate-Job` would."""
+    risk: Annotated[float, Field(ge=0)] = 0.0
+    """The person's risk."""
+    findings: Annotated[list[Text], Field(default_factory=list)]
+    """Indicators that were found about the person."""
+    used: Annotated[dict[Text, Used], Field(default_factory=dict)]
+    """What the person has taken today, by dataset."""
+
+    def context(self, now: float, zones: frozenset[str] = frozenset()) -> Context:
+        """The circumstances at a moment; what was taken counts in each of the zones whose days budgets count."""
+        use = {(dataset, zone): used.use for dataset, used in self.used.items() for zone in zones}
+        return Context(now, self.client, self.job, self.risk, frozenset(self.findings), use)
+
+
 class Case(Table):
     """[[cases]]: one request, by one or several people."""
 
@@ -94,6 +133,8 @@ class Case(Table):
     """In curl's words, or a table."""
     at: datetime | None = None
     """When it is asked, with its time zone; noon of a Wednesday in UTC when left out."""
+    given: Annotated[Given, Field(default_factory=lambda: Given.model_validate({}))]
+    """What is known at that moment; by default nothing."""
     expect: Expect
     """What the policy says."""
 
@@ -174,7 +215,15 @@ def _fault(path: Path, problems: list[Problem]) -> Fault:
     return Fault(f"{path} has {count}; nothing was tested.\n{listed}")
 
 
-_KEYS: dict[str, type[Table]] = {"people": Person, "cases": Case, "expect": Expect, "request": Request, "who": Person}
+_KEYS: dict[str, type[Table]] = {
+    "people": Person,
+    "cases": Case,
+    "expect": Expect,
+    "request": Request,
+    "who": Person,
+    "given": Given,
+    "used": Used,
+}
 
 
 def _problem(error: Any, lines: Mapping[Place, int], document: Mapping[str, Any]) -> Problem:

@@ -8,12 +8,16 @@ less in the strict reading.
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args
 
 from sluicegate.exchange import OTHERS, Kind
 from sluicegate.policy.globs import STAR, Pattern, literal, pattern, within
+from sluicegate.policy.hours import always_within
 from sluicegate.policy.match import is_glob
+from sluicegate.policy.people import STRENGTH
 from sluicegate.policy.statement import fold
 from sluicegate.settings import Settings, model
 
@@ -21,6 +25,8 @@ NOT_TESTED = frozenset({"id", "effect", "mode", "approvers", "hold_seconds", "re
 """Keys of a rule that do not choose what it matches. Any other key is a side of the box."""
 TESTED = tuple(name for name in model.Rule.model_fields if name not in NOT_TESTED)
 KINDS: frozenset[str] = frozenset(get_args(Kind))
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_WORDS = re.compile("[^0-9a-z]+")
 _PIECES = 2000
 """How many pieces of a rule are looked at before it counts as not covered."""
 
@@ -232,6 +238,75 @@ def _broad_globs(narrow: str, wide: str, strict: bool) -> bool:
     return all(any(within(text, one) for one in wides) for text in texts)
 
 
+def _subset(side: _Side) -> bool:
+    """Lists of which one entry has to fit, in tests that are the same in both readings."""
+    narrow, wide = side.values
+    return side.wide_open or (narrow is not None and set(narrow) <= set(wide))
+
+
+def _patterns(side: _Side) -> bool:
+    # The strict reading wants the whole text, the broad one looks at it in other ways: they are not compared.
+    return side.wide_open or (side.strict == side.wide_strict and _subset(side))
+
+
+def _globs(side: _Side) -> bool:
+    narrow, wide = side.values
+    if side.wide_open:
+        return True
+    return narrow is not None and all(any(_plainly(one, other) for other in wide) for one in narrow)
+
+
+def _statements(side: _Side) -> bool:
+    narrow, wide = side.values
+    if side.strict or side.wide_open or narrow is None:
+        return _globs(side)
+    # The broad reading takes a text that nobody parsed by the words in the globs.
+    return all(any(_plainly(one, other) and _said(one, other) for other in wide) for one in narrow)
+
+
+def _said(narrow: str, wide: str) -> bool:
+    inner, outer = (frozenset(filter(None, _WORDS.split(glob.lower()))) for glob in (narrow, wide))
+    return not outer or (bool(inner) and inner <= outer)
+
+
+def _networks(side: _Side) -> bool:
+    narrow, wide = side.values
+    if side.wide_open:
+        return True
+    return narrow is not None and all(
+        any(_inside(ipaddress.ip_network(one), ipaddress.ip_network(other)) for other in wide) for one in narrow
+    )
+
+
+def _inside(narrow: Network, wide: Network) -> bool:
+    return narrow.version == wide.version and narrow.subnet_of(wide)  # type: ignore[arg-type]
+
+
+def _when(side: _Side) -> bool:
+    narrow, wide = side.values
+    return side.wide_open or (narrow is not None and always_within(narrow, wide))
+
+
+def _above(side: _Side) -> bool:
+    narrow, wide = side.values
+    return wide is None or (narrow is not None and narrow >= wide)
+
+
+def _at_least(side: _Side) -> bool:
+    narrow, wide = side.values
+    return wide is None or (narrow is not None and STRENGTH[narrow] >= STRENGTH[wide])
+
+
+def _below(side: _Side) -> bool:
+    narrow, wide = side.values
+    return wide is None or (narrow is not None and STRENGTH[narrow] <= STRENGTH[wide])
+
+
+def _budget(side: _Side) -> bool:
+    narrow, wide = side.values
+    return bool(wide is None or narrow == wide)
+
+
 _SIDES: dict[str, Callable[[_Side], bool]] = {
     "kind": _kind,
     "service": _service,
@@ -239,4 +314,15 @@ _SIDES: dict[str, Callable[[_Side], bool]] = {
     "dataset": _dataset,
     "columns": _columns,
     "destination": _destination,
+    "assurance": _at_least,
+    "assurance_below": _below,
+    "network": _networks,
+    "statements": _statements,
+    "commands": _patterns,
+    "rows_above": _above,
+    "job": _subset,
+    "when": _when,
+    "risk_above": _above,
+    "finding": _globs,
+    "budget": _budget,
 }

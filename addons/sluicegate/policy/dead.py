@@ -52,7 +52,7 @@ def dead_rules(settings: Settings) -> Iterator[_Found]:
 
 def enforced(rule: model.Rule) -> bool:
     """Whether a rule is applied, and not only reported."""
-    return getattr(rule, "mode", "enforce") == "enforce"
+    return rule.mode == "enforce"
 
 
 def _never(rule: model.Rule, forms: Sequence[Shape], settings: Settings) -> str:
@@ -61,12 +61,15 @@ def _never(rule: model.Rule, forms: Sequence[Shape], settings: Settings) -> str:
     if not all(reasons) or not reasons:
         return ""
     # The form that came furthest says best what is in the way.
-    order = ("service", "kind", "dataset", "columns", "destination")
+    order = ("service", "job", "kind", "dataset", "columns", "destination")
     key = max(reasons, key=order.index)
     services = ", ".join(f"`{name}`" for name in rule.service or sorted(settings.services))
     match key:
         case "service":
             return "no host of its services is judged"
+        case "job":
+            jobs = " or ".join(f"`{name}`" for name in rule.job or ())
+            return f"nothing within the job {jobs} is of its datasets and hours"
         case "kind":
             kinds = " or ".join(f"`{kind}`" for kind in rule.kind or ())
             return f"no route of {services} is of kind {kinds}"

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sluicegate.exchange import OTHERS
-from sluicegate.policy.match import is_glob
+from sluicegate.policy.hours import never_meet
+from sluicegate.policy.match import is_glob, named
 from sluicegate.settings import Settings, model
 
 _SCRIPTED = frozenset({"script", "unknown"})
@@ -74,6 +75,8 @@ def impossible(rule: model.Rule, shape: Shape, settings: Settings, *, strict: bo
         return "service"
     if strict and rule.service is None and shape.service == OTHERS:
         return "service"
+    if rule.job is not None and not _job(rule, settings):
+        return "job"
     if shape.anything:
         return ""
     if shape.kind not in rule.kind if rule.kind is not None else strict and shape.kind == "unknown":
@@ -85,6 +88,19 @@ def impossible(rule: model.Rule, shape: Shape, settings: Settings, *, strict: bo
     if rule.destination is not None and not _destination(rule.destination, shape, strict):
         return "destination"
     return ""
+
+
+def _job(rule: model.Rule, settings: Settings) -> bool:
+    """Whether a request can be within one of the rule's jobs and of one of its datasets, at one of its hours."""
+    for name in rule.job or ():
+        job = settings.jobs.get(name)
+        if job is None:
+            continue
+        meant = rule.dataset is None or named(job.dataset, rule.dataset, broad=True)
+        hours = rule.when is None or job.hours is None or not never_meet(rule.when, [job.hours])
+        if meant and hours:
+            return True
+    return False
 
 
 def _dataset(names: list[str], shape: Shape, settings: Settings, strict: bool) -> bool:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from sluicegate.exchange import Effect, Operation, Principal, Verdict
+from sluicegate.exchange import Effect, Obligation, Operation, Principal
+from sluicegate.policy.context import NOTHING, Context
 from sluicegate.policy.cover import TESTED
-from sluicegate.policy.decide import decide
-from sluicegate.policy.index import Policy
+from sluicegate.policy.index import Policy, Standing
+from sluicegate.policy.people import People
 from sluicegate.policy.whynot import why_not
 from sluicegate.settings import Settings, model
 
@@ -31,6 +32,9 @@ class RuleTrace:
     """The first key that does not fit; empty when it matched, or when no key alone is in the way."""
     why: str = ""
     """The same in words."""
+    enforced: bool = True
+    """Whether it is applied, and not only reported."""
+    approvers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,62 +52,96 @@ class MaskTrace:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """An operation without its parts, what everything says to it, and what comes of that."""
+    """An operation without its parts, and what every rule and mask says to it."""
 
     operation: Operation
     rules: tuple[RuleTrace, ...]
     masks: tuple[MaskTrace, ...]
-    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A whole request: a trace for the operation and for each of its parts, and what comes of them."""
+
+    traces: tuple[Trace, ...]
+    outside: str = ""
+    """Why the request is outside of the job that it is in; empty where it is not."""
+    within: tuple[str, ...] = ()
+    """The jobs that it is within."""
 
     @property
     def effect(self) -> Effect:
-        """The effect that follows from the rules and masks as they are told here; tests compare it with the verdict."""
-        if any(rule.effect == "deny" and rule.matched for rule in self.rules):
+        """What follows from the rules and masks as they are told here; tests compare it with what `decide` says."""
+        rules = [rule for trace in self.traces for rule in trace.rules if rule.enforced]
+        if any(rule.effect == "deny" and rule.matched for rule in rules) or self.outside:
             return "deny"
-        if not any(rule.covers and rule.effect != "deny" for rule in self.rules):
+        if not all(any(r.covers and r.enforced for r in trace.rules) for trace in self.traces):
             return "deny"
-        if any(mask.outcome == "guards" for mask in self.masks):
+        if any(mask.outcome == "guards" for trace in self.traces for mask in trace.masks):
             return "deny"
-        return self.verdict.effect if any(r.effect == "hold" and r.matched for r in self.rules) else "allow"
+        holds = [rule for rule in rules if rule.effect == "hold" and rule.matched]
+        if holds:
+            return "hold" if frozenset.intersection(*(frozenset(rule.approvers) for rule in holds)) else "deny"
+        return "allow"
 
 
-def traces(policy: Policy, principal: Principal, operation: Operation) -> tuple[Trace, ...]:
-    """One trace for the operation, and one for each of its parts."""
-    return tuple(trace(policy, principal, one) for one in (operation, *operation.parts))
+def explain(policy: Policy, principal: Principal, operation: Operation, context: Context = NOTHING) -> Explanation:
+    """What every rule and mask says to an operation and its parts."""
+    parts = (operation, *operation.parts)
+    jobs = policy.jobs.stand(principal, parts, context)
+    asking = _Asking(policy.settings, principal, replace(context, within=jobs.within))
+    traces = tuple(asking.trace(replace(one, parts=()) if one.parts else one) for one in parts)
+    return Explanation(traces, jobs.outside, tuple(sorted(jobs.within)))
 
 
-def trace(policy: Policy, principal: Principal, operation: Operation) -> Trace:
-    """What every rule and mask says to the operation, leaving its parts out."""
-    if operation.parts:
-        operation = replace(operation, parts=())
-    settings = policy.settings
-    verdict = decide(policy, principal, operation)
-    return Trace(
-        operation,
-        tuple(_rule(settings, rule, principal, operation) for rule in settings.rules),
-        tuple(_mask(settings, mask, principal, operation) for mask in settings.masks),
-        verdict,
-    )
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Who asks, in which circumstances, of which policy."""
 
+    settings: Settings
+    principal: Principal
+    context: Context
 
-def _rule(settings: Settings, rule: model.Rule, principal: Principal, operation: Operation) -> RuleTrace:
-    covers = rule.effect != "deny" and _says(settings, rule, principal, operation, "allow")
-    matched = covers if rule.effect == "allow" else _says(settings, rule, principal, operation, "deny")
-    if matched:
-        return RuleTrace(rule.id, rule.effect, True, covers)
-    reading: Effect = "allow" if rule.effect == "allow" else "deny"
-    for key in TESTED:
-        if not _says(settings, _only(rule, key, operation), principal, operation, reading):
-            why = why_not(rule, key, principal, operation, strict=reading == "allow", settings=settings)
-            return RuleTrace(rule.id, rule.effect, False, covers, key, why)
-    return RuleTrace(rule.id, rule.effect, False, covers, "", "its keys do not fit this request together")
+    def trace(self, operation: Operation) -> Trace:
+        rules = tuple(self._rule(rule, operation) for rule in self.settings.rules)
+        return Trace(operation, rules, tuple(self._mask(mask, operation) for mask in self.settings.masks))
 
+    def _rule(self, rule: model.Rule, operation: Operation) -> RuleTrace:
+        strict = rule.effect == "allow"
+        covers = rule.effect != "deny" and self._says(rule, operation, strict=True)
+        matched = covers if strict else self._says(rule, operation, strict=False)
+        key = why = ""
+        if not matched:
+            misses = (key for key in TESTED if not self._says(_only(rule, key, operation), operation, strict=strict))
+            key = next(misses, "")
+            why = why_not(rule, key, self.principal, operation, self.context, strict=strict, settings=self.settings)
+        return RuleTrace(rule.id, rule.effect, matched, covers, key, why, rule.mode == "enforce", tuple(rule.approvers))
 
-def _says(settings: Settings, rule: model.Rule, principal: Principal, operation: Operation, reading: Effect) -> bool:
-    """Whether a rule matches when it is all that there is, read as an allow (strictly) or as a deny (broadly)."""
-    alone = rule.model_copy(update={"effect": reading, "approvers": [], "hold_seconds": None})
-    verdict = decide(_policy(settings, [alone], []), principal, operation)
-    return verdict.effect == "allow" if reading == "allow" else rule.id in verdict.rules
+    def _says(self, rule: model.Rule, operation: Operation, *, strict: bool) -> bool:
+        """Whether a rule matches when it is all that there is."""
+        alone = rule.model_copy(update={"effect": "allow" if strict else "deny", "mode": "enforce"})
+        standing = self._standing([alone], [], operation)
+        return any(c.matches(operation, self.context) for c in (standing.covering if strict else standing.deny))
+
+    def _mask(self, mask: model.MaskRule, operation: Operation) -> MaskTrace:
+        alone = self._standing([], [mask], operation)
+        if alone.leaks(operation):
+            return MaskTrace(mask.id, mask.method, "guards", _words(mask), "the statement could get round it")
+        through = _through(mask.unless, self.principal)
+        if alone.lifted(operation):
+            return MaskTrace(mask.id, mask.method, "lifted", why=f"lifted for {through}")
+        owed = _columns(alone.obligations(operation), mask)
+        if not owed:
+            why = f"not for {through}" if through else "nothing in this service and dataset is what it masks"
+            return MaskTrace(mask.id, mask.method, "apart", why=why)
+        kept = _columns(self._standing([], self.settings.masks, operation).obligations(operation), mask)
+        if not kept:
+            return MaskTrace(mask.id, mask.method, "weaker", owed, "a stricter mask takes its place")
+        return MaskTrace(mask.id, mask.method, "owed", kept)
+
+    def _standing(self, rules: list[model.Rule], masks: list[model.MaskRule], operation: Operation) -> Standing:
+        alone = Policy(self.settings.model_copy(update={"rules": rules, "masks": masks}), "")
+        return alone.standing(self.principal, operation)
 
 
 def _only(rule: model.Rule, key: str, operation: Operation) -> model.Rule:
@@ -119,29 +157,9 @@ def _itself(name: str) -> str:
     return "".join(f"[{c}]" if c in "*?[" else c for c in name)
 
 
-def _mask(settings: Settings, mask: model.MaskRule, principal: Principal, operation: Operation) -> MaskTrace:
-    fits = _only(model.Rule(id="open", effect="allow"), "id", operation)
-    alone = decide(_policy(settings, [fits], [mask]), principal, operation)
-    if mask.id in alone.rules:
-        return MaskTrace(mask.id, mask.method, "guards", _words(mask), "the statement could be reading what it masks")
-    plain = replace(operation, statement=None)
-    alone = decide(_policy(settings, [fits], [mask]), principal, plain)
-    if mask.id in alone.lifted:
-        return MaskTrace(mask.id, mask.method, "lifted", why=f"lifted for {_through(mask.unless, principal)}")
-    owed = _columns(alone, mask)
-    if not owed:
-        through = _through(mask.unless, principal)
-        why = f"not for {through}" if through else "nothing in this service and dataset is what it masks"
-        return MaskTrace(mask.id, mask.method, "apart", why=why)
-    kept = _columns(decide(_policy(settings, [fits], settings.masks), principal, plain), mask)
-    if not kept:
-        return MaskTrace(mask.id, mask.method, "weaker", owed, "a stricter mask takes its place")
-    return MaskTrace(mask.id, mask.method, "owed", kept)
-
-
-def _columns(verdict: Verdict, mask: model.MaskRule) -> tuple[str, ...]:
-    """What a verdict owes to a mask: columns, and a path."""
-    owed = [o for o in verdict.obligations if o.mask == mask.id]
+def _columns(obligations: tuple[Obligation, ...], mask: model.MaskRule) -> tuple[str, ...]:
+    """What is owed to a mask: columns, and a path."""
+    owed = [o for o in obligations if o.mask == mask.id]
     return tuple(sorted({c for o in owed for c in o.columns} | {o.path for o in owed if o.path is not None}))
 
 
@@ -151,9 +169,4 @@ def _words(mask: model.MaskRule) -> tuple[str, ...]:
 
 def _through(texts: list[str], principal: Principal) -> str:
     """Those entries of a list that mean the principal."""
-    mine = {f"group:{name}" for name in principal.groups} | {f"person:{principal.subject}"}
-    return ", ".join(text for text in texts if text in mine)
-
-
-def _policy(settings: Settings, rules: list[model.Rule], masks: list[model.MaskRule]) -> Policy:
-    return Policy(settings.model_copy(update={"rules": rules, "masks": masks}), "")
+    return ", ".join(text for text in texts if People.parse([text]).include(principal))

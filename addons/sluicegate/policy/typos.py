@@ -15,7 +15,7 @@ from sluicegate.settings.positions import Path
 
 _WHOLE, _PART = 0.85, 0.7
 """How alike two names, or the one part of them that differs, have to be."""
-_KEYS = ("who", "approvers", "unless")
+_KEYS = ("who", "bound", "approvers", "unless")
 
 
 def typos(settings: Settings) -> Iterator[tuple[Path, str, str]]:
@@ -35,9 +35,13 @@ def typos(settings: Settings) -> Iterator[tuple[Path, str, str]]:
 
 
 def _groups(settings: Settings) -> Iterator[tuple[Path, str]]:
-    tables: tuple[tuple[str, Any], ...] = (("rules", settings.rules), ("masks", settings.masks))
+    tables: tuple[tuple[str, Any], ...] = (
+        ("jobs", settings.jobs.items()),
+        ("rules", enumerate(settings.rules)),
+        ("masks", enumerate(settings.masks)),
+    )
     for table, entries in tables:
-        for index, entry in enumerate(entries):
+        for index, entry in entries:
             for key in _KEYS:
                 for text in getattr(entry, key, None) or ():
                     if text.startswith("group:"):

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from sluicegate.exchange import OTHERS, Operation, Principal
+from sluicegate.policy.context import Context
 from sluicegate.settings import Settings, model
+from sluicegate.settings.times import DAYS, Span, zone_named
 
 _SHOWN = 6
 
 
 def why_not(
-    rule: model.Rule, key: str, principal: Principal, operation: Operation, *, strict: bool, settings: Settings
+    rule: model.Rule,
+    key: str,
+    principal: Principal,
+    operation: Operation,
+    context: Context,
+    *,
+    strict: bool,
+    settings: Settings,
 ) -> str:
-    """A clause such as `who is group:fraud, and ada is in group:engineering`."""
+    """A clause such as `it is for group:fraud, and ada is in group:engineering`. No key: they fail only together."""
+    if not key:
+        return "its keys do not fit this request together"
     wanted = getattr(rule, key)
     match key:
         case "who":
@@ -31,7 +43,60 @@ def why_not(
             return _columns(wanted, operation, strict)
         case "destination":
             return _destination(wanted, operation)
+        case "assurance":
+            return f"it wants an identity that is at least {wanted}, and this one is {principal.assurance}"
+        case "assurance_below":
+            return f"it is for an identity weaker than {wanted}, and this one is {principal.assurance}"
+        case "statements" | "commands":
+            return _statement(key, wanted, operation)
+        case "rows_above":
+            return f"it is about more than {wanted} rows, and {_rows(operation)}"
+    return _circumstance(key, wanted, context)
+
+
+def _statement(key: str, wanted: list[str], operation: Operation) -> str:
+    if key == "statements":
+        asked = f"this has {_and(operation.statements)}" if operation.statements else "this has none that is known"
+        return f"it is for {_or(wanted)} statements, and {asked}"
+    said = (
+        "this has no statement" if operation.statement is None and operation.script is None else "this has no such text"
+    )
+    return f"it is for text like {_or(wanted)}, and {said}"
+
+
+def _rows(operation: Operation) -> str:
+    return "this takes none" if operation.rows is None else f"this asks for {operation.rows}"
+
+
+def _circumstance(key: str, wanted: Any, context: Context) -> str:
+    match key:
+        case "network":
+            return f"it is for clients in {_or(wanted)}, and this one is at {context.client or 'an unknown address'}"
+        case "job":
+            now = f"this is within {_and(sorted(context.within))}" if context.within else "this is within none"
+            return f"it is for the job {_or(wanted)}, and {now}"
+        case "when":
+            return f"it is for {_or(wanted)}, and it is {_moment(context.now, wanted)}"
+        case "risk_above":
+            return f"it is for a risk over {wanted:g}, and the risk is {context.risk:g}"
+        case "finding":
+            found = f"found was {_and(sorted(context.findings))}" if context.findings else "there is no finding"
+            return f"it is for a finding of {_or(wanted)}, and {found}"
+        case "budget":
+            return "its budget is not used up"
     return f"its {key} is {_value(wanted)}, which does not fit"
+
+
+def _moment(now: float, wanted: list[str]) -> str:
+    """The time on the wall in the zones that a rule names."""
+    said = []
+    for zone in dict.fromkeys(Span.parse(text).zone for text in wanted):
+        try:
+            local = datetime.fromtimestamp(now, zone_named(zone))
+        except (ValueError, OverflowError, OSError):
+            return "no time that a calendar knows"
+        said.append(f"{DAYS[local.weekday()]} {local:%H:%M} {zone}")
+    return _and(said)
 
 
 def _person(principal: Principal) -> str:

@@ -16,6 +16,7 @@ from sluicegate.errors import Fault
 from sluicegate.exchange import Assurance
 from sluicegate.pipeline.rehearsal import Asked, Judged, Rehearsal
 from sluicegate.policy.cases import Person
+from sluicegate.policy.context import Context
 from sluicegate.settings import Loaded, State
 
 
@@ -45,6 +46,7 @@ def explain(
         Path | None,
         typer.Option("--from", metavar="FOLDER", help="The recordings. [default: those in the state folder]"),
     ] = None,
+    client: Annotated[str, typer.Option("--client", metavar="ADDRESS", help="Where they are.")] = "127.0.0.1",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Explain what the policy says to one request: every rule, matched or why not; the masks; what the person is told.
@@ -68,7 +70,8 @@ def explain(
         when = moment(at, NOON)
         try:
             asked = typed(words or [], Path())
-            judged, request = rehearsal.judge(principal_of(loaded, subject, person), asked, when), asked
+            context = Context(now=when, client=client)
+            judged, request = rehearsal.judge(principal_of(loaded, subject, person), asked, context), asked
         except ValueError as error:
             raise Fault(f"The request cannot be explained: {error}.") from None
     if as_json:

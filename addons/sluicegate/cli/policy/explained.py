@@ -16,7 +16,7 @@ from sluicegate.exchange import Operation, Verdict
 from sluicegate.pipeline.rehearsal import Asked, Judged
 from sluicegate.policy import Policy
 from sluicegate.policy.explain import asked as in_words
-from sluicegate.policy.trace import MaskTrace, RuleTrace, Trace, traces
+from sluicegate.policy.trace import Explanation, MaskTrace, RuleTrace, Trace
 
 _COLOURS = {"allow": "green", "hold": "yellow", "deny": "red", "refused": "red"}
 _OUTCOMES = {
@@ -31,7 +31,7 @@ _OUTCOMES = {
 def document(policy: Policy, judged: Judged, request: Asked, when: float) -> dict[str, Any]:
     """Everything, for JSON."""
     who = judged.principal
-    found = _traces(policy, judged)
+    found = judged.explained(policy)
     return {
         "policy": policy.digest,
         "at": datetime.fromtimestamp(when, UTC).isoformat(),
@@ -44,16 +44,14 @@ def document(policy: Policy, judged: Judged, request: Asked, when: float) -> dic
                 "rules": [asdict(rule) for rule in trace.rules],
                 "masks": [asdict(mask) for mask in trace.masks],
             }
-            for trace in found
+            for trace in found.traces
         ],
+        "within": list(found.within),
+        "outside": found.outside,
         "effect": judged.effect,
         "verdict": _verdict(judged.verdict),
         "told": _told(judged.refusal),
     }
-
-
-def _traces(policy: Policy, judged: Judged) -> tuple[Trace, ...]:
-    return traces(policy, judged.principal, judged.operation) if judged.operation is not None else ()
 
 
 def _plain(operation: Operation) -> dict[str, Any]:
@@ -92,9 +90,10 @@ def show(console: Console, policy: Policy, judged: Judged, request: Asked) -> No
     groups = ", ".join(sorted(who.groups)) or "no group"
     field(console, "Who", f"{who.label} ({groups}; {who.kind}, {who.assurance})")
     field(console, "Request", f"{request.method} {request.url}")
-    found = _traces(policy, judged)
-    for number, trace in enumerate(found):
-        _operation(console, trace, number, judged.service or "")
+    found = judged.explained(policy)
+    for number, trace in enumerate(found.traces):
+        _operation(console, trace, number, judged)
+    _jobs(console, found)
     console.print()
     _effect(console, judged)
     if judged.verdict is not None and judged.verdict.reasons and judged.refusal is None:
@@ -124,10 +123,16 @@ def _effect(console: Console, judged: Judged) -> None:
     field(console, "Verdict", Text.assemble((text, f"bold {_COLOURS[judged.effect]}"), safe(by)))
 
 
-def _operation(console: Console, trace: Trace, number: int, service: str) -> None:
+def _jobs(console: Console, found: Explanation) -> None:
+    if found.within or found.outside:
+        console.print()
+        field(console, "Job", found.outside or f"within {', '.join(found.within)}")
+
+
+def _operation(console: Console, trace: Trace, number: int, judged: Judged) -> None:
     operation = trace.operation
     label = "Read as" if number == 0 else f"Part {number}"
-    field(console, label, f"{in_words(operation)} (kind {operation.kind}, service {service})")
+    field(console, label, f"{in_words(operation)} (kind {operation.kind}, service {operation.service})")
     if operation.chunks:
         more = f" and {len(operation.chunks) - 8} more" if len(operation.chunks) > 8 else ""
         field(console, "Chunks", ", ".join(operation.chunks[:8]) + more)
@@ -142,7 +147,7 @@ def _operation(console: Console, trace: Trace, number: int, service: str) -> Non
     console.print()
     # What matched stands first: it is what the verdict comes from.
     rules = sorted(trace.rules, key=lambda rule: not rule.matched)
-    denied = trace.verdict.effect == "deny"
+    denied = judged.effect == "deny"
     rows(console, [*map(_rule, rules), *(_mask(mask, denied) for mask in trace.masks)])
 
 

@@ -15,6 +15,7 @@ from sluicegate.errors import Fault
 from sluicegate.exchange import Principal
 from sluicegate.operations.view import ReplyView
 from sluicegate.pipeline.rehearsal import Asked, Judged, Rehearsal
+from sluicegate.policy.context import Context
 from sluicegate.recording.flow_reader import read_folder
 from sluicegate.recording.recorded import Damage, Message, Recorded
 
@@ -26,6 +27,8 @@ class Question:
     recorded: Recorded
     principal: Principal
     asked: Asked
+    context: Context
+    """The moment and the address; risk, findings and use at that time are not in a recording."""
 
 
 def questions(folder: Path, since: float = 0.0) -> Iterator[Question | str]:
@@ -70,12 +73,13 @@ def question(recorded: Recorded) -> Question | str:
         session=recorded.text("session"),
         name=recorded.text("name"),
     )
-    return Question(recorded, principal, asked)
+    context = Context(now=recorded.started, client=recorded.text("client"))
+    return Question(recorded, principal, asked, context)
 
 
 def judge(rehearsal: Rehearsal, asked: Question, max_body: int) -> Judged:
     """What a policy says to a recorded exchange; then its response is shown to the dialect. Raises ValueError."""
-    judged = rehearsal.judge(asked.principal, asked.asked, asked.recorded.started)
+    judged = rehearsal.judge(asked.principal, asked.asked, asked.context)
     response = asked.recorded.response
     if response is not None:
         rehearsal.answered(judged, asked.asked, _reply(response, asked.recorded.status, max_body))

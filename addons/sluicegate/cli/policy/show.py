@@ -76,7 +76,7 @@ def _dataset(table: model.Dataset) -> str:
 
 
 def _rule(rule: model.Rule) -> str:
-    mode = " (Only reported, not applied.)" if getattr(rule, "mode", "enforce") == "report" else ""
+    mode = " (Only reported, not applied.)" if rule.mode == "report" else ""
     return rule_sentence(rule) + mode
 
 

@@ -89,7 +89,9 @@ def judge(rehearsal: Rehearsal, asking: Asking, folder: Path) -> Judged:
     principal = principal_of(rehearsal.loaded, asking.subject, asking.person)
     at = asking.case.at.timestamp() if asking.case.at is not None else NOON
     try:
-        return rehearsal.judge(principal, asked_in(asking, folder), at)
+        return rehearsal.judge(
+            principal, asked_in(asking, folder), asking.case.given.context(at, rehearsal.policy.zones)
+        )
     except ValueError as error:
         raise Fault(f"The case {asking.name!r} in line {asking.line}: {error}.") from None
 
