@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from sluicegate.errors import Refusal
 
@@ -229,5 +229,8 @@ class Exchange:
     exposure: Exposure | None = None
     findings: list[Finding] = field(default_factory=list)
     refusal: Refusal | None = None
+    in_force: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What each room made of the policy that the exchange began with, by the room's name. It is judged by that to the
+    end. A room that finds nothing here uses what it has."""
     passed: int = 0
     """Bit set of the stages that have positively finished with this exchange. Written by the pipeline alone."""

@@ -13,6 +13,7 @@ from sluicegate.errors import Refusal
 from sluicegate.exchange import OTHERS, Exchange
 from sluicegate.operations.read import Reader
 from sluicegate.operations.view import Lines, ReplyView, RequestView
+from sluicegate.settings import Loaded
 
 AT_ONCE = 256 << 10
 """Raw bytes up to which a response is decoded in the hook; larger and coded ones are decoded in a thread."""
@@ -24,19 +25,33 @@ class OperationsAddon:
     name = "operations"
 
     def __init__(self, reader: Reader, max_body: int) -> None:
-        self._reader = reader
+        self.part = reader
         self._max_body = max_body
         self._views: WeakKeyDictionary[http.HTTPFlow, RequestView] = WeakKeyDictionary()
+
+    def prepare(self, loaded: Loaded) -> Reader:
+        """A reader for another policy. Runs on a thread."""
+        return self.part.renewed(loaded.settings)
+
+    def adopt(self, part: Reader) -> None:
+        """From now on, new exchanges are read by it."""
+        self.part = part
+
+    def reader(self, exchange: Exchange) -> Reader:
+        """The reader of the policy that the exchange began with."""
+        found: Reader = exchange.in_force.get(self.name, self.part)
+        return found
 
     def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         if exchange.service is None or exchange.principal is None:
             raise RuntimeError("lockdown has not named the service, or nobody is known to ask")
         origin = _origin(exchange) if exchange.service == OTHERS else ""  # a service's own operations do not say it
         view = view_of(flow.request, exchange.host)
-        exchange.operation = self._reader.read(view, exchange.service, origin, owner_of(exchange))
+        reader = self.reader(exchange)
+        exchange.operation = reader.read(view, exchange.service, origin, owner_of(exchange))
         if exchange.service != OTHERS:
-            exchange.rewrite = self._reader.rewrite(view, exchange.service, exchange.operation)
-            if self._reader.delivers(exchange.service):
+            exchange.rewrite = reader.rewrite(view, exchange.service, exchange.operation)
+            if reader.delivers(exchange.service):
                 self._views[flow] = view
 
     def response(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
@@ -68,7 +83,8 @@ class OperationsAddon:
         if exchange.service is None or exchange.operation is None:
             raise RuntimeError("there is no operation that this could be the response to")
         reply = ReplyView(response.status_code, Lines(response.headers.fields), body or b"", body is not None)
-        exchange.delivery = self._reader.deliver(view, exchange.service, exchange.operation, reply, owner_of(exchange))
+        reader = self.reader(exchange)
+        exchange.delivery = reader.deliver(view, exchange.service, exchange.operation, reply, owner_of(exchange))
 
 
 class RewriteAddon:

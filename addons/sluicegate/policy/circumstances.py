@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from sluicegate.exchange import Operation
-from sluicegate.policy.context import UNUSED, Context, Taken
+from sluicegate.policy.context import UNUSED, Context, Taken, kept_name
 from sluicegate.policy.match import Test
 from sluicegate.policy.statement import fold
 from sluicegate.settings import model
@@ -116,7 +116,7 @@ def budget_test(budget: model.Budget) -> Test:
             return True
         if budget.distinct_chunks is None:
             return False
-        further = sum(1 for chunk in set(chunks) if chunk not in use.distinct)
-        return len(use.distinct) + further > budget.distinct_chunks
+        further = sum(1 for chunk in set(map(kept_name, chunks)) if chunk not in use.distinct)
+        return len(use.distinct) + use.unnamed + further > budget.distinct_chunks
 
     return test

@@ -5,6 +5,7 @@ Everything is handed in, so that the same question has the same answer, live or 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
@@ -21,7 +22,9 @@ class Use:
     rows: int = 0
     bytes: int = 0
     distinct: Set[str] = frozenset()
-    """The names of the chunks."""
+    """The names of the chunks, as `kept_name` has them."""
+    unnamed: int = 0
+    """Different chunks whose names are not kept."""
 
 
 UNUSED = Use()
@@ -49,3 +52,10 @@ class Context:
 
 NOTHING = Context()
 """Nothing known: the moment is 1970, the address unknown, nothing was taken."""
+
+
+def kept_name(text: str, longest: int = 64) -> str:
+    """The name under which a chunk, dataset or person is counted: its own, or a digest where that cannot be kept."""
+    if len(text) <= longest and text.isprintable():  # no NUL and no lone surrogate, which databases do not take
+        return text
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -64,8 +64,8 @@ class Policy:
         self.settings = settings
         self.digest = digest
         self.jobs = Jobs(settings)
-        self.zones = frozenset(rule.budget.zone for rule in settings.rules if rule.budget is not None)
-        """The time zones whose days budgets count."""
+        self.counts_use = any(rule.budget is not None for rule in settings.rules)
+        """Whether there are budgets."""
         self._compiler = Compiler(settings)
         self._persons = _persons(settings)
         self._places: dict[Key, Place] = {}
