@@ -24,9 +24,6 @@ from sluicegate.policy.trace import Explanation, explain
 from sluicegate.settings import Loaded
 from sluicegate.settings.hosts import Origin
 
-JOB_HEADER = "sluicegate-job"
-"""The header in which a request says within which job it is."""
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -82,7 +79,7 @@ class Rehearsal:
         """What the gateway would say. Raises ValueError for a bad URL."""
         self._clock.time = context.now
         try:
-            origin, view = self._arrive(asked)
+            origin, view, job = self._arrive(asked)
             service = self._places.owner(origin)
             if service != OTHERS:
                 shape.check_path(_target(view))
@@ -90,8 +87,9 @@ class Rehearsal:
             return Judged(principal, refusal=refusal)
         shown = str(origin) if service == OTHERS else ""
         operation = self._reader.read(view, service, shown, _owner(principal))
-        named = next((value.strip() for name, value in asked.headers if name.lower() == JOB_HEADER), None)
-        return self._verdict(principal, service, operation, replace(context, job=context.job or named))
+        return self._verdict(
+            principal, service, operation, replace(context, job=job if job is not None else context.job)
+        )
 
     def _verdict(self, principal: Principal, service: str, operation: Operation, context: Context) -> Judged:
         verdict = decide(self.policy, principal, operation, context)
@@ -104,10 +102,10 @@ class Rehearsal:
         if judged.service in (None, OTHERS) or judged.operation is None or judged.service is None:
             return
         if self._reader.delivers(judged.service):
-            _, view = self._arrive(asked)
+            _, view, _ = self._arrive(asked)
             self._reader.deliver(view, judged.service, judged.operation, reply, _owner(judged.principal))
 
-    def _arrive(self, asked: Asked) -> tuple[Origin, RequestView]:
+    def _arrive(self, asked: Asked) -> tuple[Origin, RequestView, str | None]:
         parts = urlsplit(asked.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{asked.url!r} is not the address of a request: write https://host/path")
@@ -135,7 +133,7 @@ class Rehearsal:
         )
         origin = place(way)
         view = RequestView(asked.method, parts.path or "/", parts.query, Lines(found.onward), asked.body, origin.host)
-        return origin, view
+        return origin, view, found.job
 
 
 def _target(view: RequestView) -> str:

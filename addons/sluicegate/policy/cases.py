@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from sluicegate.errors import Fault
 from sluicegate.exchange import Assurance, Method
-from sluicegate.policy.context import Context, Use
+from sluicegate.policy.context import Context, Use, kept_name
 from sluicegate.settings import Problem, nearest
 from sluicegate.settings.model import Slug, Table, Text
 from sluicegate.settings.positions import Path as Place
@@ -98,8 +98,8 @@ class Used(Table):
     def use(self) -> Use:
         """The same as the engine takes it."""
         if isinstance(self.chunks, int):
-            return Use(self.chunks, self.rows, self.bytes, frozenset(f"\0{n}" for n in range(self.chunks)))
-        return Use(len(self.chunks), self.rows, self.bytes, frozenset(self.chunks))
+            return Use(self.chunks, self.rows, self.bytes, unnamed=self.chunks)
+        return Use(len(self.chunks), self.rows, self.bytes, frozenset(map(kept_name, self.chunks)))
 
 
 class Given(Table):

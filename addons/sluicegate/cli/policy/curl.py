@@ -231,8 +231,7 @@ def _encoded(value: str, folder: Path) -> bytes:
         name, content = value[:at], _file(value[at + 1 :], folder)
     else:
         name, content = "", value.encode()
-    # curl leaves alone what RFC 3986 calls unreserved, and writes a space as %20.
-    text = quote_plus(content, safe="-._~").replace("+", "%20")
+    text = quote_plus(content, safe="-._~")  # what RFC 3986 calls unreserved stays, and a space is a plus
     return f"{name}={text}".encode() if name else text.encode()
 
 

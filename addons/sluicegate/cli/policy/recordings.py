@@ -73,7 +73,7 @@ def question(recorded: Recorded) -> Question | str:
         session=recorded.text("session"),
         name=recorded.text("name"),
     )
-    context = Context(now=recorded.started, client=recorded.text("client"))
+    context = Context(now=recorded.started, client=recorded.text("client"), job=recorded.text("job") or None)
     return Question(recorded, principal, asked, context)
 
 

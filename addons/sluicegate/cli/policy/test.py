@@ -87,10 +87,12 @@ def run(loaded: Loaded, askings: list[Asking], folder: Path) -> list[Outcome]:
 def judge(rehearsal: Rehearsal, asking: Asking, folder: Path) -> Judged:
     """What becomes of one case. Raises Fault for a bad request."""
     principal = principal_of(rehearsal.loaded, asking.subject, asking.person)
+    settings = rehearsal.loaded.settings
+    zones = frozenset(rule.budget.zone for rule in settings.rules if rule.budget is not None)
     at = asking.case.at.timestamp() if asking.case.at is not None else NOON
     try:
         return rehearsal.judge(
-            principal, asked_in(asking, folder), asking.case.given.context(at, rehearsal.policy.zones)
+            principal, asked_in(asking, folder), asking.case.given.context(at, zones)
         )
     except ValueError as error:
         raise Fault(f"The case {asking.name!r} in line {asking.line}: {error}.") from None
