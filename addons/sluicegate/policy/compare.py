@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from sluicegate.exchange import Verdict
 from sluicegate.policy.expect import owed
-from sluicegate.settings import Settings
+from sluicegate.settings import Loaded
 
 Change = Literal["newly denied", "newly held", "newly allowed", "masks changed", "approvers changed"]
 ORDER: tuple[Change, ...] = ("newly allowed", "newly held", "newly denied", "masks changed", "approvers changed")
@@ -26,9 +27,9 @@ class Difference:
     """Key, old value, new value; None where it is left out."""
 
 
-def structural(old: Settings, new: Settings) -> Iterator[Difference]:
+def structural(old: Loaded, new: Loaded) -> Iterator[Difference]:
     """Entries that differ: rules and masks by id, whatever their order; other tables by name."""
-    before, after = old.model_dump(), new.model_dump()
+    before, after = _written(old), _written(new)
     for table in after:
         one, other = _entries(before[table]), _entries(after[table])
         for name in sorted(one.keys() | other.keys()):
@@ -38,6 +39,17 @@ def structural(old: Settings, new: Settings) -> Iterator[Difference]:
                 yield Difference(table, name, "added", _keys({}, other[name]))
             elif keys := _keys(one[name], other[name]):
                 yield Difference(table, name, "changed", keys)
+
+
+def _written(loaded: Loaded) -> dict[str, Any]:
+    """The tables as they stand in the file: files that are named beside it are the same, wherever it is."""
+    tables = loaded.settings.model_dump()
+    folder = loaded.path.absolute().parent
+    for table in ("gateway", "identity"):
+        named = tables[table].get("trusted_ca")
+        if named is not None and Path(named).is_relative_to(folder):
+            tables[table]["trusted_ca"] = str(Path(named).relative_to(folder))
+    return tables
 
 
 def _entries(value: Any) -> dict[str, dict[str, Any]]:

@@ -37,7 +37,10 @@ def dead_rules(settings: Settings) -> Iterator[_Found]:
     for index, rule in enumerate(settings.rules):
         why = _never(rule, forms, settings)
         if why:
-            yield ("rules", index), f"`{rule.id}` can never match: {why}", "take it out, or mend that key"
+            step = (
+                "take it out, or keep it as a precaution" if rule.effect == "deny" else "take it out, or mend that key"
+            )
+            yield ("rules", index), f"`{rule.id}` can never match: {why}", step
         elif enforced(rule):
             live.append((index, rule))
     gone: set[int] = set()

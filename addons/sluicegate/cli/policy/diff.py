@@ -74,7 +74,7 @@ def diff(
     Example: sluicegate policy diff policy.toml proposed.toml --from .sluicegate/recordings --since 2026-01-01T00:00:00Z
     """
     before, after = load_to_ask(old), load_to_ask(new)
-    entries = list(structural(before.settings, after.settings))
+    entries = list(structural(before, after))
     files = list(cases or [])
     if not files:
         files = [file for file in (beside(new), beside(old)) if file.is_file()][:1]
@@ -167,8 +167,9 @@ def _show(entries: list[Difference], found: Found) -> None:
             for entry, count in group[:_SHOWN]:
                 times = f" ({count} times)" if count > 1 else ""
                 where = (found.examples or {}).get(entry, "")
-                console.print(Text(safe(f"  {entry.what}{times}")), soft_wrap=True)
-                console.print(Text(safe(f"    {entry.old} -> {entry.new}   [{where}]"), "dim"), soft_wrap=True)
+                console.print(Text(safe(f"  {entry.what}{times} [{where}]")), soft_wrap=True)
+                if entry.old != entry.new:
+                    console.print(Text(safe(f"    {entry.old} -> {entry.new}"), "dim"), soft_wrap=True)
                 for name, one, other in entry.masks:
                     console.print(Text(safe(f"    {name}: {one} -> {other}"), "dim"), soft_wrap=True)
             if len(group) > _SHOWN:
@@ -186,7 +187,7 @@ def _entries(entries: list[Difference]) -> Iterator[Text]:
     signs = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
     for entry in entries:
         sign, colour = signs[entry.change]
-        yield Text.assemble((sign, colour), safe(f" {entry.table} {entry.name}"))
+        yield Text.assemble((sign, colour), safe(f" {entry.table} {entry.name}".rstrip()))
         if entry.change == "changed":
             for key, one, other in entry.keys:
                 yield Text(safe(f"    {key}: {_toml(one)} -> {_toml(other)}"))
@@ -204,7 +205,7 @@ def _conclusion(entries: list[Difference], found: Found) -> str:
         else "no entry differs"
     ]
     if found.asked:
-        parts.append(f"{count or 'no'} of {found.asked} verdicts change{'s' if count <= 1 else ''}")
+        parts.append(f"{count or 'none'} of {found.asked} verdicts change{'s' if count <= 1 else ''}")
     else:
         parts.append("no verdicts were compared (there are no cases beside the policies, and no --from)")
     return "; ".join(parts)

@@ -91,9 +91,7 @@ def judge(rehearsal: Rehearsal, asking: Asking, folder: Path) -> Judged:
     zones = frozenset(rule.budget.zone for rule in settings.rules if rule.budget is not None)
     at = asking.case.at.timestamp() if asking.case.at is not None else NOON
     try:
-        return rehearsal.judge(
-            principal, asked_in(asking, folder), asking.case.given.context(at, zones)
-        )
+        return rehearsal.judge(principal, asked_in(asking, folder), asking.case.given.context(at, zones))
     except ValueError as error:
         raise Fault(f"The case {asking.name!r} in line {asking.line}: {error}.") from None
 
