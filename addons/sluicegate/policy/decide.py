@@ -8,14 +8,14 @@ from dataclasses import replace
 from sluicegate.exchange import Obligation, Operation, Principal, Verdict
 from sluicegate.policy import because
 from sluicegate.policy.context import NOTHING, Context
-from sluicegate.policy.index import Policy, Standing
+from sluicegate.policy.index import Policy, Settled
 from sluicegate.policy.masks import together
 from sluicegate.settings import model
 
 MAX_PARTS = 500
 """Parts of one request that are judged; one with more is denied."""
 
-_Judged = list[tuple[Standing, Operation]]
+_Judged = list[tuple[Settled, Operation]]
 
 
 def decide(policy: Policy, principal: Principal, operation: Operation, context: Context = NOTHING) -> Verdict:
@@ -24,38 +24,27 @@ def decide(policy: Policy, principal: Principal, operation: Operation, context: 
     A hold needs a rule that covers the operation too (itself, read strictly, or an allow): an approval lets pass what
     is asked, so a hold that matched only in doubt must not become the way to what nothing allows.
     """
+    settled = policy.settled(policy.standing(principal, operation), operation)
+    if context.job is None and not operation.parts and not policy.has_jobs:
+        if not settled.fixed:
+            return _decide(policy.digest, [(settled, operation)], context)
+        # Nothing is left to look at: what was said to this person here before is said again.
+        verdict = settled.verdict
+        if verdict is None:
+            verdict = settled.verdict = _decide(policy.digest, [(settled, operation)], context)
+        return verdict
     if len(operation.parts) > MAX_PARTS:
         return Verdict("deny", reasons=(because.too_many(MAX_PARTS),), policy=policy.digest)
-    standing = policy.standing(principal, operation)
     jobs = policy.jobs.stand(principal, (operation, *operation.parts), context)
-    if standing.always_same and not jobs.outside and _plain(operation):
-        # Nothing is left to look at: what was said to this person here before is said again.
-        if standing.verdict is None:
-            standing.verdict = _decide(policy, [(standing, operation)], context, "", "")
-        return standing.verdict
-    if jobs.within or context.within:
-        context = replace(context, within=jobs.within)
-    judged = [(standing, operation), *((policy.standing(principal, part), part) for part in operation.parts)]
-    return _decide(policy, judged, context, jobs.outside, jobs.job)
+    context = replace(context, within=jobs.within)
+    judged = [(settled, operation)]
+    judged += [(policy.settled(policy.standing(principal, part), part), part) for part in operation.parts]
+    return _decide(policy.digest, judged, context, jobs.outside, jobs.job)
 
 
-def _plain(operation: Operation) -> bool:
-    """Whether the operation is wholly said by the place in the index where it is looked up."""
-    return (
-        operation.statement is None
-        and operation.outputs is None
-        and not operation.parts
-        and not operation.predicates
-        and not operation.statements
-        and not operation.opaque
-        and operation.kind != "unknown"  # the reason says why
-    )
-
-
-def _decide(policy: Policy, judged: _Judged, context: Context, outside: str, job: str) -> Verdict:
-    reported = _ids(c.rule for standing, o in judged for c in standing.reported if c.matches(o, context))
-    digest = policy.digest
-    denies = _once(c.rule for standing, o in judged for c in standing.deny if c.matches(o, context))
+def _decide(digest: str, judged: _Judged, context: Context, outside: str = "", job: str = "") -> Verdict:
+    reported = _ids(c.rule for s, o in judged for c in s.reported if c.holds(o, context))
+    denies = _once(c.rule for s, o in judged for c in s.deny if c.holds(o, context))
     if denies:
         reasons = tuple([rule.reason or f"The rule {rule.id} denies it." for rule in denies])
         return Verdict("deny", _ids(denies), reasons, next_step=_steps(denies), policy=digest, reported=reported)
@@ -63,23 +52,22 @@ def _decide(policy: Policy, judged: _Judged, context: Context, outside: str, job
         step = because.OUTSIDE_A_JOB
         return Verdict("deny", (job,) if job else (), (outside,), next_step=step, policy=digest, reported=reported)
     covering: list[model.Rule] = []
-    for standing, operation in judged:
-        covers = [c.rule for c in standing.covering if c.matches(operation, context)]
+    for settled, operation in judged:
+        covers = [c.rule for c in settled.covering if c.holds(operation, context)]
         if not covers:
             reason = because.nothing(operation, whole=len(judged) == 1)
             return Verdict("deny", reasons=(reason,), policy=digest, reported=reported)
         covering += covers
-    leaks = [(mask, how, o) for standing, o in judged for mask, how in standing.leaks(o)]
+    leaks = [(mask, how, o) for s, o in judged for mask, how in s.leaks]
     if leaks:
         ids, reasons, step = because.leaking(leaks)
         return Verdict("deny", ids, reasons, next_step=step, policy=digest, reported=reported)
     if len(judged) == 1:
-        standing, operation = judged[0]
-        obligations, lifted = standing.obligations(operation), standing.lifted(operation)
+        obligations, lifted = judged[0][0].obligations, judged[0][0].lifted
     else:
-        obligations = together(standing.obligations(o) for standing, o in judged)
-        lifted = tuple(sorted({mask for standing, o in judged for mask in standing.lifted(o)}))
-    holds = _once(c.rule for standing, o in judged for c in standing.hold if c.matches(o, context))
+        obligations = together(s.obligations for s, _ in judged)
+        lifted = tuple(sorted({mask for s, _ in judged for mask in s.lifted}))
+    holds = _once(c.rule for s, o in judged for c in s.hold if c.holds(o, context))
     if holds:
         return _held(digest, holds, obligations, lifted, reported)
     allows = _once(rule for rule in covering if rule.effect == "allow")
