@@ -12,7 +12,7 @@ from typing import Any, Literal
 from sluicegate.exchange import Effect, Obligation, Operation, Principal
 from sluicegate.policy.context import NOTHING, Context
 from sluicegate.policy.cover import TESTED
-from sluicegate.policy.index import Policy, Standing
+from sluicegate.policy.index import Policy, Settled
 from sluicegate.policy.people import People
 from sluicegate.policy.whynot import why_not
 from sluicegate.settings import Settings, model
@@ -120,28 +120,28 @@ class _Asking:
     def _says(self, rule: model.Rule, operation: Operation, *, strict: bool) -> bool:
         """Whether a rule matches when it is all that there is."""
         alone = rule.model_copy(update={"effect": "allow" if strict else "deny", "mode": "enforce"})
-        standing = self._standing([alone], [], operation)
-        return any(c.matches(operation, self.context) for c in (standing.covering if strict else standing.deny))
+        settled = self._settled([alone], [], operation)
+        return any(c.holds(operation, self.context) for c in (settled.covering if strict else settled.deny))
 
     def _mask(self, mask: model.MaskRule, operation: Operation) -> MaskTrace:
-        alone = self._standing([], [mask], operation)
-        if alone.leaks(operation):
+        alone = self._settled([], [mask], operation)
+        if alone.leaks:
             return MaskTrace(mask.id, mask.method, "guards", _words(mask), "the statement could get round it")
         through = _through(mask.unless, self.principal)
-        if alone.lifted(operation):
+        if alone.lifted:
             return MaskTrace(mask.id, mask.method, "lifted", why=f"lifted for {through}")
-        owed = _columns(alone.obligations(operation), mask)
+        owed = _columns(alone.obligations, mask)
         if not owed:
             why = f"not for {through}" if through else "nothing in this service and dataset is what it masks"
             return MaskTrace(mask.id, mask.method, "apart", why=why)
-        kept = _columns(self._standing([], self.settings.masks, operation).obligations(operation), mask)
+        kept = _columns(self._settled([], self.settings.masks, operation).obligations, mask)
         if not kept:
             return MaskTrace(mask.id, mask.method, "weaker", owed, "a stricter mask takes its place")
         return MaskTrace(mask.id, mask.method, "owed", kept)
 
-    def _standing(self, rules: list[model.Rule], masks: list[model.MaskRule], operation: Operation) -> Standing:
+    def _settled(self, rules: list[model.Rule], masks: list[model.MaskRule], operation: Operation) -> Settled:
         alone = Policy(self.settings.model_copy(update={"rules": rules, "masks": masks}), "")
-        return alone.standing(self.principal, operation)
+        return alone.settled(alone.standing(self.principal, operation), operation)
 
 
 def _only(rule: model.Rule, key: str, operation: Operation) -> model.Rule:
