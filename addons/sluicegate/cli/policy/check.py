@@ -19,9 +19,9 @@ def check(
     policy: Policy = DEFAULT_POLICY,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """List every problem of the policy, with its line and what was probably meant.
+    """List every problem of the policy.
 
-    Errors keep the gateway from starting. Warnings name rules and masks that can never match or change nothing, and
+    Each with its line and what was probably meant. Errors keep the gateway from starting. Warnings name rules and masks that can never match or change nothing, and
     which others make them so; and groups that look misspelt. Exit code 0 when there is nothing, 1 for warnings alone,
     2 for errors.
 

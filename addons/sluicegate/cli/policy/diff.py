@@ -66,9 +66,9 @@ def diff(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Compare two policies: which rules, masks and tables differ, and which verdicts change.
+    """Compare two policies: entries and verdicts.
 
-    Verdicts are compared on the cases beside the policy, and on recordings with --from. Exit code 0 when nothing
+    Which rules, masks and tables differ, and which verdicts change. Verdicts are compared on the cases beside the policy, and on recordings with --from. Exit code 0 when nothing
     changes, 1 when something does.
 
     Example: sluicegate policy diff policy.toml proposed.toml --from .sluicegate/recordings --since 2026-01-01T00:00:00Z

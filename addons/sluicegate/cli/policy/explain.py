@@ -36,7 +36,7 @@ def explain(
         str, typer.Option("--assurance", metavar="LEVEL", help="network, account, bearer or bound.")
     ] = "bearer",
     at: Annotated[
-        str | None, typer.Option("--at", metavar="TIME", help="When, as 2026-01-07T12:00:00Z. [default: that]")
+        str | None, typer.Option("--at", metavar="TIME", help="When, as 2026-01-07T12:00:00Z. [default: that moment]")
     ] = None,
     exchange: Annotated[
         str | None,
@@ -46,12 +46,14 @@ def explain(
         Path | None,
         typer.Option("--from", metavar="FOLDER", help="The recordings. [default: those in the state folder]"),
     ] = None,
-    client: Annotated[str, typer.Option("--client", metavar="ADDRESS", help="Where they are.")] = "127.0.0.1",
+    client: Annotated[
+        str, typer.Option("--client", metavar="ADDRESS", help="The address that they come from.")
+    ] = "127.0.0.1",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Explain what the policy says to one request: every rule, matched or why not; the masks; what the person is told.
+    """Explain what the policy says to one request.
 
-    The request is typed in curl's words behind `--`, or taken from a recording. Nothing is sent anywhere. Exit code 0
+    Every rule, matched or why not; the masks; the verdict; what the person is told. The request is typed in curl's words behind `--`, or taken from a recording. Nothing is sent anywhere. Exit code 0
     when it could be explained, whatever the verdict is.
 
     Example: sluicegate policy explain --as ada --groups engineering -- curl https://localhost:9443/datasets/customers

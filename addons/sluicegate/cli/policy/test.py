@@ -10,11 +10,11 @@ from xml.etree import ElementTree
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from sluicegate.cli.places import DEFAULT_POLICY, Policy
 from sluicegate.cli.policy.asking import NOON, asked_in, load_to_ask, principal_of
+from sluicegate.cli.policy.layout import Row, rows
 from sluicegate.cli.safe_text import safe
 from sluicegate.errors import Fault
 from sluicegate.pipeline.rehearsal import Judged, Rehearsal
@@ -44,7 +44,9 @@ def test(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Run the cases beside the policy: each request is read and judged as the gateway would, without a network.
+    """Run the cases beside the policy.
+
+    Each request is read and judged as the gateway would, without a network.
 
     Exit code 0 when all are as expected, 1 when one is not, 2 when there is nothing to run or something cannot be read.
 
@@ -144,17 +146,7 @@ def _write(path: Path, text: str) -> None:
 
 def _show(outcomes: list[Outcome], file: Path, failed: int) -> None:
     console = Console(highlight=False)
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    table.add_column("")
-    table.add_column("case", ratio=1)
-    table.add_column("effect", no_wrap=True)
-    table.add_column("by")
-    for outcome in outcomes:
-        judged = outcome.judged
-        mark = Text("FAIL", "bold red") if outcome.failures else Text("ok", "green")
-        rules = ", ".join(judged.verdict.rules) if judged.verdict else judged.refusal.code if judged.refusal else ""
-        table.add_row(mark, Text(safe(outcome.asking.name)), judged.effect, Text(safe(rules)))
-    console.print(table)
+    rows(console, [_row(outcome) for outcome in outcomes])
     for outcome in outcomes:
         if outcome.failures:
             console.print()
@@ -163,3 +155,10 @@ def _show(outcomes: list[Outcome], file: Path, failed: int) -> None:
                 console.print(Text(f"  {safe(failure)}"), soft_wrap=True)
     count = f"{len(outcomes)} case{'' if len(outcomes) == 1 else 's'}"
     console.print(f"\n{count}, {failed} failed" if failed else f"\n{count}, all as expected")
+
+
+def _row(outcome: Outcome) -> Row:
+    judged = outcome.judged
+    mark = Text("FAIL", "bold red") if outcome.failures else Text("ok", "green")
+    by = ", ".join(judged.verdict.rules) if judged.verdict else judged.refusal.code if judged.refusal else ""
+    return (mark, Text(judged.effect)), outcome.asking.name + (f" [{by}]" if by else "")
