@@ -21,9 +21,9 @@ def check(
 ) -> None:
     """List every problem of the policy.
 
-    Each with its line and what was probably meant. Errors keep the gateway from starting. Warnings name rules and masks that can never match or change nothing, and
-    which others make them so; and groups that look misspelt. Exit code 0 when there is nothing, 1 for warnings alone,
-    2 for errors.
+    Each with its line and what was probably meant. Errors keep the gateway from starting. Warnings name rules and
+    masks that can never match or change nothing, and which others make them so; and groups that look misspelt. Exit
+    code 0 when there is nothing, 1 for warnings alone, 2 for errors.
 
     Example: sluicegate policy check --policy policy.toml
     """

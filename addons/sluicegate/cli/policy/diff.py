@@ -68,8 +68,8 @@ def diff(
 ) -> None:
     """Compare two policies: entries and verdicts.
 
-    Which rules, masks and tables differ, and which verdicts change. Verdicts are compared on the cases beside the policy, and on recordings with --from. Exit code 0 when nothing
-    changes, 1 when something does.
+    Which rules, masks and tables differ, and which verdicts change. Verdicts are compared on the cases beside the
+    policy, and on recordings with --from. Exit code 0 when nothing changes, 1 when something does.
 
     Example: sluicegate policy diff policy.toml proposed.toml --from .sluicegate/recordings --since 2026-01-01T00:00:00Z
     """

@@ -53,8 +53,9 @@ def explain(
 ) -> None:
     """Explain what the policy says to one request.
 
-    Every rule, matched or why not; the masks; the verdict; what the person is told. The request is typed in curl's words behind `--`, or taken from a recording. Nothing is sent anywhere. Exit code 0
-    when it could be explained, whatever the verdict is.
+    Every rule, matched or why not; the masks; the verdict; what the person is told. The request is typed in curl's
+    words behind `--`, or taken from a recording. Nothing is sent anywhere. Exit code 0 when it could be explained,
+    whatever the verdict is.
 
     Example: sluicegate policy explain --as ada --groups engineering -- curl https://localhost:9443/datasets/customers
     """
