@@ -1,5 +1,7 @@
 """Denials in words, the addon that raises them, and that every way out that is named is one."""
 
+from dataclasses import replace
+
 import pytest
 
 from sluicegate.errors import Refusal
@@ -107,6 +109,17 @@ def test_a_masked_filter_says_what_to_leave_out(bench, ask, ada):
     made = bench(ENG, masks=[{"id": "ids", "columns": ["ssn"], "method": "null", "unless": ["group:fraud"]}])
     refused = refusal(made, ask("id", statement="ssn = 1"), ada)
     assert refused.rules == ("ids",) and refused.next_step == "Leave ssn and nested queries out of the statement."
+
+
+def test_what_stands_in_the_way_has_its_own_word(bench, ask, ada):
+    made = bench(ENG, masks=[{"id": "ids", "columns": ["ssn"], "method": "null"}])
+    refused = refusal(made, ask("id", statement="ssn = 1"), ada)
+    assert refused.title == "Denied by policy mask ids" and "The policy mask ids denied it" in refused.detail
+
+
+def test_a_request_that_does_several_things_names_them(ask):
+    parts = tuple(ask(dataset=name) for name in ("customers", "orders", "logs", "orders"))
+    assert asked(replace(ask("id"), parts=parts)) == "read id of customers, and orders, logs"
 
 
 def exchange_of(operation, principal):

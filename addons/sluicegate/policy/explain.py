@@ -11,7 +11,7 @@ from sluicegate.policy.context import NOTHING, Context
 from sluicegate.policy.decide import decide
 from sluicegate.policy.index import Policy
 
-_VERBS = {
+VERBS = {
     "read": "read",
     "export": "export",
     "write": "write to",
@@ -33,9 +33,14 @@ _TRIED = 50
 def asked(operation: Operation) -> str:
     """What is asked, as the end of `somebody asked to`."""
     target = operation.dataset or ("another host" if operation.service == OTHERS else operation.service)
-    text = f"{_VERBS[operation.kind]} {_columns(operation)}{target}"
+    text = f"{VERBS[operation.kind]} {_columns(operation)}{target}"
     if operation.destination_side is not None:
         text += f" to {operation.destination or 'an unnamed destination'} ({operation.destination_side})"
+    further = dict.fromkeys(part.dataset or part.service for part in operation.parts)
+    further.pop(target, None)
+    if further:
+        more = len(further) - _SHOWN
+        text += f", and {', '.join(list(further)[:_SHOWN])}" + (f" and {more} more" if more > 0 else "")
     return text
 
 
@@ -62,7 +67,7 @@ def denial(
             next_step=" ".join(ways_out(policy, principal, operation, context)) or _ASK,
             members=members,
         )
-    rules = f"rule{'s' if len(verdict.rules) > 1 else ''} {', '.join(verdict.rules)}"
+    rules = _deciding(policy, verdict.rules)
     return Refusal(
         403,
         "policy-denied",
@@ -72,6 +77,13 @@ def denial(
         rules=verdict.rules,
         members=members,
     )
+
+
+def _deciding(policy: Policy, ids: tuple[str, ...]) -> str:
+    """What a verdict's ids are: rules, or a mask or job that stands in the way."""
+    masks, jobs = {mask.id for mask in policy.settings.masks}, policy.settings.jobs
+    word = "mask" if all(name in masks for name in ids) else "job" if all(name in jobs for name in ids) else "rule"
+    return f"{word}{'s' if len(ids) > 1 else ''} {', '.join(ids)}"
 
 
 _ASK = "If your work needs it, ask the operator of the gateway for a rule that allows it."

@@ -1,0 +1,77 @@
+"""sluicegate policy check: what is wrong with the policy file, and what in it does nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from sluicegate.cli.places import DEFAULT_POLICY, Policy
+from sluicegate.cli.safe_text import safe
+from sluicegate.pipeline.check import all_problems
+from sluicegate.policy.dead import warnings as idle
+from sluicegate.settings import Loaded, PolicyFault, Problem, load
+
+
+def check(
+    policy: Policy = DEFAULT_POLICY,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """List every problem of the policy.
+
+    Each with its line and what was probably meant. Errors keep the gateway from starting. Warnings name rules and
+    masks that can never match or change nothing, and which others make them so; and groups that look misspelt. Exit
+    code 0 when there is nothing, 1 for warnings alone, 2 for errors.
+
+    Example: sluicegate policy check --policy policy.toml
+    """
+    loaded: Loaded | None = None
+    warnings: list[Problem] = []
+    try:
+        loaded = load(policy)
+        problems = all_problems(loaded)
+        # What has errors may not mean what it says, so nothing is said about what it would do.
+        warnings = [] if problems else idle(loaded)
+    except PolicyFault as fault:
+        problems = fault.problems
+    if as_json:
+        document = {
+            "policy": str(policy),
+            "digest": loaded.digest if loaded else None,
+            "problems": [asdict(problem) for problem in problems],
+            "warnings": [asdict(warning) for warning in warnings],
+        }
+        typer.echo(json.dumps(document, indent=2))
+    else:
+        for problem in problems:
+            typer.echo(safe(f"{policy}:{_line(problem)}"))
+        for warning in warnings:
+            typer.echo(safe(f"{policy}:{warning.line}: warning: {_line(warning).partition(': ')[2]}"))
+        if loaded and not problems:
+            typer.echo(f"{policy}: {_conclusion(warnings)} ({_counted(loaded)})")
+    raise typer.Exit(2 if problems else 1 if warnings else 0)
+
+
+def _line(problem: Problem) -> str:
+    return str(problem).removeprefix("line ")
+
+
+def _conclusion(warnings: list[Problem]) -> str:
+    return f"no problems, {_many(len(warnings), 'warning')}" if warnings else "no problems"
+
+
+def _counted(loaded: Loaded) -> str:
+    settings = loaded.settings
+    counts = {
+        "service": len(settings.services),
+        "dataset": len(settings.datasets),
+        "rule": len(settings.rules),
+        "mask": len(settings.masks),
+    }
+    return ", ".join(_many(count, word) for word, count in counts.items())
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
