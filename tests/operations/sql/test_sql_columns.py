@@ -158,3 +158,39 @@ def test_several_tables_are_parts():
 )
 def test_the_row_limit(language, text, rows):
     assert read_sql(text, language, KNOWN).operation.rows == rows
+
+
+@pytest.mark.parametrize(
+    ("language", "statement", "copied"),
+    [
+        ("", "select ssn, id from emp", [True, True]),
+        ("", "select * from emp", [True] * 5),
+        ("", "select e.ssn as x from emp e join dept d on e.dept_id = d.id", [True]),
+        ("", "select ssn, dname from emp join dept on dept_id = dept.id", [True, True]),
+        ("", "with a as (select ssn as s from emp) select s from a", [True]),
+        ("", "with a as (select upper(ssn) as s from emp) select s from a", [False]),
+        ("", "select substr(ssn, 1, 5) from emp", [False]),
+        ("", "select 'abcd' || substr(ssn, 1, 4) as ssn from emp", [False]),
+        ("", "select max(ssn) from emp", [False]),
+        ("", "select cast(ssn as varchar) from emp", [False]),
+        ("", "select (select ssn from emp limit 1) as s from dept", [False]),
+        ("", "select ssn from emp union all select ssn from emp", [True]),
+        ("", "select ssn from emp union all select upper(ssn) from emp", [False]),
+        ("", "select 'x' as ssn", [False]),
+        ("clickhouse", "select upper(ssn) as id, id from emp", [False, False]),
+        ("snowflake", "select upper(ssn) as ssn, ssn as y from emp", [False, False]),
+        ("bigquery", "select * replace(to_hex(md5(ssn)) as ssn) from emp", [True, True, False, True, True]),
+        ("postgres", "select x.b from (select ssn from emp) x(b)", [True]),
+        ("postgres", "select ssn.id from emp ssn", [False]),
+    ],
+)
+def test_whether_values_are_copied_whole(language, statement, copied):
+    outputs = read_sql(statement, language, KNOWN).operation.outputs
+    assert [output.copied for output in outputs] == copied
+
+
+def test_a_column_of_a_table_of_which_not_all_columns_are_said_is_copied_too():
+    assert [o.copied for o in read_sql("select ssn, lower(ssn) from emp", "", PARTIAL).operation.outputs] == [
+        True,
+        False,
+    ]

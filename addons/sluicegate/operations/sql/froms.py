@@ -131,7 +131,7 @@ class Froms(Expressions):
         alias = node.args.get("alias")
         items: list[Item] | None = None
         if table.columns is not None:
-            items = [Item(name, frozenset({(table.datasets[0], name)})) for name in table.columns]
+            items = [Item(name, frozenset({(table.datasets[0], name)}), copied=True) for name in table.columns]
         if alias is not None and alias.args.get("columns"):
             items = renamed(
                 items or [Item("", frozenset((key, EVERY) for key in table.datasets), Source((), ""))], alias
@@ -178,4 +178,4 @@ def renamed(items: list[Item], alias: Any) -> list[Item]:
     if any(item.source is not None for item in items):
         everything = union(item.origins for item in items)
         return [Item("", everything, Source((), "", blur=everything))]
-    return [Item(columns[at].name, item.origins) if at < len(columns) else item for at, item in enumerate(items)]
+    return [item._replace(name=columns[at].name) if at < len(columns) else item for at, item in enumerate(items)]

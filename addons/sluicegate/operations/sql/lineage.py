@@ -232,7 +232,8 @@ class Lineage(Froms):
             self._blur("a function makes several columns of one")
         origins = self._origins(node, scope)
         named = isinstance(node, exp.Alias | exp.Subquery) and node.alias
-        items.append(Item(named or (node.name if isinstance(node, exp.Column) else ""), origins))
+        name = named or (node.name if isinstance(node, exp.Column) else "")
+        items.append(Item(name, origins, copied=_copied(inner, scope)))
 
     def _starred(self, star: exp.Expr, found: list[Item], scope: Scope) -> list[Item]:
         """What is left of the columns of a `*`, with EXCEPT, REPLACE and RENAME."""
@@ -246,7 +247,11 @@ class Lineage(Froms):
             # Where names or numbers of columns are not known, what is left out cannot be told by position.
             found = [item for item in found if fold(item.name) not in dropped]
             found = [
-                Item(renamed.get(fold(item.name), item.name), replaced.get(fold(item.name), item.origins))
+                Item(
+                    renamed.get(fold(item.name), item.name),
+                    replaced.get(fold(item.name), item.origins),
+                    copied=item.copied and fold(item.name) not in replaced,
+                )
                 for item in found
             ]
         self._spend(sum(len(item.origins) for item in found) + len(found))
@@ -262,6 +267,23 @@ class Lineage(Froms):
                 if isinstance(part.parent, exp.Select):
                     continue
                 scope.aliases.setdefault(fold(part.alias), []).append(part.this)
+
+
+def _copied(node: exp.Expr, scope: Scope) -> bool:
+    """Whether an expression is a column and nothing else, and certainly the column of one source of this query."""
+    if not isinstance(node, exp.Column):
+        return False
+    *qualifier, last = node.parts
+    name, path = last.name, tuple(fold(part.name) for part in qualifier)
+    if path:
+        sources = [source for source in scope.sources if source.path[-len(path) :] == path]
+    else:
+        aliases = scope.aliases.get(fold(name), ())
+        if any(not isinstance(alias, exp.Column) or fold(alias.name) != fold(name) for alias in aliases):
+            return False  # whether the alias or the column is meant differs from service to service
+        quoted = bool(last.args.get("quoted"))
+        sources = [source for source in scope.sources if source.column(name, quoted)[0] is not None]
+    return len(sources) == 1 and sources[0].copies(name)
 
 
 def _first(node: exp.Expr) -> exp.Expr:

@@ -57,7 +57,9 @@ def reads(lineage: Lineage, items: list[Item], context: Context, kinds: tuple[st
         found.append(Operation(service, "read", column_scope="unknown" if vague else "none", statements=kinds))
     outputs = None
     if not lineage.coarse and not any(item.source is not None for item in items):
-        outputs = tuple(Output(item.name, _told(item.origins, undeclared)) for item in items)
+        outputs = tuple(
+            Output(item.name, _told(item.origins, undeclared), item.copied and len(item.origins) == 1) for item in items
+        )
     names = tuple(lineage.functions)
     kind: Kind = "unknown" if names else "read"
     why = f"it calls {', '.join(names)[:200]}, which is not known to be harmless" if names else ""

@@ -24,6 +24,8 @@ class Item(NamedTuple):
     """Empty where the service makes a name up."""
     origins: Origins
     source: Source | None = None
+    copied: bool = False
+    """Whether each value is a value of a base column, whole and unchanged."""
 
 
 class Source:
@@ -92,6 +94,15 @@ class Source:
         shown = self.names.get(folded) or (name if quoted else folded)
         return frozenset((dataset, shown) for dataset in self.table.datasets)
 
+    def copies(self, name: str) -> bool:
+        """Whether the column of that name certainly holds values of one base column, whole and unchanged."""
+        if self.blur is not None or "\\" in name:
+            return False
+        if self.items is None:
+            return self.table is not None and len(self.table.datasets) == 1
+        matches = [item for item in self.items if item.name and fold(item.name) == fold(name)]
+        return not self._spread and len(matches) == 1 and matches[0].copied
+
     def whole(self) -> Origins:
         """What all of its columns are made from."""
         if self.blur is not None:
@@ -121,4 +132,7 @@ def merged(arms: list[list[Item]]) -> list[Item]:
     if any(len(arm) != width for arm in arms) or any(item.source is not None for arm in arms for item in arm):
         everything = union(item.origins for arm in arms for item in arm)
         return [Item("", everything, Source((), "", blur=everything))]
-    return [Item(item.name, union(arm[at].origins for arm in arms)) for at, item in enumerate(first)]
+    return [
+        Item(item.name, union(arm[at].origins for arm in arms), copied=all(arm[at].copied for arm in arms))
+        for at, item in enumerate(first)
+    ]
