@@ -14,10 +14,10 @@ PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes
 T ?= tests
 K ?=
 
-.PHONY: help setup setup-dev demo up test lint format type check-docs bench interop lock clean
+.PHONY: help setup setup-dev demo up test lint format type check-docs bench bench-masking interop lock clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-12s %s\n' "$$t" "$$d"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-14s %s\n' "$$t" "$$d"; done
 
 .venv/.ready: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Sluicegate needs Python 3.12 or newer with venv (Debian: apt install python3-venv), and found none; install it, or run: make PYTHON=/path/to/python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
@@ -58,6 +58,9 @@ check-docs: setup-dev ## Keep commands, settings, links and docs in step
 
 bench: setup-dev ## Measure side by side: direct, bare mitmdump, Sluicegate
 	@$(BIN)/python -m bench.gateway
+
+bench-masking: setup-dev ## Measure masking beside the parsers alone
+	@$(BIN)/python -m bench.masking
 
 interop: setup-dev ## Run the tests with real servers and clients, in environments kept in .interop (T=path, K=expression)
 	@$(BIN)/python -m pytest $(if $(filter tests,$(T)),tests/interop,$(T)) $(if $(K),-k "$(K)") -m interop

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from sluicegate.errors import Refusal
 
@@ -20,6 +20,9 @@ Assurance = Literal["network", "account", "bearer", "bound"]
 ColumnScope = Literal["listed", "all", "none", "unknown"]
 Side = Literal["internal", "external"]
 Method = Literal["redact", "null", "hmac", "last4"]
+
+SCRIPT_KEPT = (64 << 10) + 1
+"""Characters of a script that are kept for the policy's patterns. What is longer counts as matching them."""
 
 OTHERS = "others"
 """The service name of hosts that no service in the policy names and that the gateway inspects."""
@@ -52,6 +55,8 @@ class Output:
     name: str
     origins: frozenset[tuple[str, str]] | None = frozenset()
     """Pairs of dataset (as in `Operation.dataset`) and column. Empty: made from none. None: from which is not known."""
+    copied: bool = False
+    """Whether each value is a value of its only origin, whole and unchanged. Of others no part is ever shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,8 @@ class Operation:
     destination_side: Side | None = None
     statement: str | None = None
     script_digest: str | None = None
+    script: str | None = field(default=None, repr=False)
+    """The script, as far as patterns look at it: dialects keep no more than `SCRIPT_KEPT` characters."""
     route: str = ""
     """The route template that matched, or why none did."""
     predicates: tuple[str, ...] = ()
@@ -165,6 +172,8 @@ class Verdict:
     next_step: str = ""
     policy: str = ""
     """SHA-256 of the policy in force, hex."""
+    reported: tuple[str, ...] = ()
+    """Rules of mode `report` that matched. They changed nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +217,10 @@ class Exchange:
     """Lower-case names of headers that carry secrets in this exchange and must not be recorded."""
     principal: Principal | None = None
     operation: Operation | None = None
+    job: str | None = None
+    """The job that the request says it is within."""
+    risk: float = 0.0
+    """The person's risk before this request, as detection has it; 0 where nobody looked."""
     verdict: Verdict | None = None
     rewrite: Rewrite | None = None
     """What becomes of the request once it may go."""
@@ -218,5 +231,8 @@ class Exchange:
     exposure: Exposure | None = None
     findings: list[Finding] = field(default_factory=list)
     refusal: Refusal | None = None
+    in_force: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What each room made of the policy that the exchange began with, by the room's name. It is judged by that to the
+    end. A room that finds nothing here uses what it has."""
     passed: int = 0
     """Bit set of the stages that have positively finished with this exchange. Written by the pipeline alone."""

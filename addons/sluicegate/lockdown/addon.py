@@ -17,7 +17,7 @@ from sluicegate.exchange import OTHERS, Exchange, Verdict
 from sluicegate.lockdown import addresses, guard, head, shape
 from sluicegate.lockdown.authority import Arrival, place
 from sluicegate.lockdown.places import Places
-from sluicegate.settings import Settings
+from sluicegate.settings import Loaded, Settings
 from sluicegate.settings.hosts import Origin, normal_host
 
 logger = logging.getLogger(__name__)
@@ -36,6 +36,19 @@ class LockdownAddon:
         self.own_ports = own_ports
         """Ports that this gateway (and its console) listen on; filled in once they are known."""
         self._connects: dict[str, Exchange] = {}
+
+    @property
+    def part(self) -> Places:
+        """What this room made of the policy in force."""
+        return self.places
+
+    def prepare(self, loaded: Loaded) -> Places:
+        """The places of another policy. Runs on a thread."""
+        return Places(loaded.settings)
+
+    def adopt(self, part: Places) -> None:
+        """From now on, new exchanges and connections are judged by these places."""
+        self.places = part
 
     async def open(self) -> None:
         """Put the guard on the running loop."""
@@ -106,9 +119,11 @@ class LockdownAddon:
         )
         # A listed host is intercepted when the tunnel's credential was no good: identity says why, and should it be
         # good by now, an exchange without a service still goes nowhere.
+        places: Places = exchange.in_force.get(self.name, self.places)
         unsigned = way == "tunnel" and self._connects[client.id].principal is None
-        if not (unsigned and self.places.tunnels(origin.host, origin.port)):
-            exchange.service = self.places.owner(origin)
+        if not (unsigned and places.tunnels(origin.host, origin.port)):
+            exchange.service = places.owner(origin)
+        exchange.job = found.job
         exchange.scheme, exchange.host, exchange.port = origin.scheme, origin.host, origin.port
         if exchange.service != OTHERS:
             shape.check_path(request.path)

@@ -29,6 +29,7 @@ _ENDS_HERE = frozenset(
             b"x-remote-user",
             b"remote-user",
         ),
+        b"sluicegate-job",  # said to the gateway, not to the service
     )
 )
 _SMALL = 4096
@@ -37,11 +38,15 @@ _SMALL = 4096
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """`hosts` is every Host header, in order; `onward` are the fields without those that end here."""
+    """`hosts` is every Host header, in order; `onward` are the fields without those that end here.
+
+    `job` is what Sluicegate-Job says; None where it is not there. Several together name no job that there could be.
+    """
 
     hosts: tuple[str, ...]
     upgrade: bool
     onward: Fields
+    job: str | None = None
 
 
 def read(fields: Fields) -> Head:
@@ -59,11 +64,13 @@ def _read(fields: Fields) -> Head:
         values.setdefault(name, []).append(value.decode("latin-1"))
     shape.check_transfer(", ".join(values.get(b"transfer-encoding", [])))
     shape.check_headers([name.decode() for name in names], ", ".join(values.get(b"connection", [])))
+    jobs = values.get(b"sluicegate-job")
     onward = tuple(field for name, field in zip(names, fields, strict=True) if name not in _ENDS_HERE)
     return Head(
         hosts=tuple(values.get(b"host", [])),
         upgrade=shape.upgrade_wanted(", ".join(values.get(b"upgrade", []))),
         onward=onward,
+        job=None if jobs is None else ", ".join(jobs),
     )
 
 

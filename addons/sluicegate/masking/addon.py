@@ -13,7 +13,9 @@ from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange
 from sluicegate.masking import body, headers
 from sluicegate.masking.body import Masked, Reply
+from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.methods import Methods
+from sluicegate.masking.refusal import unaskable
 from sluicegate.masking.rules import Plan, Plans
 from sluicegate.settings import Settings
 
@@ -37,9 +39,13 @@ class MaskingAddon:
 
     def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         """Leaves only codings that the client and we can read; no pieces and no conditions where masks are owed."""
-        owing = self._plan(exchange) is not None
+        plan = self._plan(exchange)
+        owing = plan is not None
         current = flow.request.headers
-        fields, codings = headers.ask(current.fields, owing)
+        try:
+            fields, codings = headers.ask(current.fields, owing, flow.request.path.partition("?")[2] if owing else "")
+        except Unfit as error:
+            raise unaskable(plan.masks if plan is not None else (), str(error)) from None
         if fields is not current.fields:
             current.fields = fields
         if owing:
@@ -61,10 +67,10 @@ class MaskingAddon:
         )
         accepts = self._accepts.get(flow, ())
         raw = reply.body or b""
-        if len(raw) > AT_ONCE:
+        if len(raw) > AT_ONCE or (raw and _packed(exchange, raw)):
             return self._later(response, exchange, reply, plan, accepts)
         try:
-            masked = body.mask(reply, plan, accepts, min(AT_ONCE, self._max_body))
+            masked = body.mask(reply, plan, accepts, min(AT_ONCE, self._max_body), exchange.delivery)
         except Refusal:
             if not body.declared(reply.headers).coding:
                 raise
@@ -87,7 +93,9 @@ class MaskingAddon:
         self, response: http.Response, exchange: Exchange, reply: Reply, plan: Plan, accepts: tuple[str, ...]
     ) -> None:
         loop = asyncio.get_running_loop()
-        masked = await loop.run_in_executor(self._threads, body.mask, reply, plan, accepts, self._max_body)
+        masked = await loop.run_in_executor(
+            self._threads, body.mask, reply, plan, accepts, self._max_body, exchange.delivery
+        )
         self._apply(response, exchange, masked)
 
     @staticmethod
@@ -97,3 +105,13 @@ class MaskingAddon:
         response.trailers = None
         response.headers.fields = masked.headers
         exchange.exposure = masked.exposure
+
+
+def _packed(exchange: Exchange, raw: bytes) -> bool:
+    """Whether a short body may be long work: other formats than JSON can be compressed inside."""
+    if exchange.delivery is None:
+        return raw[:1] not in _JSON_BEGINS
+    return any(rows.format != "json" or rows.base64 for rows in exchange.delivery.rows)
+
+
+_JSON_BEGINS = (b"{", b"[", b'"', b" ", b"\n")

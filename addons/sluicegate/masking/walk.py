@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sluicegate.masking import columnar, nested
+from sluicegate.masking.flat import flat, widest
 from sluicegate.masking.json_body import MAX_DEPTH, Unfit, parse, serialise
 from sluicegate.masking.rules import Hit, Plan, Shape, State
 from sluicegate.rows import HEADER_KEYS
@@ -23,23 +24,29 @@ def mask_document(document: Any, plan: Plan, original: bytes) -> tuple[Any, Coun
 
     `original` is what the document was parsed from: it is read again where arrays of arrays stand without columns.
     """
-    walk = _Walk(plan, 0)
+    walk = Walk(plan, 0)
     if plan.root is not None:
         return plan.root.apply([document])[0], {plan.root: 1}
+    rows = widest(document)
+    if rows is not None and flat(document, original, rows):
+        walk.flat = rows
     document = walk.value(document, plan.start, 0, "")
     if walk.loose and plan.columns and walk.headers.mentions(parse(original)):
         raise Unfit("it holds arrays of arrays, and nothing says which column is where in them")
     return document, walk.counts
 
 
-class _Walk:
-    __slots__ = ("counts", "headers", "level", "loose", "plan")
+class Walk:
+    """One pass; `level` is how many strings deep it begins."""
+
+    __slots__ = ("counts", "flat", "headers", "level", "loose", "plan")
 
     def __init__(self, plan: Plan, level: int) -> None:
         self.plan = plan
         self.headers = plan.headers
         self.level = level  # how many strings deep we are
         self.counts: Counts = {}
+        self.flat: list[Any] | None = None  # rows that hold nothing but plain values
         self.loose = False  # whether an array of arrays was met whose columns nothing names
 
     def value(self, value: Any, state: State, depth: int, name: str) -> Any:
@@ -51,6 +58,14 @@ class _Walk:
         elif isinstance(value, str) and value[:1] in nested.OPENERS:
             return self._text(value, state, depth, name)
         return value
+
+    def documents(self, documents: list[Any]) -> None:
+        """Masks several documents, each from its own root. An array among them is a row that nothing describes."""
+        state = self.plan.start
+        done = self._rows(documents, state, 0)
+        for index in range(done, len(documents)):
+            self.loose |= isinstance(documents[index], list)
+            documents[index] = self.value(documents[index], state, 0, "")
 
     def _object(self, node: dict[str, Any], state: State, depth: int) -> None:
         if depth >= MAX_DEPTH:
@@ -126,6 +141,9 @@ class _Walk:
         """
         if depth >= MAX_DEPTH:
             raise Unfit("its JSON is nested too deeply")
+        if node is self.flat:
+            self._flat(node, state, depth)
+            return len(node)
         shapes, openers, inner = state.shapes, nested.OPENERS, _INNER
         keys: tuple[str, ...] | None = None
         shape: Shape | None = None
@@ -159,9 +177,32 @@ class _Walk:
             self._columns(alike, shape)
         return done
 
+    def _flat(self, node: list[dict[str, Any]], state: State, depth: int) -> None:
+        """Masks rows in which nothing has an inside: only their keys matter."""
+        start, keys = 0, tuple(node[0])
+        for index, row in enumerate(node):
+            if (now := tuple(row)) != keys:  # kept no longer than this: many small objects wake the garbage collector
+                self._alike(node[start:index], keys, state, depth)
+                start, keys = index, now
+        self._alike(node[start:] if start else node, keys, state, depth)
+
+    def _alike(self, rows: list[dict[str, Any]], keys: tuple[str, ...], state: State, depth: int) -> None:
+        shape = state.shapes.get(keys) or state.shape(keys)
+        if shape is not None:
+            self._columns(rows, shape)
+            return
+        for row in rows:
+            self._object(row, state, depth)
+
     def _columns(self, rows: list[dict[str, Any]], shape: Shape) -> None:
         counts = self.counts
+        if shape.constants:
+            for row in rows:
+                row.update(shape.constants)
         for key, apply, hit in shape.masked:
+            if key in shape.constants:
+                counts[hit] = counts.get(hit, 0) + len(rows)
+                continue
             for row, masked in zip(rows, apply([row[key] for row in rows]), strict=True):
                 row[key] = masked
             counts[hit] = counts.get(hit, 0) + len(rows)
@@ -197,7 +238,7 @@ class _Walk:
             if isinstance(document, str) and nested.strip(document)[:1] not in nested.BEGINNINGS:
                 return text
             raise Unfit("JSON is nested in its strings too deeply")
-        walk = _Walk(self.plan, self.level + 1)
+        walk = Walk(self.plan, self.level + 1)
         masked = walk.value(document, state, depth + 1, name)
         self.loose |= walk.loose
         for hit, count in walk.counts.items():
@@ -209,7 +250,7 @@ class _Walk:
 
     def _owed(self, text: str, state: State, depth: int, name: str) -> bool:
         """Whether anything in a text would be masked that a reader more forgiving than we are may see there."""
-        walk = _Walk(self.plan, self.level + 1)
+        walk = Walk(self.plan, self.level + 1)
         try:
             for document in nested.forgiving(text):
                 walk.value(document, state, depth + 1, name)

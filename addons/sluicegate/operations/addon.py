@@ -14,6 +14,7 @@ from sluicegate.exchange import OTHERS, Exchange
 from sluicegate.operations.read import Reader
 from sluicegate.operations.sql import Asked, Later, Worker, waiting
 from sluicegate.operations.view import Lines, ReplyView, RequestView
+from sluicegate.settings import Loaded
 
 AT_ONCE = 256 << 10
 """Raw bytes up to which a response is decoded in the hook; larger and coded ones are decoded in a thread."""
@@ -27,10 +28,23 @@ class OperationsAddon:
     name = "operations"
 
     def __init__(self, reader: Reader, max_body: int) -> None:
-        self._reader = reader
+        self.part = reader
         self._max_body = max_body
         self._views: WeakKeyDictionary[http.HTTPFlow, RequestView] = WeakKeyDictionary()
         self._worker = Worker()
+
+    def prepare(self, loaded: Loaded) -> Reader:
+        """A reader for another policy. Runs on a thread."""
+        return self.part.renewed(loaded.settings)
+
+    def adopt(self, part: Reader) -> None:
+        """From now on, new exchanges are read by it."""
+        self.part = part
+
+    def reader(self, exchange: Exchange) -> Reader:
+        """The reader of the policy that the exchange began with."""
+        found: Reader = exchange.in_force.get(self.name, self.part)
+        return found
 
     async def close(self) -> None:
         """End the process that reads long statements, if it runs."""
@@ -62,11 +76,12 @@ class OperationsAddon:
         raise RuntimeError("the request has too many long statements")
 
     def _read(self, flow: http.HTTPFlow, exchange: Exchange, view: RequestView, service: str, origin: str) -> None:
+        reader = self.reader(exchange)
         with waiting():
-            exchange.operation = self._reader.read(view, service, origin, owner_of(exchange))
+            exchange.operation = reader.read(view, service, origin, owner_of(exchange))
         if service != OTHERS:
-            exchange.rewrite = self._reader.rewrite(view, service, exchange.operation)
-            if self._reader.delivers(service):
+            exchange.rewrite = reader.rewrite(view, service, exchange.operation)
+            if reader.delivers(service):
                 self._views[flow] = view
 
     def response(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
@@ -98,7 +113,8 @@ class OperationsAddon:
         if exchange.service is None or exchange.operation is None:
             raise RuntimeError("there is no operation that this could be the response to")
         reply = ReplyView(response.status_code, Lines(response.headers.fields), body or b"", body is not None)
-        exchange.delivery = self._reader.deliver(view, exchange.service, exchange.operation, reply, owner_of(exchange))
+        reader = self.reader(exchange)
+        exchange.delivery = reader.deliver(view, exchange.service, exchange.operation, reply, owner_of(exchange))
 
 
 class RewriteAddon:

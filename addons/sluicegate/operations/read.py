@@ -22,15 +22,20 @@ from sluicegate.settings import Settings
 class Reader:
     """Reads the requests of every service in the policy. Between requests it keeps the results that were handed out."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, results: Results | None = None) -> None:
         """Raises ValueError, or KeyError for an unknown dialect, where `problems` would have found something."""
         declared: dict[str, Dialect] = {name: DeclaredDialect(table) for name, table in settings.dialects.items()}
         self._ours = tuple(map(Ours.parse, settings.gateway.internal_destinations))
-        self._results = Results(clock)
+        self._clock = clock
+        self._results = Results(clock) if results is None else results
         self._services: dict[str, tuple[Dialect, Known]] = {}
         for name, service in settings.services.items():
             dialect = declared.get(service.dialect) or DIALECTS[service.dialect]()
             self._services[name] = (dialect, known_in(name, settings))
+
+    def renewed(self, settings: Settings) -> Reader:
+        """A reader for other settings that knows the same results. Raises as making one does."""
+        return Reader(settings, self._clock, self._results)
 
     def read(self, view: RequestView, service: str, origin: str, owner: str) -> Operation:
         """What is asked. `service` is what owns the host, `origin` is `scheme://host[:port]`, `owner` who asks.

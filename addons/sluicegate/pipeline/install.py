@@ -72,6 +72,8 @@ class Keeper:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.drain)
+        if self.gateway.watch is not None:
+            loop.add_signal_handler(signal.SIGHUP, self.gateway.watch.wake)
         server = ctx.master.addons.get("proxyserver")
         self.gateway.own_ports.update(address[1] for address in server.listen_addrs())
         if self.opens:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
+from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from mitmproxy import http
@@ -23,6 +25,8 @@ class Line:
         self.draining = False
         self.entries: list[object] = []
         """Our entries in mitmproxy's chain, in order. Filled in once, by `order.build`."""
+        self.in_force: Mapping[str, Any] = {}
+        """What the rooms made of the policy in force, by their names. Replaced as a whole when the policy changes."""
         self.voice: Voice | None = None
         """Puts refusals into the words of the service that was asked. Filled in once, by `order.build`."""
         self.manager: AddonManager | None = None
@@ -45,6 +49,7 @@ class Line:
                 host=request.host,
                 port=request.port,
                 target=request.path,
+                in_force=self.in_force,
             )
             self._exchanges[flow] = found
         return found

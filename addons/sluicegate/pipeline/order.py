@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ from sluicegate.masking.addon import MaskingAddon
 from sluicegate.operations import Reader
 from sluicegate.operations.addon import OperationsAddon, RewriteAddon, view_of
 from sluicegate.pipeline.line import Line
+from sluicegate.pipeline.reload import Watch
 from sluicegate.pipeline.sentinel import Front, Last, Sentinel
 from sluicegate.pipeline.stage import Stage
-from sluicegate.policy.addon import PolicyAddon
+from sluicegate.policy.addon import PolicyAddon, UsageAddon
+from sluicegate.policy.usage import Usage
 from sluicegate.recording.addon import RecordingAddon
 from sluicegate.settings import Loaded, State
 
@@ -39,12 +42,14 @@ class Gateway:
     database: Database
     own_ports: set[int]
     rooms: list[Any] = field(default_factory=list)
+    watch: Watch | None = None
+    """Looks whether the policy file has changed."""
     _opened: list[Any] = field(default_factory=list)
 
     async def open(self) -> None:
         """Open the rooms in order. Raises Fault; what was opened is closed again, and the line stays closed."""
         try:
-            for part in (self.database, *self.rooms):
+            for part in (self.database, *self.rooms, *([self.watch] if self.watch else [])):
                 if hasattr(part, "open"):
                     await part.open()
                 self._opened.append(part)
@@ -73,19 +78,22 @@ def build(loaded: Loaded, state: State, *, clock: Clock | None = None, checkpoin
     line = Line(clock)
     judged, last = Sentinel("judged", line), Last("sentinel", line)
     reader = Reader(settings, clock)
-    line.voice = lambda flow, exchange, refusal: reader.refuse(
+    reading = OperationsAddon(reader, settings.gateway.max_body_bytes)
+    line.voice = lambda flow, exchange, refusal: reading.reader(exchange).refuse(
         view_of(flow.request, exchange.host), exchange.service, refusal
     )
+    usage = Usage()
     rooms: list[Any] = [
         LockdownAddon(settings, own_ports),
         IdentityAddon(settings.identity, clock),
-        OperationsAddon(reader, settings.gateway.max_body_bytes),
-        PolicyAddon(loaded),
+        reading,
+        PolicyAddon(loaded, usage),
         ApprovalsAddon(settings.approvals, Store(database, settings.approvals, clock), clock),
         RewriteAddon(),
         CredentialsAddon(settings.services, os.environ, settings.gateway.max_body_bytes),
         MaskingAddon(settings, load_or_create(state)),
         ExposureAddon(settings),
+        UsageAddon(usage, database, clock),
         judged,
         RecordingAddon(settings.recording, state, database, clock),
         last,
@@ -96,7 +104,19 @@ def build(loaded: Loaded, state: State, *, clock: Clock | None = None, checkpoin
             before = stages[: rooms.index(sentinel)]
             sentinel.requires[hook] = sum(stage.required(hook) for stage in before)
     line.entries = [Front(line), *stages]
-    return Gateway(loaded, state, line, database, own_ports, rooms)
+    gateway = Gateway(loaded, state, line, database, own_ports, rooms)
+    followers = {room.name: room for room in rooms if hasattr(room, "prepare")}
+    line.in_force = {name: room.part for name, room in followers.items()}
+
+    def put_in_force(new: Loaded, parts: Mapping[str, Any]) -> None:
+        """At once, on the event loop: no exchange sees some rooms with one policy and some with another."""
+        for name, room in followers.items():
+            room.adopt(parts[name])
+        line.in_force = parts
+        gateway.loaded = new
+
+    gateway.watch = Watch(loaded, state, followers, put_in_force, clock)
+    return gateway
 
 
 def _check_authorities(path: Path) -> None:

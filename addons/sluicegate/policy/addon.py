@@ -1,11 +1,19 @@
-"""Policy in the pipeline: the verdict on each exchange, before anything reaches a service."""
+"""Policy in the pipeline: the verdict on each exchange before anything reaches a service, and what left after it."""
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
+from sluicegate.clock import Clock
+from sluicegate.database import Database
 from sluicegate.exchange import Exchange
+from sluicegate.policy.context import Context
 from sluicegate.policy.decide import decide
 from sluicegate.policy.explain import denial
 from sluicegate.policy.index import Policy
+from sluicegate.policy.usage import Usage
+from sluicegate.policy.usage_kept import UsageKept
 from sluicegate.settings import Loaded
 
 
@@ -14,13 +22,72 @@ class PolicyAddon:
 
     name = "policy"
 
-    def __init__(self, loaded: Loaded) -> None:
-        self._policy = Policy(loaded.settings, loaded.digest)
+    def __init__(self, loaded: Loaded, usage: Usage | None = None) -> None:
+        self._usage = usage or Usage()
+        self.reported: Counter[str] = Counter()
+        """How often each rule of mode `report` has matched."""
+        self.adopt(self.prepare(loaded))
 
-    def request(self, flow: object, exchange: Exchange) -> None:
+    def prepare(self, loaded: Loaded) -> Policy:
+        """Another policy, compiled. Runs on a thread. Raises ValueError."""
+        return Policy(loaded.settings, loaded.digest)
+
+    def adopt(self, part: Policy) -> None:
+        """From now on, new exchanges are judged by it."""
+        self.part = part
+        self._usage.counting = part.counts_use
+
+    def request(self, flow: Any, exchange: Exchange) -> None:
         if exchange.principal is None or exchange.operation is None:
             raise RuntimeError("there is no principal or no operation to judge")
-        verdict = decide(self._policy, exchange.principal, exchange.operation)
+        policy: Policy = exchange.in_force.get(self.name, self.part)
+        context = self._context(policy, exchange)
+        verdict = decide(policy, exchange.principal, exchange.operation, context)
         exchange.verdict = verdict
+        if verdict.reported:
+            self.reported.update(verdict.reported)
         if verdict.effect not in ("allow", "hold"):
-            raise denial(self._policy, exchange.principal, exchange.operation, verdict)
+            raise denial(policy, exchange.principal, exchange.operation, verdict, context)
+
+    def _context(self, policy: Policy, exchange: Exchange) -> Context:
+        findings = frozenset([finding.indicator for finding in exchange.findings]) if exchange.findings else _NONE
+        context = Context(exchange.started, exchange.client, exchange.job, exchange.risk, findings)
+        if not policy.counts_use or exchange.principal is None:
+            return context
+        use = self._usage.of(exchange.principal, exchange.started)
+        return Context(exchange.started, exchange.client, exchange.job, exchange.risk, findings, use)
+
+
+_NONE: frozenset[str] = frozenset()
+
+
+class UsageAddon:
+    """Counts what people take, for budgets. It stands where nothing holds requests or changes responses any more."""
+
+    name = "usage"
+
+    def __init__(self, usage: Usage, database: Database, clock: Clock) -> None:
+        self._usage = usage
+        self._kept = UsageKept(usage, database, clock)
+
+    async def open(self) -> None:
+        """Take up the counts of earlier runs. Raises Fault."""
+        await self._kept.open()
+
+    async def close(self) -> None:
+        """Write what is left."""
+        await self._kept.close()
+
+    def request(self, flow: Any, exchange: Exchange) -> None:
+        """Chunks count when they are asked for, so that requests in flight at once cannot share one budget."""
+        if self._usage.counting and exchange.principal is not None and exchange.operation is not None:
+            self._usage.asked(exchange.principal, exchange.operation, exchange.started)
+
+    def response(self, flow: Any, exchange: Exchange) -> None:
+        """Rows and bytes count when they leave."""
+        if not self._usage.counting or exchange.principal is None or exchange.operation is None:
+            return
+        if flow.response is None or exchange.exposure is None:
+            raise RuntimeError("what leaves is not known")
+        size = len(flow.response.raw_content or b"")
+        self._usage.left(exchange.principal, exchange.operation, exchange.started, exchange.exposure.rows, size)

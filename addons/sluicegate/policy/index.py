@@ -1,35 +1,78 @@
 """A policy in force, indexed: by service, dataset and kind first, then by what a person's groups leave of that.
 
 Both are filled when they are first asked for. Of the first there are as many as the policy has services, datasets and
-kinds; of the second, which people can make more, only so many are kept.
+kinds; of the second, which people can make more, only so many are kept. What an operation then leaves of the rules is
+kept as well: the same statement comes again and again, and only its circumstances have to be looked at anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sluicegate.exchange import OTHERS, Obligation, Operation, Principal
+from sluicegate.exchange import OTHERS, Obligation, Operation, Principal, Verdict
 from sluicegate.policy.compile import Candidate, Compiler, Key, Place
+from sluicegate.policy.jobs import Jobs
+from sluicegate.policy.lineage import Leak, leak
 from sluicegate.policy.masks import Mask, strictest
-from sluicegate.policy.statement import mentions
 from sluicegate.settings import Settings
 
 KEPT = 4096
 """How many standings are kept before all are forgotten."""
 
 
+class Settled:
+    """What can still apply to one operation of one person: only the circumstances are left to look at."""
+
+    __slots__ = ("covering", "deny", "fixed", "hold", "leaks", "lifted", "obligations", "reported", "verdict")
+
+    def __init__(self, standing: Standing, operation: Operation) -> None:
+        self.deny = _matching(standing.deny, operation)
+        self.hold = _matching(standing.hold, operation)
+        self.covering = _matching(standing.covering, operation)
+        self.reported = _matching(standing.reported, operation)
+        self.obligations = standing.obligations(operation)
+        self.lifted = standing.lifted(operation)
+        self.leaks = standing.leaks(operation)
+        candidates = (*self.deny, *self.hold, *self.covering, *self.reported)
+        self.fixed = not any(c.circumstances for c in candidates)
+        """Whether the verdict is the same in all circumstances."""
+        self.verdict: Verdict | None = None
+        """That verdict, once there was one."""
+
+
 class Standing:
     """What can apply to one person in one place of the index."""
 
-    __slots__ = ("_always", "_owed", "_unless", "covering", "deny", "hold")
+    __slots__ = ("_always", "_owed", "_plain", "_settled", "_unless", "covering", "deny", "hold", "reported")
 
     def __init__(self, place: Place, principal: Principal) -> None:
         self.deny = _for(place.deny, principal)
         self.hold = _for(place.hold, principal)
         self.covering = _for(place.covering, principal)
-        self._owed = tuple(mask for mask in place.masks if not mask.unless.include(principal))
-        self._unless = tuple(mask for mask in place.masks if mask.unless.include(principal))
+        self.reported = _for(place.reported, principal)
+        self._owed = tuple([mask for mask in place.masks if not mask.unless.include(principal)])
+        self._unless = tuple([mask for mask in place.masks if mask.unless.include(principal)])
         self._always = strictest(self._owed) if all(mask.test is None for mask in self._owed) else None
+        candidates = (*self.deny, *self.hold, *self.covering, *self.reported)
+        self._plain = self._always is not None and not self._unless and not any(c.tests for c in candidates)
+        """Whether every operation without a statement is settled alike here."""
+        self._settled: Settled | None = None
+
+    def plain(self, operation: Operation) -> Settled | None:
+        """What is left, where the place in the index says all of it; else None."""
+        if (
+            not self._plain
+            or operation.statement is not None
+            or operation.outputs is not None
+            or operation.predicates
+            or operation.statements
+            or operation.opaque
+            or operation.kind == "unknown"  # the reason says why
+        ):
+            return None
+        if self._settled is None:
+            self._settled = Settled(self, operation)
+        return self._settled
 
     def obligations(self, operation: Operation) -> tuple[Obligation, ...]:
         """What the response owes."""
@@ -39,35 +82,70 @@ class Standing:
         """Masks that this person is exempt from, where the operation asks for what they mask."""
         if not self._unless:
             return ()
-        return tuple(mask.id for mask in _applying(self._unless, operation) if mask.concerns(operation))
+        return tuple([mask.id for mask in _applying(self._unless, operation) if mask.concerns(operation)])
 
-    def guarded(self, operation: Operation, statement: str) -> list[Mask]:
-        """Masks whose columns the statement could be reading."""
-        return [mask for mask in _applying(self._owed, operation) if mentions(statement, mask.folded)]
+    def leaks(self, operation: Operation) -> list[tuple[Mask, Leak]]:
+        """Masks that the statement would get round, and how."""
+        found = [(mask, leak(mask, operation)) for mask in _applying(self._owed, operation)]
+        return [(mask, how) for mask, how in found if how is not None]
 
 
 class Policy:
-    """A policy in force. Safe to share between exchanges; `digest` is the SHA-256 of its file, hex."""
+    """A policy in force. Safe to share between exchanges; `digest` is the SHA-256 of its file, hex.
+
+    Raises ValueError where `problems` would have found something.
+    """
 
     def __init__(self, settings: Settings, digest: str) -> None:
         self.settings = settings
         self.digest = digest
+        self.jobs = Jobs(settings)
+        self.has_jobs = bool(settings.jobs)
+        self.counts_use = any(rule.budget is not None for rule in settings.rules)
+        """Whether there are budgets."""
         self._compiler = Compiler(settings)
         self._persons = _persons(settings)
         self._places: dict[Key, Place] = {}
-        self._standings: dict[tuple[str, str | None, str, frozenset[str], str | None], Standing] = {}
+        self._settled: dict[tuple[object, ...], Settled] = {}
+        self._standings: dict[tuple[str | frozenset[str] | None, ...], Standing] = {}
 
     def standing(self, principal: Principal, operation: Operation) -> Standing:
         """The rules and masks that may apply; none for a service that the policy does not have."""
         dataset = operation.dataset if operation.declared else None
         # People whom no rule names are told apart by their groups alone.
         subject = principal.subject if principal.subject in self._persons else None
-        key = (operation.service, dataset, operation.kind, principal.groups, subject)
+        key = (
+            operation.service,
+            dataset,
+            operation.kind,
+            principal.groups,
+            subject,
+            principal.kind,
+            principal.assurance,
+        )
         found = self._standings.get(key)
         if found is None:
             if len(self._standings) >= KEPT:
                 self._standings.clear()
-            found = self._standings[key] = Standing(self._place(key[:3]), principal)
+                self._settled.clear()
+            found = self._standings[key] = Standing(
+                self._place((operation.service, dataset, operation.kind)), principal
+            )
+        return found
+
+    def settled(self, standing: Standing, operation: Operation) -> Settled:
+        """What the operation leaves of the rules and masks."""
+        found = standing.plain(operation)
+        if found is not None:
+            return found
+        key = _key(standing, operation)
+        if key is None:
+            return Settled(standing, operation)
+        found = self._settled.get(key)
+        if found is None:
+            if len(self._settled) >= KEPT:
+                self._settled.clear()
+            found = self._settled[key] = Settled(standing, operation)
         return found
 
     def _place(self, key: Key) -> Place:
@@ -81,8 +159,42 @@ class Policy:
         return found
 
 
+def _key(standing: Standing, operation: Operation) -> tuple[object, ...] | None:
+    """Everything that tests of operations look at; None where that is too long to be kept, or told in the reason."""
+    statement = operation.statement
+    if (
+        (statement is not None and len(statement) > _LONG)
+        or len(operation.columns) + len(operation.predicates) + len(operation.outputs or ()) > _MANY
+        or operation.script is not None
+        or operation.kind == "unknown"
+    ):
+        return None
+    return (
+        standing,
+        operation.dataset,
+        operation.columns,
+        operation.column_scope,
+        operation.destination,
+        operation.destination_side,
+        statement,
+        operation.script_digest,
+        operation.predicates,
+        operation.outputs,
+        operation.rows,
+        operation.statements,
+        operation.opaque,
+    )
+
+
+_LONG, _MANY = 2048, 100
+
+
+def _matching(candidates: tuple[Candidate, ...], operation: Operation) -> tuple[Candidate, ...]:
+    return tuple([candidate for candidate in candidates if candidate.matches(operation)])
+
+
 def _for(candidates: Iterable[Candidate], principal: Principal) -> tuple[Candidate, ...]:
-    return tuple(c for c in candidates if c.people is None or c.people.include(principal))
+    return tuple([candidate for candidate in candidates if candidate.concerns(principal)])
 
 
 def _applying(masks: Iterable[Mask], operation: Operation) -> list[Mask]:
@@ -93,4 +205,5 @@ def _persons(settings: Settings) -> frozenset[str]:
     """Every subject that the policy names."""
     texts = [text for rule in settings.rules for text in rule.who or ()]
     texts += [text for mask in settings.masks for text in mask.unless]
-    return frozenset(text.removeprefix("person:") for text in texts if text.startswith("person:"))
+    pairs = [text.partition(":") for text in texts]
+    return frozenset(name for word, _, name in pairs if word in ("person", "machine"))

@@ -49,6 +49,8 @@ def summarise(exchange: Exchange, redact: Redactor, finished: float) -> dict[str
         ),
         "lifted": verdict.lifted if verdict else (),
         "policy": verdict.policy if verdict else "",
+        "reported": verdict.reported if verdict else (),
+        "job": exchange.job,
         "approval": exchange.approval,
         "exposure": (
             {"columns": dict(exposure.columns), "rows": exposure.rows, "masks": dict(exposure.masks)}

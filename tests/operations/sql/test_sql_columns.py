@@ -104,6 +104,7 @@ REFUSED = [
     ("snowflake", "select * from table(result_scan(last_query_id()))"),
     ("duckdb", "select * from 'emp.parquet'.x/y"),
     ("duckdb", "select * from '/data/emp.parquet'"),
+    ("duckdb", "select * from 'emp.csv'"),
     ("sqlite", "select id from dept where ssn in emp"),
     ("postgres", "with x as (delete from emp returning ssn) select * from x"),
 ]

@@ -1,8 +1,11 @@
 """Statements that carry data away, write, or run code: the table of cases, row by row."""
 
+from pathlib import Path
+
 import pytest
 
 from sluicegate.operations.sql import read_sql
+from sluicegate.operations.sql.kinds import KINDS
 from tests.operations.sql.tables import KNOWN, every, opaque, reads_ssn
 
 # language, statement, kind, a kind of statement that it has
@@ -199,3 +202,18 @@ def test_scripts_have_a_digest():
         "create or replace function f(x string) returns string language js as 'return x'", "bigquery", KNOWN
     ).operation
     assert one.script_digest == two.script_digest and len(one.script_digest) == 64
+
+
+def test_the_kinds_are_documented_and_complete():
+    page = (Path(__file__).parents[3] / "docs" / "policy.md").read_text()
+    section = page.split("## Kinds of statements")[1].split("## Reference")[0]
+    for name, kind in KINDS.items():
+        assert f"`{name}`" in next(line for line in section.splitlines() if line.startswith(f"| {kind} |"))
+    for language, text, _, _ in CASES:
+        for one in read_sql(text, language, KNOWN).operation.statements:
+            assert one in KINDS or one.startswith("function:") or one in ("credentials", "program"), text
+
+
+def test_preparing_and_executing_in_one_text_goes_out():
+    read = read_sql("PREPARE p FROM SELECT /* x */ ssn FROM emp; EXECUTE p", "trino", KNOWN)
+    assert read.regenerated == "PREPARE p FROM SELECT ssn FROM emp; EXECUTE p"

@@ -209,9 +209,12 @@ def compared(text, known):
     one, other = (run(connection, text) for connection in databases())
     if one is None or other is None:
         return False, False
-    operation = read_sql(text, "sqlite", known).operation
+    read = read_sql(text, "sqlite", known)
+    operation = read.operation
     if opaque(operation):
         return True, False
+    if read.regenerated is not None:
+        assert run(databases()[0], read.regenerated) == one, (text, read.regenerated)
     if one != other:
         assert reads_ssn(operation), text
     made = from_ssn(operation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -100,6 +101,12 @@ def _same(one: Path, other: Path) -> bool:
     return all(a == b or not a or not b for a, b in zip(reversed(one), reversed(other), strict=False))
 
 
+_FILE = re.compile(
+    r"\.(?:csv|tsv|txt|json|jsonl|ndjson|parquet|orc|avro|arrow|xlsx|db|sqlite|duckdb|gz|zst)$", re.IGNORECASE
+)
+"""DuckDB and others read a file where a table has such a name."""
+
+
 def path_of(table: exp.Table) -> Path:
     """The parts of a table's name. Raises Opaque for what is no plain name: a stage, a file, an address."""
     parts: list[str] = []
@@ -107,7 +114,7 @@ def path_of(table: exp.Table) -> Path:
         if not isinstance(part, exp.Identifier):
             raise Opaque("a table is named by something else than a name")
         name = part.name
-        if any(c in name for c in "/\\:@*?") or name != name.strip():
+        if any(c in name for c in "/\\:@*?") or name != name.strip() or _FILE.search(name):
             raise Opaque("a file, stage or address is read as if it were a table")
         parts.append(name)
     if parts and "." in parts[0] and len(parts) == 1:

@@ -174,7 +174,7 @@ def _prepare(tokens: list[Token], text: str, context: Context) -> Statement:
     out = None
     if written is not None and inner[0].token_type not in _TEXTS:
         out = f"{bare(tokens[: at + 1], text)} {written}"
-        held = written
+        held = written or held
     context.prepares[tokens[1].text] = held
     return Statement(_marked(operations, "prepare", rows=True), out)
 
