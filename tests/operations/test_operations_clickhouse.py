@@ -139,6 +139,8 @@ def test_outbound_functions_are_named():
 def test_data_behind_an_insert_is_no_statement():
     who = post("INSERT INTO hr.notes FORMAT CSV", b"1,'; drop table emp'\n\xff")
     assert who.operation.kind == "write" and (who.sent is None or who.sent.body is None)
+    values = post("INSERT INTO hr.notes FORMAT Values", b"((select max(ssn) from hr.emp))")
+    assert values.operation.kind == "unknown" or "emp" in repr(values.operation)
     assert post("INSERT INTO hr.notes SELECT * FROM", b"hr.emp").operation.kind != "read"
     assert "emp" in repr(post("INSERT INTO hr.notes SELECT * FROM", b"hr.emp").operation)
 

@@ -49,9 +49,15 @@ _SETTINGS = frozenset(
 _HEADERS = frozenset({"user", "key", "database", "format", "quota", "ssl-certificate-auth"})
 _PREFIX = "x-clickhouse-"
 _DATA = re.compile(
-    r"\s*insert\s+into\s+(?:table\s+)?[\w.`\"]+\s*(?:\([\w\s,.`\"]*\)\s*)?format\s+[a-z]+\s*", re.IGNORECASE | re.ASCII
+    r"\s*insert\s+into\s+(?:table\s+)?[\w.`\"]+\s*(?:\([\w\s,.`\"]*\)\s*)?"
+    r"format\s+(?:csv|tsv|tabseparated|jsoneachrow|jsoncompacteachrow|rowbinary|native|parquet|arrow|arrowstream)"
+    r"(?:withnames)?(?:andtypes)?\s*",
+    re.IGNORECASE | re.ASCII,
 )
-"""An INSERT that ends with its format: what stands in the body behind it is data, and no statement."""
+"""An INSERT that ends with its format: what stands in the body behind it is data, and no statement.
+
+Not Values: expressions in it are evaluated.
+"""
 _FORMAT = re.compile(r"\bformat\s+(\w+)\s*(?:\bsettings\b[^()]*)?;?\s*\Z", re.IGNORECASE)
 
 _Format = Literal["json", "csv", "tsv", "arrow", "arrow-file", "parquet"]
