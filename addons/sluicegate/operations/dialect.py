@@ -60,6 +60,11 @@ class Dialect:
         return None
 
 
+def unknown(service: str, why: str) -> Operation:
+    """What a request becomes that is not understood; `why` is shown, and recorded as its route."""
+    return Operation(service, "unknown", column_scope="unknown", route=why)
+
+
 def known_in(service: str, settings: Settings) -> Known:
     """What the policy declares for a service. Raises ValueError for a glob that is no destination."""
     tables = {key: dataset for key, dataset in settings.datasets.items() if dataset.service == service}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote_to_bytes
+from collections.abc import Collection, Mapping
+from urllib.parse import unquote_to_bytes, urlencode
 
 from sluicegate.operations.view import Unreadable
 
@@ -13,25 +14,45 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 def parameters(query: str) -> dict[str, str]:
     """Name to value. Raises Unreadable for a parameter sent twice and for what parsers read differently."""
+    return {name: values[0] for name, values in grouped(query).items()}
+
+
+def grouped(query: str, repeated: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
+    """Name to values, in their order; only the names in `repeated` may be sent more than once. Raises Unreadable.
+
+    Names that differ in their case alone count as the same name, and are never sent twice.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    folded = set()
+    for name, value in pairs(query):
+        if not name:
+            raise Unreadable("the query has a parameter without a name")
+        if name in repeated and name in found:
+            found[name] = (*found[name], value)
+            continue
+        if name.casefold() in folded:
+            raise Unreadable(f"the query parameter {name[:40]!r} was sent more than once")
+        folded.add(name.casefold())
+        found[name] = (value,)
+    return found
+
+
+def pairs(query: str) -> list[tuple[str, str]]:
+    """Names and values, in their order. Raises Unreadable for what parsers read differently."""
     if not query:
-        return {}
+        return []
     if ";" in query or _BAD_ESCAPE.search(query):
         raise Unreadable("the query can be read in more than one way")  # some servers separate at semicolons
     pieces = query.split("&")
     if len(pieces) > MAX_PARAMETERS:
         raise Unreadable("the query has too many parameters")
-    found: dict[str, str] = {}
-    folded = set()
-    for piece in pieces:
-        name, _, value = piece.partition("=")
-        name, value = _decode(name), _decode(value)
-        if not name:
-            raise Unreadable("the query has a parameter without a name")
-        if name.casefold() in folded:
-            raise Unreadable(f"the query parameter {name[:40]!r} was sent more than once")
-        folded.add(name.casefold())
-        found[name] = value
-    return found
+    return [(_decode(name), _decode(value)) for name, _, value in (piece.partition("=") for piece in pieces)]
+
+
+def write(query: str, changes: Mapping[str, str]) -> str:
+    """The query with parameters put in the place of those that have their names, and everything encoded anew."""
+    kept = [(name, value) for name, value in pairs(query) if name not in changes]
+    return urlencode([*kept, *changes.items()])
 
 
 def _decode(text: str) -> str:

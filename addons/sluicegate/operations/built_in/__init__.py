@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sluicegate.operations.built_in.chonkie import ChonkieDialect
+from sluicegate.operations.built_in.docling import DoclingDialect
+from sluicegate.operations.built_in.ray import RayDialect
+from sluicegate.operations.built_in.tiled import TiledDialect
 from sluicegate.operations.dialect import Dialect
 
 DIALECTS: dict[str, Callable[[], Dialect]] = {}
 """Name, as a service gives it in `dialect`, to what makes one."""
+
+DIALECTS["chonkie"] = ChonkieDialect
+DIALECTS["docling"] = DoclingDialect
+DIALECTS["ray"] = RayDialect
+DIALECTS["tiled"] = TiledDialect
