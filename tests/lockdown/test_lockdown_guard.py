@@ -60,3 +60,26 @@ async def test_a_rebound_answer_is_filtered_not_dialled():
 
     assert await asyncio.create_task(ask(check)) == ["8.8.8.8"]
     assert await asyncio.create_task(ask(None)) == ["10.0.0.1", "8.8.8.8"]
+
+
+async def test_another_place_is_resolved_and_checked_instead():
+    loop = asyncio.get_running_loop()
+    asked = []
+
+    async def resolve(host, port, **hints):
+        asked.append((host, port))
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", port))]
+
+    loop.getaddrinfo = resolve
+    guard.install(loop)
+    seen = []
+
+    async def ask(check, instead):
+        guard.upstream.set(check)
+        guard.instead.set(instead)
+        return await loop.getaddrinfo("vendor.test", 443)
+
+    answers = await asyncio.create_task(ask(seen.append, ("private.test", 8443)))
+    assert asked == [("private.test", 8443)] and seen == ["10.0.0.1"] and answers[0][4] == ("10.0.0.1", 8443)
+    await asyncio.create_task(ask(None, ("private.test", 8443)))
+    assert asked[1] == ("vendor.test", 443)  # a connection of our own is never led elsewhere

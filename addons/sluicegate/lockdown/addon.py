@@ -18,7 +18,7 @@ from sluicegate.lockdown import addresses, guard, head, shape
 from sluicegate.lockdown.authority import Arrival, place
 from sluicegate.lockdown.places import Places
 from sluicegate.settings import Settings
-from sluicegate.settings.hosts import normal_host
+from sluicegate.settings.hosts import Origin, normal_host
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +112,17 @@ class LockdownAddon:
         if transparent:
             # Dial the name that was judged, not the address that the client happened to pick.
             request.host = origin.host
+        self._redirect(request, origin)
+
+    def _redirect(self, request: http.Request, origin: Origin) -> None:
+        """Choose TLS or not, where the place to dial says so. `exchange.scheme` stays what the client used."""
+        dial = self.places.dials.get((origin.host, origin.port))
+        if dial is None or dial.scheme in (None, origin.scheme):
+            return
+        request.scheme = dial.scheme
+        if origin.scheme == "https":
+            # Without it a service takes itself for one on plain http, and hands out links to that.
+            request.headers.fields = (*request.headers.fields, (b"x-forwarded-proto", b"https"))
 
     def response(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         assert flow.response is not None
@@ -136,12 +147,18 @@ class LockdownAddon:
         host, networks = self._known(data, text, port)
         if networks is None:
             raise Refusal(502, "unknown-upstream", "Unknown upstream", f"{text}:{port} is not a place in the policy.")
-        check = functools.partial(addresses.check, port=port, networks=networks, own_ports=self.own_ports)
+        dial = self.places.dials.get((host, port))
+        dialled = dial.port if dial else port
+        check = functools.partial(addresses.check, port=dialled, networks=networks, own_ports=self.own_ports)
         guard.upstream.set(check)
+        guard.instead.set((dial.host, dial.port) if dial else None)
         try:
             ipaddress.ip_address(host)
         except ValueError:
             return  # a name: every address in the resolver's answer is checked before it is dialled
+        if dial is not None:
+            # An address is dialled without asking the resolver, so it would not be dialled where the policy says.
+            raise Refusal(502, "no-upstream", "No upstream", f"{text} has no name to dial another place for.")
         try:
             check(host)
         except addresses.AddressRefused as error:

@@ -3,6 +3,9 @@
 Checking a name and then connecting to it resolves twice, and the second answer may differ. So the check sits inside
 the event loop's own getaddrinfo: the list that was checked is the list that is dialled. A context variable limits it
 to upstream connections, because the gateway's own calls (to the identity provider, say) run on the same loop.
+
+The same place serves `connect`: the connection keeps the service's name and port, so that its certificate is verified
+against that name and later requests find the connection again, and only what is resolved and dialled is another place.
 """
 
 from __future__ import annotations
@@ -20,6 +23,9 @@ Check = Callable[[str], None]
 upstream: ContextVar[Check | None] = ContextVar("sluicegate_upstream", default=None)
 """The check of the upstream connection that the running task opens; None for connections of our own."""
 
+instead: ContextVar[tuple[str, int] | None] = ContextVar("sluicegate_instead", default=None)
+"""Host and port that are resolved, and so dialled, in place of those of the upstream connection."""
+
 
 def install(loop: asyncio.AbstractEventLoop) -> None:
     """Put the guard on a loop, also one that runs already. Installing it twice changes nothing."""
@@ -28,10 +34,11 @@ def install(loop: asyncio.AbstractEventLoop) -> None:
     resolve = loop.getaddrinfo
 
     async def getaddrinfo(host: Any, port: Any, **hints: Any) -> list[Any]:
-        answers = await resolve(host, port, **hints)
         check = upstream.get()
         if check is None:
-            return answers
+            return await resolve(host, port, **hints)
+        host, port = instead.get() or (host, port)
+        answers = await resolve(host, port, **hints)
         allowed, refused = [], ""
         for answer in answers:
             try:

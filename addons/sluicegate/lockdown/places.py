@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sluicegate.errors import Refusal
 from sluicegate.exchange import OTHERS
 from sluicegate.lockdown.addresses import Network
-from sluicegate.settings.hosts import HostPattern, Origin
+from sluicegate.settings.hosts import Dial, HostPattern, Origin
 from sluicegate.settings.model import Settings
 
 WEB_PORTS = frozenset({80, 443})
@@ -20,11 +20,15 @@ class Places:
     def __init__(self, settings: Settings) -> None:
         self.services: dict[Origin, str] = {}
         self.networks: dict[tuple[str, int], tuple[Network, ...]] = {}
+        self.dials: dict[tuple[str, int], Dial] = {}
+        """Host and port to where they are dialled instead."""
         for name, service in settings.services.items():
             for text in service.hosts:
                 origin = Origin.parse(text)
                 self.services[origin] = name
                 self.networks[origin.host, origin.port] = tuple(map(ipaddress.ip_network, service.addresses))
+                if service.connect is not None:
+                    self.dials[origin.host, origin.port] = Dial.parse(service.connect)
         self._tunnel = tuple(map(HostPattern.parse, settings.gateway.tunnel_hosts))
         if settings.gateway.others == "refuse":
             self._tunnel = ()

@@ -31,9 +31,9 @@ def inside(table: dict[str, Any]) -> bytes:
     return framed[framed.index(b":") + 1 : -1]
 
 
-def request_line(data: http.RequestData, authority: bytes) -> bytes:
+def request_line(data: http.RequestData, scheme: bytes, authority: bytes) -> bytes:
     """The inside of a table: what a request has besides fields, times, path and body; `authority` without secrets."""
-    return _request_line((data.http_version, data.host, data.port, data.method, data.scheme, authority))
+    return _request_line((data.http_version, data.host, data.port, data.method, scheme, authority))
 
 
 def response_line(data: http.ResponseData) -> bytes:

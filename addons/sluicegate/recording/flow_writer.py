@@ -81,7 +81,9 @@ class FlowWriter:
         data = flow.request.data
         authority = self._redact.authority(data.authority.decode("latin-1")).encode("latin-1")
         path = self._redact.target(data.path.decode("latin-1")).encode("latin-1")
-        line = b"%b4:path;%d:%b," % (request_line(data, authority), len(path), path)
+        # Not the scheme of the request: a service may be dialled without TLS, and the client did not see that.
+        scheme = exchange.scheme.encode("latin-1", "replace")
+        line = b"%b4:path;%d:%b," % (request_line(data, scheme, authority), len(path), path)
         return self._message(line, data, self.request_body(flow), exchange)
 
     def _response(self, flow: http.HTTPFlow, exchange: Exchange) -> bytes:

@@ -88,6 +88,26 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Dial:
+    """Where a service is dialled, where that is not where its host resolves to. `scheme` None: that of the host."""
+
+    scheme: str | None
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Dial:
+        """From `host:port`, or `http://host:port` for plain HTTP. Raises ValueError."""
+        if "://" in text:
+            origin = Origin.parse(text)
+            return cls(origin.scheme, origin.host, origin.port)
+        host, port = split_authority(text)
+        if port is None:
+            raise ValueError(f"{text!r} has no port: write `host:port`, or `http://host:port` for plain HTTP")
+        return cls(None, host, port)
+
+
+@dataclass(frozen=True, slots=True)
 class HostPattern:
     """A host, or `*.domain` for every host below a domain (not the domain itself)."""
 

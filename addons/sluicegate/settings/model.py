@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sluicegate.exchange import Effect, Kind, Method, Side
-from sluicegate.settings.hosts import HostPattern, Origin
+from sluicegate.settings.hosts import Dial, HostPattern, Origin
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -85,6 +85,11 @@ class Service(Table):
     """The [dialects.*] table, or built-in dialect, that reads its requests."""
     addresses: list[str] = []
     """Private networks (CIDR) that its names may resolve to; public addresses need no entry."""
+    connect: Text | None = None
+    """Dial this address instead of resolving the service's hosts, as `host:port` or `http://host:port` (plain HTTP).
+
+    Clients keep the service's name, certificates are verified against it, and `addresses` holds for what is dialled.
+    """
     credential: Credential | None = None
     """The service's own secret; clients never see it."""
     default_catalog: Text | None = None
@@ -97,6 +102,13 @@ class Service(Table):
     def _hosts(cls, value: list[str]) -> list[str]:
         for text in value:
             Origin.parse(text)
+        return value
+
+    @field_validator("connect")
+    @classmethod
+    def _connect(cls, value: str | None) -> str | None:
+        if value is not None:
+            Dial.parse(value)
         return value
 
     @field_validator("addresses")

@@ -1,0 +1,45 @@
+"""What can be wrong with the places of services beyond their form."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from sluicegate.lockdown import addresses
+from sluicegate.settings import Loaded, Problem
+from sluicegate.settings.hosts import Dial, Origin
+from sluicegate.settings.model import Service
+from sluicegate.settings.positions import line_of
+
+
+def problems(loaded: Loaded) -> list[Problem]:
+    """Every `connect` that could never be dialled, in the order of the file."""
+    found = []
+    for name, service in loaded.settings.services.items():
+        for message, suggestion in _connect(service):
+            path = ("services", name, "connect")
+            found.append(Problem(line_of(path, loaded.lines), ".".join(path), message, suggestion))
+    return sorted(found)
+
+
+def _connect(service: Service) -> Iterator[tuple[str, str]]:
+    if service.connect is None:
+        return
+    for text in service.hosts:
+        if _is_address(Origin.parse(text).host):
+            yield f"`{text}` is an address, so there is no name to dial another place for", "write the address in hosts"
+    dial = Dial.parse(service.connect)
+    if _is_address(dial.host):
+        networks = tuple(map(ipaddress.ip_network, service.addresses))
+        try:
+            addresses.check(dial.host, dial.port, networks, ())
+        except addresses.AddressRefused as error:
+            yield str(error), "list its network in `addresses`"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
