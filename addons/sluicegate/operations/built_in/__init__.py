@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sluicegate.operations.built_in.chonkie import ChonkieDialect
+from sluicegate.operations.built_in.datasette import DatasetteDialect
 from sluicegate.operations.built_in.docling import DoclingDialect
 from sluicegate.operations.built_in.ray import RayDialect
+from sluicegate.operations.built_in.roapi import RoapiDialect
 from sluicegate.operations.built_in.tiled import TiledDialect
 from sluicegate.operations.dialect import Dialect
 
@@ -14,6 +16,8 @@ DIALECTS: dict[str, Callable[[], Dialect]] = {}
 """Name, as a service gives it in `dialect`, to what makes one."""
 
 DIALECTS["chonkie"] = ChonkieDialect
+DIALECTS["datasette"] = DatasetteDialect
 DIALECTS["docling"] = DoclingDialect
 DIALECTS["ray"] = RayDialect
+DIALECTS["roapi"] = RoapiDialect
 DIALECTS["tiled"] = TiledDialect
