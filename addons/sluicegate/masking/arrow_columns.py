@@ -22,7 +22,7 @@ from sluicegate.masking.walk import Walk
 types = pa.types
 
 _MAYBE_JSON = r'^[ \t\r\n\f\v\x{feff}\x{200b}\x{2060}]*[{\["]'
-_MAYBE_JSON_BYTES = r'(?-u)^(?:[ \t\r\n\f\v]|\xef\xbb\xbf|\xe2\x80\x8b|\xe2\x81\xa0)*[{\["]'
+_MAYBE_JSON_BYTES = r'^(?:[ \t\r\n\f\v]|\x{ef}\x{bb}\x{bf}|\x{e2}\x{80}\x{8b}|\x{e2}\x{81}\x{a0})*[{\["]'
 
 
 def mask_column(array: pa.Array, field: pa.Field, hit: Hit | None, plan: Plan, tally: Tally) -> pa.Array:
