@@ -143,7 +143,7 @@ def test_facets_that_the_service_would_add_are_switched_off():
 def test_rows_by_position():
     delivery = IT.delivered(TABLE, ROWS)
     (rows,) = delivery.rows
-    own = tuple(Output(name, frozenset({("emp", name)})) for name in ("id", "ssn"))
+    own = tuple(Output(name, frozenset({("emp", name)}), copied=True) for name in ("id", "ssn"))
     assert (rows.path, rows.shape, rows.columns) == ("$.rows", "arrays", own)
     assert not delivery.headers and "$.next" not in delivery.leaks
 

@@ -131,7 +131,7 @@ def test_kinds(request_, kind):
 
 
 def test_rows():
-    own = (Output("id", frozenset({("emp", "id")})), Output("ssn", frozenset({("emp", "ssn")})))
+    own = tuple(Output(name, frozenset({("emp", name)}), copied=True) for name in ("id", "ssn"))
     (rows,) = IT.delivered(TABLE, [{"id": 1, "ssn": "x"}]).rows
     assert (rows.path, rows.shape, rows.columns) == ("$", "objects", own)
     (rows,) = IT.delivered(SQL, [{"a": 1, "b": "x"}], b"select id as a, ssn as b from emp").rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sluicegate.exchange import Operation, Output
 
@@ -14,8 +15,8 @@ def outputs(names: Sequence[str], operation: Operation) -> tuple[Output, ...]:
     """
     if operation.statement is None:
         dataset = operation.dataset or ""
-        return tuple(Output(name, frozenset({(dataset, name)})) for name in names)
+        return tuple(Output(name, frozenset({(dataset, name)}), copied=True) for name in names)
     exact = operation.outputs
     if exact is None or len(exact) != len(names):
         return tuple(Output(name, None) for name in names)
-    return tuple(Output(name, output.origins) for name, output in zip(names, exact, strict=True))
+    return tuple(replace(output, name=name) for name, output in zip(names, exact, strict=True))
