@@ -99,6 +99,7 @@ def limit(node: exp.Expr) -> int | None:
 def rewritten(node: exp.Expr, context: Context) -> str | None:
     """The statement as it may go out: written anew from what was understood, without comments."""
     try:
-        return node.sql(context.language, comments=False)
+        # The tree is used up by writing it: nobody looks at it afterwards.
+        return node.sql(context.language, comments=False, copy=False) if context.writes else ""
     except (SqlglotError, ValueError):
         return None
