@@ -12,10 +12,13 @@ from sluicegate import codings
 from sluicegate.errors import Refusal
 from sluicegate.exchange import OTHERS, Exchange
 from sluicegate.operations.read import Reader
+from sluicegate.operations.sql import Asked, Later, Worker, waiting
 from sluicegate.operations.view import Lines, ReplyView, RequestView
 
 AT_ONCE = 256 << 10
 """Raw bytes up to which a response is decoded in the hook; larger and coded ones are decoded in a thread."""
+MAX_LONG = 4
+"""How many long statements one request may have."""
 
 
 class OperationsAddon:
@@ -27,16 +30,43 @@ class OperationsAddon:
         self._reader = reader
         self._max_body = max_body
         self._views: WeakKeyDictionary[http.HTTPFlow, RequestView] = WeakKeyDictionary()
+        self._worker = Worker()
 
-    def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+    async def close(self) -> None:
+        """End the process that reads long statements, if it runs."""
+        self._worker.stop()
+
+    def request(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         if exchange.service is None or exchange.principal is None:
             raise RuntimeError("lockdown has not named the service, or nobody is known to ask")
         origin = _origin(exchange) if exchange.service == OTHERS else ""  # a service's own operations do not say it
         view = view_of(flow.request, exchange.host)
-        exchange.operation = self._reader.read(view, exchange.service, origin, owner_of(exchange))
-        if exchange.service != OTHERS:
-            exchange.rewrite = self._reader.rewrite(view, exchange.service, exchange.operation)
-            if self._reader.delivers(exchange.service):
+        try:
+            self._read(flow, exchange, view, exchange.service, origin)
+        except Later as later:
+            return self._read_later(flow, exchange, view, exchange.service, later.asked)
+        return None
+
+    async def _read_later(
+        self, flow: http.HTTPFlow, exchange: Exchange, view: RequestView, service: str, asked: Asked
+    ) -> None:
+        """Have long statements read elsewhere first, one after the other; then all of them are remembered."""
+        for _ in range(MAX_LONG):
+            await self._worker.read(asked)
+            try:
+                self._read(flow, exchange, view, service, "")
+            except Later as later:
+                asked = later.asked
+            else:
+                return
+        raise RuntimeError("the request has too many long statements")
+
+    def _read(self, flow: http.HTTPFlow, exchange: Exchange, view: RequestView, service: str, origin: str) -> None:
+        with waiting():
+            exchange.operation = self._reader.read(view, service, origin, owner_of(exchange))
+        if service != OTHERS:
+            exchange.rewrite = self._reader.rewrite(view, service, exchange.operation)
+            if self._reader.delivers(service):
                 self._views[flow] = view
 
     def response(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:

@@ -20,8 +20,8 @@ from sluicegate.operations.sql.nodes import PLAIN, strange
 from sluicegate.operations.sql.sources import EVERY, NOTHING, UNKNOWN, Item, Origins, Pair, Source, merged, union
 from sluicegate.operations.sql.tables import Path, Table, Tables, case_of, fold, path_of
 
-MAX_WORK = 20_000
-"""How many queries are walked, counting each again where recursion has to be followed."""
+MAX_WORK = 100_000
+"""How many columns, sources and queries are looked at; each counts again whenever recursion has to be followed."""
 _ROUNDS = 32
 
 _ALIASES = {
@@ -130,9 +130,7 @@ class Lineage:
     # Queries
 
     def _query(self, node: exp.Expr, parent: Scope | None, env: Env) -> list[Item]:
-        self._work += 1
-        if self._work > MAX_WORK:
-            raise Opaque("the statement is too large to be followed")
+        self._spend(1)
         if isinstance(node, exp.Select):
             return self._select(node, parent, env)
         if isinstance(node, exp.SetOperation):
@@ -410,6 +408,7 @@ class Lineage:
         if scope.merged or not scope.sources:
             everything = Source((), "", [Item("", source.whole(), source) for source in scope.sources])
             return [Item("", everything.whole() if scope.sources else UNKNOWN, everything)]
+        self._spend(sum(len(source.items or ()) for source in scope.sources))
         return [item for source in scope.sources for item in source.columns()]
 
     def _project(self, node: exp.Expr, scope: Scope, items: list[Item]) -> None:
@@ -450,6 +449,7 @@ class Lineage:
                 Item(renamed.get(fold(item.name), item.name), replaced.get(fold(item.name), item.origins))
                 for item in found
             ]
+        self._spend(sum(len(item.origins) for item in found) + len(found))
         self._add(union(item.origins for item in found))
         return found
 
@@ -514,6 +514,7 @@ class Lineage:
                         stack.append(value)
                     elif isinstance(value, list):
                         stack += [inner for inner in value if isinstance(inner, exp.Expr)]
+        self._spend(len(found))
         self.touched |= found
         return frozenset(found)
 
@@ -543,6 +544,7 @@ class Lineage:
         any_found = False
         while level is not None:
             certain = False
+            self._spend(len(level.sources) + 1)
             for source in level.sources:
                 for width in range(len(parts) - 1, 0, -1):
                     if source.path[-width:] != folded[:width]:
@@ -584,6 +586,7 @@ class Lineage:
         level: Scope | None = scope
         while level is not None:
             certain = False
+            self._spend(len(level.sources) + 1)
             for source in level.sources:
                 origins, sure = source.column(name, quoted)
                 if origins is not None:
@@ -623,6 +626,11 @@ class Lineage:
 
     def _exact(self, node: Any) -> str:
         return self._case.normal(node.name, bool(node.args.get("quoted"))) if isinstance(node, exp.Expr) else ""
+
+    def _spend(self, work: int) -> None:
+        self._work += work
+        if self._work > MAX_WORK:
+            raise Opaque("the statement is too large to be followed")
 
     def _blur(self, why: str) -> None:
         self.coarse = self.coarse or why

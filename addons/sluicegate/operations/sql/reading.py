@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import NamedTuple
 
 from sqlglot import exp
@@ -50,6 +52,8 @@ class Context:
     tables: Tables
     prepared: Mapping[str, str]
     declared: dict[str, dict[str, str]]
+    writes: bool = True
+    """Whether statements are written anew; not when a text is read again only to see whether it means the same."""
     depth: int = 0
     prepares: dict[str, str] = field(default_factory=dict)
     uses: Uses | None = None
@@ -123,6 +127,27 @@ def together(statements: list[Statement], text: str) -> Operation:
     )
 
 
+_SUSPICIOUS = re.compile(r"/\*|--|#|\\|[^\x00-\x7f]")
+
+
+@cache
+def _language(name: str) -> Dialect:
+    return Dialect.get_or_raise(name or None)
+
+
+def _regenerated(statements: list[Statement], context: Context, tables: Tables) -> str | None:
+    """The text that may go out: only one that means, read again, just what the first meant."""
+    if any(statement.text is None for statement in statements):
+        return None
+    text = "; ".join(statement.text or "" for statement in statements)
+    again = replace(context, tables=tables, writes=False, prepares={}, uses=None)
+    try:
+        same = [one.operations for one in read_text(text, again)] == [one.operations for one in statements]
+    except Opaque:
+        return None
+    return text if same and again.uses == context.uses else None
+
+
 def read_now(
     text: str,
     name: str,
@@ -133,15 +158,16 @@ def read_now(
 ) -> Read:
     """Read without limits of size, without a cache. Never raises."""
     try:
-        language = Dialect.get_or_raise(name or None)
+        language = _language(name)
         tables = Tables.of(known, catalog, schema)
         declared = {key: {fold(column): column for column in columns} for key, columns in known.columns.items()}
         context = Context(known, name, language, tables, prepared, declared)
         statements = read_text(text, context)
         operation = together(statements, text)
-        regenerated = None
-        if all(statement.text is not None for statement in statements):
-            regenerated = "; ".join(statement.text or "" for statement in statements)
+        regenerated = _regenerated(statements, context, tables)
+        if regenerated is None and operation.kind == "read" and _SUSPICIOUS.search(text) is not None:
+            why = operation.opaque or "the statement has comments or escapes, and cannot be written without them"
+            operation = replace(operation, kind="unknown", opaque=why, statements=(*operation.statements, "opaque"))
         return Read(operation, regenerated, context.prepares, context.uses)
     except Opaque as error:
         return Read(replace(opaque(known.service, str(error)), statement=text))
