@@ -10,13 +10,14 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import zstandard
 from mitmproxy import http
 from mitmproxy.test import tflow, tutils
 
 from sluicegate.errors import Refusal
-from sluicegate.exchange import Exchange, Obligation, Verdict
+from sluicegate.exchange import Delivery, Exchange, Exposure, Obligation, Output, Rows, Verdict
 from sluicegate.masking.addon import AT_ONCE, MaskingAddon
 from sluicegate.settings import Settings
 
@@ -96,6 +97,42 @@ async def test_no_verdict_is_no_permission(addon: MaskingAddon) -> None:
         addon.request(flow_of(), Exchange("id", 0.0))
     with pytest.raises(RuntimeError):
         addon.response(flow_of(), Exchange("id", 0.0))
+
+
+def test_a_signed_piece_is_refused_before_it_is_asked_for(addon: MaskingAddon) -> None:
+    flow = flow_of(request=((b"range", b"bytes=0-9"), (b"authorization", b"AWS4-X SignedHeaders=host;range, S")))
+    assert addon.request(flow, exchange(())) is None
+    with pytest.raises(Refusal) as caught:
+        addon.request(flow, exchange())
+    assert (caught.value.status, caught.value.code, caught.value.rules) == (403, "unmaskable", ("ids",))
+
+
+@pytest.mark.parametrize("kind", ["application/vnd.apache.arrow.stream", "text/csv"])
+async def test_other_formats_are_masked_in_a_thread(addon: MaskingAddon, kind: str) -> None:
+    table = pa.table({"id": [1], "ssn": [SECRET]})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write(table)
+    body = sink.getvalue().to_pybytes() if "arrow" in kind else f"id,ssn\n1,{SECRET}\n".encode()
+    flow, of = flow_of(body, headers=((b"content-type", kind.encode()), (b"etag", b"x"))), exchange()
+    result = addon.response(flow, of)
+    assert inspect.isawaitable(result)
+    await result
+    assert SECRET.encode() not in (answer(flow).raw_content or b"")
+    assert answer(flow).headers["content-length"] == str(len(answer(flow).raw_content or b""))
+    assert "etag" not in answer(flow).headers
+    assert of.exposure == Exposure({"id": "clear", "ssn": "masked"}, 1, {"ids": 1})
+
+
+async def test_what_the_dialect_says_of_the_response_counts(addon: MaskingAddon) -> None:
+    flow, of = flow_of(json.dumps({"data": [[1, SECRET]]}).encode()), exchange()
+    columns = (Output("a"), Output("b", frozenset({("emp", "ssn")}), copied=True))
+    of.delivery = Delivery((Rows(path="$.data", shape="arrays", columns=columns),))
+    await respond(addon, flow, of)
+    assert answer(flow).json() == {"data": [[1, "****6789"]]}
+    of.delivery = Delivery(unreadable="it is spooled")
+    with pytest.raises(Refusal):
+        await respond(addon, flow, of)
 
 
 # -- response -----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from mitmproxy import http
 
 from sluicegate.masking.accept import accepted, offered
 from sluicegate.masking.headers import Pairs, ask
+from sluicegate.masking.json_body import Unfit
 
 NAMES = [b"Accept-Encoding", b"accept-encoding", b"Range", b"TE", b"x-a", b"If-Match", b"\xff"]
 VALUES = st.sampled_from([b"gzip", b"gzip, br", b"GZIP;q=0.5, zstd", b"hex", b"", b"\xff", b"x" * 200, b"identity"])
@@ -34,3 +35,47 @@ def test_asking_is_what_changing_the_fields_one_by_one_is(pairs: Pairs, owing: b
 def test_what_needs_no_change_stays_the_same_object(owing: bool) -> None:
     pairs = ((b"Host", b"h"), (b"Accept-Encoding", b"gzip, br"))
     assert ask(pairs, owing)[0] is pairs
+
+
+# -- signed requests ----------------------------------------------------------------------------------------------
+
+CREDENTIAL = b"AWS4-HMAC-SHA256 Credential=A/20260101/r/s3/aws4_request, SignedHeaders=%s, Signature=00"
+FIELDS: Pairs = (
+    (b"Host", b"b.s3.amazonaws.com"),
+    (b"x-amz-checksum-mode", b"ENABLED"),
+    (b"If-None-Match", b"x"),
+    (b"Accept-Encoding", b"gzip"),
+)
+
+
+def signed(names: bytes, fields: Pairs = FIELDS) -> Pairs:
+    return (*fields, (b"Authorization", CREDENTIAL % names))
+
+
+def test_signed_fields_stay_or_the_service_would_refuse_the_request() -> None:
+    pairs = signed(b"host;x-amz-checksum-mode")
+    names = [name for name, _ in ask(pairs, True)[0]]
+    assert names == [b"Host", b"x-amz-checksum-mode", b"Accept-Encoding", b"Authorization"]
+    assert ask(pairs, False)[0] is pairs
+
+
+def test_a_signed_coding_is_not_rewritten() -> None:
+    pairs = signed(b"accept-encoding;host;if-none-match;x-amz-checksum-mode", (*FIELDS, (b"Accept-Encoding", b"hex")))
+    assert ask(pairs, True) == (pairs, ())
+
+
+RANGE: Pairs = (*FIELDS, (b"Range", b"bytes=0-9"))
+
+
+@pytest.mark.parametrize("names", [b"host;range", b"host;Range;x-amz-date", b"range"])
+def test_a_signed_piece_is_refused(names: bytes) -> None:
+    with pytest.raises(Unfit, match="piece"):
+        ask(signed(names, RANGE), True)
+    with pytest.raises(Unfit, match="piece"):
+        ask(RANGE, True, "X-Amz-SignedHeaders=" + names.decode().replace(";", "%3B") + "&X-Amz-Signature=0")
+    assert ask(signed(names, RANGE), False)[0] == signed(names, RANGE)
+
+
+def test_an_unsigned_piece_becomes_the_whole() -> None:
+    for pairs, query in ((signed(b"host", RANGE), ""), (RANGE, "X-Amz-SignedHeaders=host"), (RANGE, "")):
+        assert b"Range" not in [name for name, _ in ask(pairs, True, query)[0]]

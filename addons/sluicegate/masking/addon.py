@@ -13,7 +13,9 @@ from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange
 from sluicegate.masking import body, headers
 from sluicegate.masking.body import Masked, Reply
+from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.methods import Methods
+from sluicegate.masking.refusal import unaskable
 from sluicegate.masking.rules import Plan, Plans
 from sluicegate.settings import Settings
 
@@ -37,9 +39,13 @@ class MaskingAddon:
 
     def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         """Leaves only codings that the client and we can read; no pieces and no conditions where masks are owed."""
-        owing = self._plan(exchange) is not None
+        plan = self._plan(exchange)
+        owing = plan is not None
         current = flow.request.headers
-        fields, codings = headers.ask(current.fields, owing)
+        try:
+            fields, codings = headers.ask(current.fields, owing, flow.request.path.partition("?")[2] if owing else "")
+        except Unfit as error:
+            raise unaskable(plan.masks if plan is not None else (), str(error)) from None
         if fields is not current.fields:
             current.fields = fields
         if owing:

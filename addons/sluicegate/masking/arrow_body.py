@@ -14,14 +14,13 @@ from sluicegate.exchange import Rows
 from sluicegate.masking.arrow_columns import mask_column
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.rules import Plan
-from sluicegate.masking.tabular import Columns
+from sluicegate.masking.tabular import MAX_COLUMNS, Columns
 from sluicegate.masking.tally import Tally
 
 FILE = b"ARROW1"
 """What an Arrow file begins and ends with."""
 
 _BROKEN = "its body is not readable as Arrow"
-MAX_COLUMNS = 10_000
 _LEAST = 16  # bytes that a masked value takes at least
 
 

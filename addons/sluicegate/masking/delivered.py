@@ -42,7 +42,7 @@ def mask_delivered(document: Any, original: bytes, plan: Plan, delivery: Deliver
     masked: list[tuple[Place, Any]] = []
     for table, rows, places in tables:
         for number, place in enumerate(places):
-            if rows.base64:
+            if rows.base64 or rows.format != "json":
                 masked.append((place, _coded(place, rows, tally, inner)))
             elif table.generic:
                 table.count(place)

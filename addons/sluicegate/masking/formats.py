@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from sluicegate.exchange import Delivery, Exposure, Rows
-from sluicegate.masking import arrow_body, lines
+from sluicegate.masking import arrow_body, csv_body, lines, parquet_body
 from sluicegate.masking.delivered import mask_delivered
 from sluicegate.masking.json_body import Unfit, parse, serialise
 from sluicegate.masking.rules import Plan
@@ -33,12 +33,24 @@ _TYPES: dict[str, str] = {
     "application/json-seq": "sequence",
     "application/vnd.apache.arrow.stream": "arrow",
     "application/vnd.apache.arrow.file": "arrow-file",
+    "application/vnd.apache.parquet": "parquet",
+    "application/x-parquet": "parquet",
+    "application/parquet": "parquet",
+    "text/csv": "csv",
+    "application/csv": "csv",
+    "text/tab-separated-values": "tsv",
 }
+_BYTES = frozenset(("application/octet-stream", "binary/octet-stream"))
+"""Types that say nothing; bytes that say at both ends what they are then decide."""
+_MAGIC = {"arrow-file": arrow_body.FILE, "parquet": parquet_body.MAGIC}
 _TEXTS = frozenset(("json", "lines", "sequence", "csv", "tsv"))
 _ROWS = {"lines": lines.mask_lines, "sequence": lines.mask_sequence}
 _ENGINES: dict[str, Engine] = {
     "arrow": arrow_body.mask_stream,
     "arrow-file": arrow_body.mask_file,
+    "csv": csv_body.mask_csv,
+    "tsv": csv_body.mask_tsv,
+    "parquet": parquet_body.mask_parquet,
 }
 
 
@@ -86,7 +98,11 @@ def _format(plain: bytes, media: Media, delivery: Delivery | None, status: int) 
     if media.kind == "application/json" or (media.kind.startswith("application/") and media.kind.endswith("+json")):
         return "json", Rows()
     if media.kind in _TYPES:
-        return _TYPES[media.kind], Rows(header_row=True)
+        return _TYPES[media.kind], Rows(header_row=media.header == "present")
+    if media.kind in _BYTES:
+        for kind, magic in _MAGIC.items():
+            if plain.startswith(magic) and plain.endswith(magic):
+                return kind, Rows()
     if delivery is not None and plain.lstrip()[:1] in (b"{", b"["):
         return "json", Rows()  # the dialect knows the service, whatever it says of its type
     raise Unfit(f"{where} {media.kind[:60]!r} and not JSON" if media.kind else f"{where} of no declared type")

@@ -5,6 +5,7 @@ Requests lose what would make the service answer with a piece, a difference, or 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container
 from functools import lru_cache
 from urllib.parse import parse_qsl, urlsplit
@@ -62,15 +63,17 @@ _GONE = frozenset(
 _ADDED = ((b"cache-control", b"private, no-store"), (b"x-content-type-options", b"nosniff"))
 
 
-def ask(pairs: Pairs, owing: bool) -> tuple[Pairs, tuple[str, ...]]:
+def ask(pairs: Pairs, owing: bool, query: str = "") -> tuple[Pairs, tuple[str, ...]]:
     """The fields that the service gets, and the codings that the client takes. The same object when nothing changes.
 
     `owing` says whether masks are owed, so that neither pieces nor conditions may be asked for. One pass, since a
-    look-up by name in mitmproxy's fields is one too.
+    look-up by name in mitmproxy's fields is one too. Fields that the client has signed stay, or the service would
+    refuse the request; raises Unfit where one of them asks for a piece.
     """
     values: list[bytes] = []
     kept: list[tuple[bytes, bytes]] = []
     place = 0
+    signature = b""
     for pair in pairs:
         name = pair[0].lower()
         if name == b"accept-encoding":
@@ -80,6 +83,14 @@ def ask(pairs: Pairs, owing: bool) -> tuple[Pairs, tuple[str, ...]]:
             values.append(pair[1])
         elif not owing or name not in _PARTIAL:
             kept.append(pair)
+            if name == b"authorization" and pair[1][:5] == b"AWS4-":
+                signature = pair[1]
+    if owing and (signature or "X-Amz-SignedHeaders=" in query):
+        signed = _signed(signature.decode("latin-1"), query)
+        if not signed.isdisjoint(name.lower() for name, _ in pairs if name.lower() != b"accept-encoding"):
+            kept, place = _with_signed(pairs, signed)
+        if b"accept-encoding" in signed:
+            return (pairs if len(kept) == len(pairs) else tuple(kept)), ()
     if not values:
         return (*kept, (b"accept-encoding", _NOTHING)), ()
     value = b", ".join(values)
@@ -88,6 +99,32 @@ def ask(pairs: Pairs, owing: bool) -> tuple[Pairs, tuple[str, ...]]:
         return pairs, codings
     kept[place] = (kept[place][0], offer)
     return tuple(kept), codings
+
+
+def _signed(authorization: str, query: str) -> frozenset[bytes]:
+    """Lower-case names of the fields that a signature covers (AWS, version 4), in the header or in the query."""
+    found = re.findall(r"SignedHeaders=([^,\s]*)", authorization)
+    found += [value for name, value in parse_qsl(query, keep_blank_values=True) if name == "X-Amz-SignedHeaders"]
+    return frozenset(name.strip().encode("latin-1", "replace") for text in found for name in text.lower().split(";"))
+
+
+def _with_signed(pairs: Pairs, signed: frozenset[bytes]) -> tuple[list[tuple[bytes, bytes]], int]:
+    """All fields but those that ask for a piece or on a condition and are not signed; and the place of the codings."""
+    kept: list[tuple[bytes, bytes]] = []
+    place = 0
+    seen = False
+    for pair in pairs:
+        name = pair[0].lower()
+        if name == b"range" and name in signed:
+            raise Unfit("the request asks for a piece of it, and is signed, so that it cannot be asked for whole")
+        if name == b"accept-encoding" and name not in signed:
+            if seen:
+                continue
+            seen, place = True, len(kept)
+        elif name in _PARTIAL and name not in signed:
+            continue
+        kept.append(pair)
+    return kept, place
 
 
 def _read_codings(value: bytes) -> tuple[tuple[str, ...], bytes]:

@@ -1,4 +1,4 @@
-"""The one refusal of this room: masks are owed, and the response cannot be masked."""
+"""The refusals of this room: masks are owed, and the response cannot be masked, or could not be."""
 
 from __future__ import annotations
 
@@ -14,5 +14,18 @@ def unmaskable(masks: tuple[str, ...], reason: str) -> Refusal:
         "The response cannot be masked",
         f"The response owes the masks {owed}, and {reason}. Nothing of it was passed on.",
         next_step="Ask for the data as JSON in UTF-8, or without the masked columns.",
+        rules=masks,
+    )
+
+
+def unaskable(masks: tuple[str, ...], reason: str) -> Refusal:
+    """403, before the request goes out: its response could not be masked. `reason` goes on after `and`."""
+    owed = ", ".join(masks)
+    return Refusal(
+        403,
+        "unmaskable",
+        "The response could not be masked",
+        f"The response would owe the masks {owed}, and {reason}. Nothing was asked.",
+        next_step="Ask for the whole object, without a byte range, or without the masked columns.",
         rules=masks,
     )

@@ -133,7 +133,7 @@ class Table:
             raise Unfit("its columns and its rows do not agree")
         for index, (output, (name, action)) in enumerate(zip(self._columns, self._owed, strict=True)):
             said = self._plain(row[index])
-            known = isinstance(said, str) and (normal(said) == normal(output.name) or _UNNAMED.fullmatch(said))
+            known = isinstance(said, str) and (normal(said) == normal(output.name) or is_unnamed(said))
             if action is not None and not known:
                 hit = self._plan.hit(action, name)
                 row[index] = cells.masker(hit.apply, self._rows.cell, self._typed)([row[index]])[0]
@@ -228,6 +228,11 @@ class Table:
             raise Unfit("it holds rows by position, and nothing says which column is where in them")
         if width != len(self._columns):
             raise Unfit("its columns and its rows do not agree")
+
+
+def is_unnamed(name: str) -> bool:
+    """Whether it is what a service calls a column that the statement gives no name."""
+    return _UNNAMED.fullmatch(name) is not None
 
 
 def _keys(row: Any) -> tuple[Any, ...]:

@@ -13,6 +13,9 @@ from sluicegate.masking.origins import hidden
 from sluicegate.masking.rules import Hit, Plan
 from sluicegate.masking.tally import Tally
 
+MAX_COLUMNS = 10_000
+"""Columns that a table may have."""
+
 
 def owed_by_name(plan: Plan) -> Mapping[str, Action]:
     """Column name in normal form to what it owes. Raises Unfit where a mask's path says no column of a table.

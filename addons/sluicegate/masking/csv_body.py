@@ -1,0 +1,239 @@
+"""CSV (RFC 4180) and TSV: masked by position or by the names in the first row. No types are guessed.
+
+A row that two readers could take apart in two ways never leaves: quotes stand around a whole value or not at all, every
+row is as wide as the first, and a line ends in one way. Values that owe nothing leave as they came, digit by digit;
+where the body has quotes, every value gets them.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pcsv
+import re2
+
+from sluicegate.exchange import Rows
+from sluicegate.masking.arrow_body import readable
+from sluicegate.masking.arrow_columns import mask_column
+from sluicegate.masking.json_body import Unfit
+from sluicegate.masking.methods import REDACTED, Action
+from sluicegate.masking.names import normal
+from sluicegate.masking.rules import Plan
+from sluicegate.masking.table import is_unnamed
+from sluicegate.masking.tabular import MAX_COLUMNS, Columns, owed_by_name
+from sluicegate.masking.tally import Tally
+
+_BLOCK = 1 << 20  # bytes that are read at a time; no row is longer
+_DELIMITERS = (",", ";", "\t", "|")
+_ANY_DELIMITER = re.compile(r"[,;\t|\"']")
+_BOM = b"\xef\xbb\xbf"
+_BROKEN = "its rows are not readable as CSV"
+_UNNAMED = "its first row names no column that owes a mask, so that nobody can tell names from values"
+
+
+class _Grammar(NamedTuple):
+    """How values stand in a row."""
+
+    delimiter: str
+    quoted: bool
+    """Whether a value may be in quotes; if not, quotes are letters like others."""
+
+
+def mask_csv(data: bytes, rows: Rows, plan: Plan, tally: Tally, limit: int) -> bytes:
+    """The masked body, whichever of `,` `;` `|` and tab is between its values. Raises Unfit."""
+    text, bom = _checked(data, quotes=True)
+    grammar, raw, cells = _guessed(text, rows, owed_by_name(plan))
+    if grammar.quoted:
+        _check_quotes(text, grammar.delimiter, len(cells))
+    elif len(cells) > 1:
+        _check_empty(text)
+    return bom + _mask(text, raw, cells, grammar, rows, plan, tally)
+
+
+def mask_tsv(data: bytes, rows: Rows, plan: Plan, tally: Tally, limit: int) -> bytes:
+    """The masked body. Quotes are no more than letters in it, unless they change where a value ends. Raises Unfit."""
+    text, bom = _checked(data, quotes=False)
+    if b'"' in text:
+        _check_tabs(text)
+    grammar = _Grammar("\t", False)
+    raw, cells = _first(text, grammar) or (b"", [])
+    if len(cells) > 1:
+        _check_empty(text)
+    if rows.columns is None and not rows.header_row and not _owing(cells, owed_by_name(plan)):
+        raise Unfit(_UNNAMED)
+    return bom + _mask(text, raw, cells, grammar, rows, plan, tally)
+
+
+def _checked(data: bytes, *, quotes: bool) -> tuple[bytes, bytes]:
+    """The text without its byte order mark, and that mark."""
+    bom = _BOM if data.startswith(_BOM) else b""
+    text = data[len(bom) :]
+    if not text.strip():
+        raise Unfit("it has no rows, and not even the names of columns")
+    if b"\0" in text:
+        raise Unfit("its text holds zero bytes, or is not in UTF-8")
+    returns = text.count(b"\r")
+    # Within quotes a line may end in any way, and outside of them the grammar is checked.
+    if not (quotes and b'"' in text) and (returns != text.count(b"\r\n") or returns not in (0, text.count(b"\n"))):
+        raise Unfit("its lines end in several ways")
+    return text, bom
+
+
+def _guessed(text: bytes, rows: Rows, named: Mapping[str, Action]) -> tuple[_Grammar, bytes, list[str]]:
+    """What is between the values, with the first row read that way. Raises Unfit where that is not certain."""
+    quoted = b'"' in text
+    grammars = [_Grammar(delimiter, quoted) for delimiter in _DELIMITERS]
+    read = [(grammar, *found) for grammar in grammars if (found := _first(text, grammar)) is not None]
+    if rows.columns is not None:
+        fitting = [each for each in read if len(each[2]) == len(rows.columns)]
+        if not fitting or (len(fitting) > 1 and len(rows.columns) > 1):
+            raise Unfit("its columns and its rows do not agree")
+        return fitting[0]
+    # The reading that finds most of the columns that owe a mask; of those, the one with most columns.
+    read.sort(key=lambda each: (-_owing(each[2], named), -len(each[2])))
+    if not read or not (rows.header_row or _owing(read[0][2], named)):
+        raise Unfit(_UNNAMED)
+    # A name that only shows when the row is taken apart in yet another way.
+    if _owing(_ANY_DELIMITER.split(",".join(read[0][2])), named) > _owing(read[0][2], named):
+        raise Unfit(_UNNAMED)
+    return read[0]
+
+
+def _owing(cells: list[str], named: Mapping[str, Action]) -> int:
+    return sum(normal(cell) in named for cell in cells)
+
+
+def _first(text: bytes, grammar: _Grammar) -> tuple[bytes, list[str]] | None:
+    """The first row as it is written, with its line end, and its values. None where it cannot be read this way."""
+    sign = re.escape(grammar.delimiter.encode())
+    plain = rb"[^\r\n%s%s]*+" % (sign, b'"' if grammar.quoted else b"")
+    value = rb'(?:"(?:[^"]|"")*+"|%s)' % plain if grammar.quoted else plain
+    found = re.match(rb"%s(?:%s%s){0,%d}+(?:\r?\n|\Z)" % (value, sign, value, MAX_COLUMNS), text[:_BLOCK])
+    if found is None:
+        return None
+    try:
+        line = found.group().decode()
+    except UnicodeDecodeError:
+        raise Unfit("its body is not UTF-8") from None
+    if not grammar.quoted:
+        return found.group(), line.rstrip("\r\n").split(grammar.delimiter)
+    cells = list(csv.reader(line.splitlines(keepends=True), delimiter=grammar.delimiter, strict=True))
+    return found.group(), cells[0] or [""]
+
+
+def _check_quotes(text: bytes, delimiter: str, width: int) -> None:
+    """Quotes stand around a whole value, and are doubled inside it; no line is empty. Raises Unfit."""
+    sign = re.escape(delimiter)
+    value = rf'(?:"(?:[^"]|"")*"|[^"\r\n{sign}]*)'
+    row = rf"{value}(?:{sign}{value})+" if width > 1 else value
+    whole = text if text.endswith(b"\n") else text + b"\n"
+    if re2.compile(rf"(?:{row}\r?\n)*".encode(), _BYTES).fullmatch(whole) is None:
+        raise Unfit("its quotes do not stand around whole values")
+
+
+def _check_empty(text: bytes) -> None:
+    """No line is empty: to one reader that is a row, and to another it is none. Raises Unfit."""
+    if text[:1] in b"\r\n" or b"\n\n" in text or b"\n\r" in text:
+        raise Unfit("it has empty lines between its rows")
+
+
+def _check_tabs(text: bytes) -> None:
+    """A value that begins with a quote ends with one before the next tab. Raises Unfit."""
+    if _HALF_QUOTED.search(text) is not None:
+        raise Unfit("its quotes do not stand around whole values")
+
+
+_BYTES = re2.Options()
+_BYTES.encoding = re2.Options.Encoding.LATIN1
+_BYTES.max_mem = 64 << 20
+# A quote at the front, and then a tab or line end before the quote that ends the value.
+_HALF_QUOTED = re2.compile(rb'(?:^|[\t\n])"(?:[^"\t\r\n]|"")*(?:[\t\r\n]|$|"[^"\t\r\n])', _BYTES)
+
+
+def _mask(text: bytes, raw: bytes, cells: list[str], grammar: _Grammar, rows: Rows, plan: Plan, tally: Tally) -> bytes:
+    headed = rows.header_row or rows.columns is None
+    names = cells if headed else [output.name for output in rows.columns or ()]
+    columns = Columns(names, rows, plan, tally)
+    body = text[len(raw) :] if headed else text
+    ending = b"\r\n" if raw.endswith(b"\r\n") else b"\n"
+    head = _header(raw, cells, columns, rows, grammar) if headed else b""
+    if not body:
+        return head
+    masked = readable(lambda: _rows(body, columns, grammar, plan, tally), _BROKEN)
+    if not body.endswith(b"\n"):
+        masked = masked.removesuffix(b"\n")
+    if ending != b"\n" and not grammar.quoted:
+        masked = masked.replace(b"\n", ending)
+    return head + masked
+
+
+def _header(raw: bytes, cells: list[str], columns: Columns, rows: Rows, grammar: _Grammar) -> bytes:
+    """The row of names. In a column that owes a mask a text that is not its name may be a value."""
+    if rows.columns is None:
+        return raw
+    strange = [
+        hit is not None and normal(cell) != normal(output.name) and not is_unnamed(cell)
+        for cell, output, hit in zip(cells, rows.columns, columns.hits, strict=True)
+    ]
+    if not any(strange):
+        return raw
+    shown = [REDACTED if hidden else cell for cell, hidden in zip(cells, strange, strict=True)]
+    if grammar.quoted:
+        shown = ['"' + cell.replace('"', '""') + '"' for cell in shown]
+    return grammar.delimiter.join(shown).encode() + (b"\r\n" if raw.endswith(b"\r\n") else b"\n")
+
+
+def _rows(body: bytes, columns: Columns, grammar: _Grammar, plan: Plan, tally: Tally) -> bytes:
+    keys = [str(place) for place in range(len(columns.names))]
+    fields = [pa.field(key, pa.string()) for key in keys]
+    schema = pa.schema(fields)
+    # Without quotes, an empty value is an absent one.
+    reader = pcsv.open_csv(
+        pa.BufferReader(body),
+        read_options=pcsv.ReadOptions(column_names=keys, use_threads=False, block_size=_BLOCK),
+        parse_options=pcsv.ParseOptions(
+            delimiter=grammar.delimiter,
+            quote_char='"' if grammar.quoted else False,
+            escape_char=False,
+            newlines_in_values=grammar.quoted,
+            ignore_empty_lines=False,
+        ),
+        convert_options=pcsv.ConvertOptions(
+            column_types=dict.fromkeys(keys, pa.string()),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+    out: list[bytes] = []
+    for batch in reader:
+        arrays = [
+            mask_column(batch.column(place), fields[place], hit, plan, tally) for place, hit in enumerate(columns.hits)
+        ]
+        columns.count(batch.num_rows, tally)
+        out.append(_written(pa.RecordBatch.from_arrays(arrays, schema=schema), grammar))
+    return b"".join(out)
+
+
+def _written(batch: pa.RecordBatch, grammar: _Grammar) -> bytes:
+    if not grammar.quoted and grammar.delimiter == "\t":
+        return b"".join(_joined(batch))
+    sink = pa.BufferOutputStream()
+    options = pcsv.WriteOptions(
+        include_header=False, delimiter=grammar.delimiter, quoting_style="needed" if grammar.quoted else "none"
+    )
+    pcsv.write_csv(batch, sink, options)
+    return bytes(sink.getvalue())
+
+
+def _joined(batch: pa.RecordBatch) -> Iterator[bytes]:
+    """Rows whose values may hold quotes that mean nothing."""
+    columns = [pc.fill_null(column, "") for column in batch.columns]
+    lines = pc.binary_join_element_wise(*columns, "\t")
+    for line in pc.binary_join_element_wise(lines, "", "\n").cast(pa.large_string()).to_pylist():
+        yield line.encode()
