@@ -1,0 +1,95 @@
+"""Queries as operations: a part for each table, the columns of the result by position, at most so many rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlglot import exp
+
+from sluicegate.exchange import Kind, Operation, Output
+from sluicegate.operations.sql.lineage import Lineage
+from sluicegate.operations.sql.reading import Context
+from sluicegate.operations.sql.sources import EVERY, Item, Origins, Pair, union
+
+
+def lineage_of(context: Context) -> Lineage:
+    """A walk that has seen nothing yet."""
+    return Lineage(context.tables, context.language, context.name, context.declared)
+
+
+def read_query(node: exp.Expr, context: Context, kind: str = "select") -> list[Operation]:
+    """What a query reads. Raises Opaque."""
+    lineage = lineage_of(context)
+    items = lineage.read(node)
+    operations = reads(lineage, items, context, (kind,))
+    return [replace(operations[0], rows=limit(node)), *operations[1:]]
+
+
+def read_tables(node: exp.Expr, context: Context, kind: str) -> list[Operation]:
+    """Everything of every table that a statement names. Raises Opaque."""
+    lineage = lineage_of(context)
+    lineage.blot(node)
+    return reads(lineage, [], context, (kind,))
+
+
+def reads(lineage: Lineage, items: list[Item], context: Context, kinds: tuple[str, ...]) -> list[Operation]:
+    """An operation for each table that is read; the first also says the columns of the result."""
+    left = union(item.origins for item in items)
+    vague = bool(lineage.coarse) or any(not dataset for dataset, _ in lineage.touched)
+    found: list[Operation] = []
+    undeclared: set[str] = set()
+    service = context.known.service
+    for table in lineage.found.values():
+        for dataset in table.datasets:
+            every = vague or (dataset, EVERY) in lineage.touched
+            predicates = _names(dataset, lineage.predicates | (lineage.touched - left))
+            operation = Operation(service, "read", dataset, table.declared, predicates=predicates, statements=kinds)
+            if not table.declared:
+                undeclared.add(dataset)
+                operation = replace(operation, column_scope="unknown")
+            elif every:
+                operation = replace(operation, column_scope="all")
+            else:
+                operation = replace(operation, column_scope="listed", columns=_names(dataset, left))
+            found.append(operation)
+    if not found:
+        found.append(Operation(service, "read", column_scope="unknown" if vague else "none", statements=kinds))
+    outputs = None
+    if not lineage.coarse and not any(item.source is not None for item in items):
+        outputs = tuple(Output(item.name, _told(item.origins, undeclared)) for item in items)
+    names = tuple(lineage.functions)
+    kind: Kind = "unknown" if names else "read"
+    why = f"it calls {', '.join(names)[:200]}, which is not known to be harmless" if names else ""
+    called = tuple(f"function:{name}"[:200] for name in names)
+    found[0] = replace(found[0], kind=kind, outputs=outputs, opaque=why, statements=(*kinds, *called))
+    return found
+
+
+def _names(dataset: str, pairs: set[Pair] | Origins) -> tuple[str, ...]:
+    return tuple(sorted({column for name, column in pairs if name == dataset and column != EVERY}))
+
+
+def _told(origins: Origins, undeclared: set[str]) -> Origins | None:
+    if any(not dataset or column == EVERY or dataset in undeclared for dataset, column in origins):
+        return None
+    return origins
+
+
+def limit(node: exp.Expr) -> int | None:
+    """At most how many rows the result has, where the text says a number."""
+    clause = node.args.get("limit")
+    while clause is None and isinstance(node, exp.Subquery) and isinstance(node.this, exp.Query):
+        node = node.this
+        clause = node.args.get("limit")
+    if isinstance(clause, exp.Limit) and not clause.expressions and not clause.args.get("limit_options"):
+        value = clause.expression
+    elif isinstance(clause, exp.Fetch):
+        options = clause.args.get("limit_options")
+        if options is not None and (options.args.get("percent") or options.args.get("with_ties")):
+            return None
+        value = clause.args.get("count")
+    else:
+        return None
+    if isinstance(value, exp.Literal) and not value.is_string and value.name.isdecimal() and len(value.name) < 19:
+        return int(value.name)
+    return None

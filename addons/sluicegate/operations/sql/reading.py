@@ -1,0 +1,158 @@
+"""A text in SQL becomes operations: cut into statements, unwrapped, read one by one, put together."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from sluicegate.exchange import Operation
+from sluicegate.operations.dialect import Known
+from sluicegate.operations.sql.lexical import Opaque, tokens_of
+from sluicegate.operations.sql.tables import Tables, fold
+
+logging.getLogger("sqlglot").disabled = True  # it quotes statements in warnings, and those may hold values
+
+MAX_DEPTH = 4
+"""How deep statements may stand inside the texts of statements."""
+MAX_STATEMENTS = 100
+
+Uses = tuple[str | None, str | None]
+"""Catalog and schema that unqualified names belong to from now on; None for what stays."""
+
+
+class Read(NamedTuple):
+    """A statement text as it was read."""
+
+    operation: Operation
+    regenerated: str | None = None
+    """What may go out instead of the text; None where nothing can be regenerated."""
+    prepares: Mapping[str, str] = {}
+    """PREPARE name to inner text, for the dialect to remember."""
+    uses: Uses | None = None
+    """What the statement sets as the session's catalog and schema; None where it sets nothing."""
+
+
+@dataclass
+class Context:
+    """What stays the same while one text is read."""
+
+    known: Known
+    name: str
+    language: Dialect
+    tables: Tables
+    prepared: Mapping[str, str]
+    declared: dict[str, dict[str, str]]
+    depth: int = 0
+    prepares: dict[str, str] = field(default_factory=dict)
+    uses: Uses | None = None
+
+
+class Statement(NamedTuple):
+    """One statement of a text. The first operation is what it is; the others are what it does besides."""
+
+    operations: tuple[Operation, ...]
+    text: str | None
+    """How it may go out; None where it cannot be regenerated."""
+
+
+def opaque(service: str, why: str, *more: str) -> Operation:
+    """A statement that is not understood."""
+    return Operation(service, "unknown", column_scope="unknown", statements=(*more, "opaque"), opaque=why)
+
+
+def read_text(text: str, context: Context) -> list[Statement]:
+    """The statements of a text. Raises Opaque when the text cannot even be cut into statements."""
+    from sluicegate.operations.sql.unwrap import read_chunk  # the two call each other: texts hold texts
+
+    if context.depth > MAX_DEPTH:
+        raise Opaque("statements stand too deep inside the texts of statements")
+    chunks: list[list[Token]] = [[]]
+    for token in tokens_of(text, context.language, context.name):
+        if token.token_type is TokenType.SEMICOLON:
+            chunks.append([])
+        else:
+            chunks[-1].append(token)
+    chunks = [chunk for chunk in chunks if chunk]
+    if not chunks:
+        raise Opaque("there is no statement")
+    if len(chunks) > MAX_STATEMENTS:
+        raise Opaque("there are too many statements")
+    return [read_chunk(chunk, text, context) for chunk in chunks]
+
+
+def parse(tokens: list[Token], text: str, context: Context) -> exp.Expr:
+    """The syntax tree of one statement. Raises Opaque."""
+    try:
+        found = context.language.parser().parse(tokens, text)
+    except SqlglotError:
+        raise Opaque("the statement is not SQL as the service writes it") from None
+    except RecursionError:
+        raise Opaque("the statement is nested too deeply") from None
+    if len(found) != 1 or found[0] is None:
+        raise Opaque("the statement is not one statement")
+    return found[0]
+
+
+_WEIGHT = {"export": 7, "share": 6, "script": 5, "admin": 4, "write": 3, "upload": 3, "unknown": 2}
+
+
+def together(statements: list[Statement], text: str) -> Operation:
+    """One operation of all of them: the gravest first, the others as parts."""
+    everything = [operation for statement in statements for operation in statement.operations]
+    kinds = tuple(dict.fromkeys(kind for operation in everything for kind in operation.statements))
+    at = max(range(len(everything)), key=lambda index: (_WEIGHT.get(everything[index].kind, 0), -index))
+    main = everything.pop(at)
+    several = len([one for one in statements if one.operations[0].dataset is not None or one.operations[0].outputs]) > 1
+    reasons = dict.fromkeys(operation.opaque for operation in [main, *everything] if operation.opaque)
+    return replace(
+        main,
+        statement=text,
+        statements=kinds,
+        outputs=None if several else main.outputs,
+        rows=None if len(statements) > 1 else main.rows,
+        opaque="; ".join(reasons),
+        parts=tuple(dict.fromkeys(everything)),
+    )
+
+
+def read_now(
+    text: str,
+    name: str,
+    known: Known,
+    catalog: str | None,
+    schema: str | None,
+    prepared: Mapping[str, str],
+) -> Read:
+    """Read without limits of size, without a cache. Never raises."""
+    try:
+        language = Dialect.get_or_raise(name or None)
+        tables = Tables.of(known, catalog, schema)
+        declared = {key: {fold(column): column for column in columns} for key, columns in known.columns.items()}
+        context = Context(known, name, language, tables, prepared, declared)
+        statements = read_text(text, context)
+        operation = together(statements, text)
+        regenerated = None
+        if all(statement.text is not None for statement in statements):
+            regenerated = "; ".join(statement.text or "" for statement in statements)
+        return Read(operation, regenerated, context.prepares, context.uses)
+    except Opaque as error:
+        return Read(replace(opaque(known.service, str(error)), statement=text))
+    except RecursionError:
+        return Read(replace(opaque(known.service, "the statement is nested too deeply"), statement=text))
+    except Exception as error:  # whatever a library says to hostile input: it is not understood
+        return Read(
+            replace(opaque(known.service, f"the statement cannot be read ({type(error).__name__})"), statement=text)
+        )
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a script, hex."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
