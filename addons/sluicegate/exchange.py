@@ -52,6 +52,8 @@ class Output:
     name: str
     origins: frozenset[tuple[str, str]] | None = frozenset()
     """Pairs of dataset (as in `Operation.dataset`) and column. Empty: made from none. None: from which is not known."""
+    copied: bool = False
+    """Whether each value is a value of its only origin, whole and unchanged. Of others no part is ever shown."""
 
 
 @dataclass(frozen=True, slots=True)

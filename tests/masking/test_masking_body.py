@@ -151,7 +151,6 @@ def test_json_types(kind: str) -> None:
         "text/plain",
         "text/html",
         "text/json",
-        "application/x-ndjson",
         "application/json-seq",
         "application/octet-stream",
         "multipart/byteranges; boundary=x",

@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple
 
 from sluicegate import codings, rows
 from sluicegate.codings import CodingError
-from sluicegate.exchange import Exposure
+from sluicegate.exchange import Delivery, Exposure
+from sluicegate.masking.formats import mask_content
 from sluicegate.masking.headers import Pairs, rewrite
 from sluicegate.masking.json_body import Unfit, parse, serialise
 from sluicegate.masking.names import normal
@@ -44,20 +45,25 @@ class Masked(NamedTuple):
     exposure: Exposure
 
 
-def mask(reply: Reply, plan: Plan, accepts: tuple[str, ...], limit: int) -> Masked:
+def mask(reply: Reply, plan: Plan, accepts: tuple[str, ...], limit: int, delivery: Delivery | None = None) -> Masked:
     """The response that may leave. Raises Refusal. `limit` bounds the decoded body in bytes."""
     try:
         said = declared(reply.headers)
         plain = content(reply, said, limit)
+        gone = delivery.headers if delivery is not None else ()
         if plain is None:
             silent = reply.method == "HEAD" or reply.status in (204, 304)
-            headers = rewrite(reply.headers, None if silent else 0, "", plan.columns)
+            headers = rewrite(reply.headers, None if silent else 0, "", plan.columns, gone)
             return Masked(headers, b"", Exposure())
-        document, counts = mask_document(parse(plain), plan, plain)
+        if delivery is None and said.media == "application/json":
+            document, counts = mask_document(parse(plain), plan, plain)
+            masked, exposure = serialise(document), _exposure(document, plan, counts)
+        else:
+            masked, exposure = mask_content(plain, said.media, plan, delivery, limit, reply.status)
         coding = said.coding if said.coding in accepts else ""
-        body = codings.encode(serialise(document), coding)
-        headers = rewrite(reply.headers, len(body), coding, plan.columns)
-        return Masked(headers, body, _exposure(document, plan, counts))
+        body = codings.encode(masked, coding)
+        headers = rewrite(reply.headers, len(body), coding, plan.columns, gone)
+        return Masked(headers, body, exposure)
     except (Unfit, CodingError) as error:
         raise unmaskable(plan.masks, str(error)) from None
     except RecursionError:
@@ -83,7 +89,7 @@ def _joined(values: list[bytes]) -> str:
 
 
 def content(reply: Reply, said: Declared, limit: int) -> bytes | None:
-    """The decoded JSON text, or None when the response is proven to have no body. Raises Unfit or CodingError."""
+    """The decoded body, or None when the response is proven to have no body. Raises Unfit or CodingError."""
     if reply.status < 200:
         raise Unfit("it changes the protocol")
     if reply.body is None:
@@ -92,25 +98,7 @@ def content(reply: Reply, said: Declared, limit: int) -> bytes | None:
         raise Unfit("it is a part of something larger")
     if not reply.body:
         return None
-    plain = codings.decode(reply.body, said.coding, limit)
-    wrong = "" if said.media == "application/json" else _not_json(said.media)
-    if wrong:
-        raise Unfit(f"its body, with status {reply.status}, is {wrong}")
-    return plain
-
-
-def _not_json(content_type: str) -> str:
-    """Why a Content-Type does not say JSON in UTF-8; empty when it does."""
-    media, *parameters = (part.strip() for part in content_type.split(";"))
-    if "," in content_type:
-        return "declared twice"
-    if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
-        return f"{media[:60]!r} and not JSON" if media else "of no declared type"
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8"):
-            return "JSON, but not in UTF-8"
-    return ""
+    return codings.decode(reply.body, said.coding, limit)
 
 
 def _exposure(document: object, plan: Plan, counts: Counts) -> Exposure:

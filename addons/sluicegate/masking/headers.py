@@ -100,8 +100,9 @@ _KEPT_LENGTH = 128
 _codings = lru_cache(maxsize=256)(_read_codings)  # clients say the same again and again, and no two kinds the same
 
 
-def rewrite(pairs: Pairs, length: int | None, coding: str, columns: Container[str]) -> Pairs:
+def rewrite(pairs: Pairs, length: int | None, coding: str, columns: Container[str], gone: Container[str] = ()) -> Pairs:
     """The fields of the masked response. `length` is that of its body; None where none may be said (204, 304, HEAD).
+    `gone` are further fields to take out, in lower case.
 
     Raises Unfit when Location carries a masked column's name (`columns`, in normal form) in its query.
     """
@@ -109,6 +110,8 @@ def rewrite(pairs: Pairs, length: int | None, coding: str, columns: Container[st
     for pair in pairs:
         name = pair[0].lower()
         if name in _GONE or b"signature" in name or name.startswith(b"x-amz-checksum-"):
+            continue
+        if gone and name.decode("latin-1") in gone:
             continue
         if name == b"location" and _names_column(pair[1].decode("utf-8", "replace"), columns):
             raise Unfit("its redirect carries a masked column")

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
-from sluicegate.exchange import Obligation
+from sluicegate.exchange import Method, Obligation
 from sluicegate.jsonpath import Below, Elements, Names, Step, parse
 from sluicegate.masking.columnar import Headers
 from sluicegate.masking.methods import STRICTNESS, Action, Masker, Methods
 from sluicegate.masking.names import normal
+from sluicegate.masking.origins import Origins
 
 _KEPT_KEYS = 2048  # a state forgets all its keys when there are more; services may use data as keys
 _KEPT_STATES = 256
@@ -35,6 +36,7 @@ class Hit:
     column: str
     """In normal form; empty for the whole document."""
     apply: Masker
+    method: Method = "redact"
 
 
 Move = tuple["State", Masker | None, Hit | None]
@@ -74,6 +76,10 @@ class State:
             move = self.plan.follow(self.bits, lambda step: _names(step, key), key, self.plan.columns.get(normal(key)))
             _keep(self.moves, key, move, key)
         return move
+
+    def member(self, key: str, name: str, owed: Action | None) -> Move:
+        """Where a member leads whose value owes `owed`, whatever its key says. `name` is what a mask counts it as."""
+        return self.plan.follow(self.bits, lambda step: _names(step, key), name, owed)
 
     def element(self, index: int, name: str, owed: Action | None = None) -> Move:
         """Where an element of an array leads. `name` is the key that the array has, `owed` what its position owes."""
@@ -122,6 +128,8 @@ class Plan:
         self.headers = Headers(self.columns)
         """Reads the lists of columns beside rows that do not name theirs."""
         self.steps: list[Step | None] = []
+        self.paths: list[tuple[tuple[Step, ...], Action]] = []
+        """The paths, with what the nodes at them owe."""
         self._ends: dict[int, Action] = {}
         self._methods = methods
         self._states: dict[int, State] = {}
@@ -136,9 +144,13 @@ class Plan:
                 self.columns[name] = min(action, self.columns.get(name, action))
             if owed.path is not None:
                 start |= 1 << len(self.steps)
-                self.steps += parse(owed.path)
+                path = parse(owed.path)
+                self.paths.append((path, action))
+                self.steps += path
                 self._ends[len(self.steps)] = action
                 self.steps.append(None)
+        self.origins = Origins(obligations, self.columns)
+        """What result columns owe whose origins are known."""
         bits, action_at_root = self._settle(start)
         self.start = self._state(bits)
         self.root = self.hit(action_at_root, "") if action_at_root else None
@@ -183,7 +195,7 @@ class Plan:
         found = self._hits.get((action, name))
         if found is None:
             domain = normal(name)
-            found = Hit(action.mask, domain, self._methods.masker(action.method, domain))
+            found = Hit(action.mask, domain, self._methods.masker(action.method, domain), action.method)
             _keep(self._hits, (action, name), found, name)
         return found
 

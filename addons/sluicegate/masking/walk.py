@@ -23,7 +23,7 @@ def mask_document(document: Any, plan: Plan, original: bytes) -> tuple[Any, Coun
 
     `original` is what the document was parsed from: it is read again where arrays of arrays stand without columns.
     """
-    walk = _Walk(plan, 0)
+    walk = Walk(plan, 0)
     if plan.root is not None:
         return plan.root.apply([document])[0], {plan.root: 1}
     document = walk.value(document, plan.start, 0, "")
@@ -32,7 +32,9 @@ def mask_document(document: Any, plan: Plan, original: bytes) -> tuple[Any, Coun
     return document, walk.counts
 
 
-class _Walk:
+class Walk:
+    """One pass; `level` is how many strings deep it begins."""
+
     __slots__ = ("counts", "headers", "level", "loose", "plan")
 
     def __init__(self, plan: Plan, level: int) -> None:
@@ -51,6 +53,14 @@ class _Walk:
         elif isinstance(value, str) and value[:1] in nested.OPENERS:
             return self._text(value, state, depth, name)
         return value
+
+    def documents(self, documents: list[Any]) -> None:
+        """Masks several documents, each from its own root. An array among them is a row that nothing describes."""
+        state = self.plan.start
+        done = self._rows(documents, state, 0)
+        for index in range(done, len(documents)):
+            self.loose |= isinstance(documents[index], list)
+            documents[index] = self.value(documents[index], state, 0, "")
 
     def _object(self, node: dict[str, Any], state: State, depth: int) -> None:
         if depth >= MAX_DEPTH:
@@ -197,7 +207,7 @@ class _Walk:
             if isinstance(document, str) and nested.strip(document)[:1] not in nested.BEGINNINGS:
                 return text
             raise Unfit("JSON is nested in its strings too deeply")
-        walk = _Walk(self.plan, self.level + 1)
+        walk = Walk(self.plan, self.level + 1)
         masked = walk.value(document, state, depth + 1, name)
         self.loose |= walk.loose
         for hit, count in walk.counts.items():
@@ -209,7 +219,7 @@ class _Walk:
 
     def _owed(self, text: str, state: State, depth: int, name: str) -> bool:
         """Whether anything in a text would be masked that a reader more forgiving than we are may see there."""
-        walk = _Walk(self.plan, self.level + 1)
+        walk = Walk(self.plan, self.level + 1)
         try:
             for document in nested.forgiving(text):
                 walk.value(document, state, depth + 1, name)

@@ -1,0 +1,97 @@
+"""JSON texts one behind the other: a line each (NDJSON), or with record separators (RFC 7464)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sluicegate.exchange import Rows
+from sluicegate.masking.json_body import Unfit, parse, serialise
+from sluicegate.masking.rules import Plan
+from sluicegate.masking.table import Table
+from sluicegate.masking.tally import Tally
+from sluicegate.masking.walk import Walk
+
+_RECORD = b"\x1e"
+_decoder = msgspec.json.Decoder(float_hook=msgspec.Raw)
+_encoder = msgspec.json.Encoder()
+
+
+def mask_lines(plain: bytes, plan: Plan, tally: Tally) -> bytes:
+    """Masks each text by names and paths as if it were a document of its own. Raises Unfit."""
+    return _joined(_walked(_parse(plain), plain, plan, tally), plain[:1] == _RECORD)
+
+
+def mask_sequence(plain: bytes, plan: Plan, tally: Tally) -> bytes:
+    """The same for a sequence, whose texts all begin with a record separator. Raises Unfit."""
+    if plain[:1] != _RECORD:
+        raise Unfit("its body is not the sequence of JSON texts that was announced")
+    return mask_lines(plain, plan, tally)
+
+
+def split(plain: bytes, rows: Rows) -> list[Any] | None:
+    """The rows of a body of which each line is one; None when it is one document that holds the rows.
+
+    Raises Unfit when it is neither.
+    """
+    try:
+        document = parse(plain)
+    except Unfit:
+        if b"\n" not in plain.strip() and plain[:1] != _RECORD:
+            raise
+        return _parse(plain)
+    if rows.base64 or rows.shape == "one":
+        return None
+    wanted = dict if rows.shape == "objects" else list
+    if isinstance(document, dict) and wanted is dict:
+        return [document]
+    if isinstance(document, list) and wanted is list and document and not isinstance(document[0], list):
+        return [document]
+    return None
+
+
+def mask_rows(documents: list[Any], plain: bytes, rows: Rows, plan: Plan, tally: Tally) -> bytes:
+    """Masks lines of which each is a row that a dialect has described. Raises Unfit."""
+    marked = plain[:1] == _RECORD
+    table = Table(plan, rows, tally)
+    if table.generic or plan.root is not None:
+        return _joined(_walked(documents, plain, plan, tally), marked)
+    table.mask_lines(documents, plan.start)
+    return _joined(documents, marked)
+
+
+def _walked(documents: list[Any], plain: bytes, plan: Plan, tally: Tally) -> list[Any]:
+    if plan.root is not None:
+        tally.hit(plan.root, len(documents))
+        return plan.root.apply(documents)
+    walk = Walk(plan, 0)
+    walk.documents(documents)
+    tally.add(walk.counts)
+    for document in documents:
+        if isinstance(document, dict):
+            for key in document:
+                tally.column(key, plan.start.move(key)[1] is not None)
+    tally.rows += len(documents)
+    if walk.loose and plan.columns and any(map(walk.headers.mentions, _parse(plain))):
+        raise Unfit("it holds arrays of arrays, and nothing says which column is where in them")
+    return documents
+
+
+def _parse(plain: bytes) -> list[Any]:
+    if plain[:1] == _RECORD:
+        return [parse(text) for text in plain[1:].split(_RECORD)]
+    try:
+        return _decoder.decode_lines(plain)
+    except RecursionError:
+        raise Unfit("its JSON is nested too deeply") from None
+    except UnicodeDecodeError:
+        raise Unfit("its body is not UTF-8") from None
+    except msgspec.MsgspecError as error:
+        raise Unfit(f"its body is not lines of valid JSON ({str(error)[:120]})") from None
+
+
+def _joined(documents: list[Any], marked: bool) -> bytes:
+    if marked:
+        return b"".join(_RECORD + serialise(document) + b"\n" for document in documents)
+    return _encoder.encode_lines(documents)

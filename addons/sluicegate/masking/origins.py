@@ -1,0 +1,63 @@
+"""What a result column owes: by the columns that its values are made from, and by its name as a second line.
+
+`SELECT ssn AS x` owes what `ssn` owes. A part of a value (`last4`) or a pseudonym (`hmac`) is only given of a value
+that is copied whole. Of `'abcd' || substr(ssn, 1, 4)` the last four characters would be the first four of the number,
+and the pseudonym of a text that the client chose is an answer to a guess. Everything else is redacted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from sluicegate.exchange import Obligation, Output
+from sluicegate.masking.methods import STRICTNESS, Action
+from sluicegate.masking.names import normal
+
+
+class Origins:
+    """What is owed by origin. `named` is column name in normal form to the strictest mask of any dataset."""
+
+    def __init__(self, obligations: Iterable[Obligation], named: Mapping[str, Action]) -> None:
+        self._named = named
+        self._owed: dict[tuple[str | None, str], Action] = {}
+        for owed in obligations:
+            action = Action(STRICTNESS[owed.method], owed.mask, owed.method)
+            for name in map(normal, owed.columns):
+                place = (_folded(owed.dataset), name)
+                self._owed[place] = min(action, self._owed.get(place, action))
+        self.everything = min(map(hidden, self._owed.values()), default=None)
+        """What a column owes of which nobody knows what it is made from."""
+
+    def owes(self, output: Output) -> Action | None:
+        """The strictest mask on a result column; None when it owes none."""
+        if output.origins is None:
+            return self.everything
+        name = normal(output.name)
+        named = self._named.get(name)
+        copied = output.copied and len(output.origins) == 1
+        found = [] if named is None else [named]
+        for dataset, column in output.origins:
+            base = normal(column)
+            if named is not None and copied and base != name:
+                found = [hidden(named)]  # another column under this name
+            found += [a for d in (_folded(dataset), None) if (a := self._owed.get((d, base))) is not None]
+        if not found:
+            return None
+        return min(found) if copied else min(map(hidden, found))
+
+    def domain(self, output: Output) -> str:
+        """The name within which pseudonyms of the column join: that of the column that it is copied from."""
+        if output.copied and output.origins is not None and len(output.origins) == 1:
+            return next(iter(output.origins))[1]
+        return output.name
+
+
+def hidden(action: Action) -> Action:
+    """The mask as it is where nothing of a value may be shown."""
+    if action.strictness <= STRICTNESS["redact"]:
+        return action
+    return Action(STRICTNESS["redact"], action.mask, "redact")
+
+
+def _folded(dataset: str | None) -> str | None:
+    return None if dataset is None else dataset.casefold()

@@ -1,0 +1,59 @@
+"""What a masking did, in names and counts: which columns left masked or clear, how many rows, how many values."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sluicegate import rows
+from sluicegate.exchange import Exposure
+from sluicegate.masking.names import normal
+from sluicegate.masking.rules import Hit
+from sluicegate.masking.walk import Counts
+
+
+class Tally:
+    """Collects what is known of one response."""
+
+    __slots__ = ("columns", "counts", "rows")
+
+    def __init__(self) -> None:
+        self.columns: dict[str, Literal["clear", "masked"]] = {}
+        self.counts: Counts = {}
+        self.rows = 0
+
+    def column(self, name: str, masked: bool) -> None:
+        """A column was met. One that is in clear in one of several tables is in clear."""
+        if len(name) > rows.MAX_NAME or (len(self.columns) >= rows.MAX_COLUMNS and name not in self.columns):
+            return  # data, not names
+        if not masked:
+            self.columns[name] = "clear"
+        else:
+            self.columns.setdefault(name, "masked")
+
+    def hit(self, hit: Hit, count: int) -> None:
+        """A mask replaced so many values."""
+        if count:
+            self.counts[hit] = self.counts.get(hit, 0) + count
+
+    def add(self, counts: Counts) -> None:
+        """What a walk replaced."""
+        for hit, count in counts.items():
+            self.hit(hit, count)
+
+    def merge(self, other: Tally) -> None:
+        """What was done in another document of the same response."""
+        self.rows += other.rows
+        self.add(other.counts)
+        for name, word in other.columns.items():
+            self.column(name, word == "masked")
+
+    def exposure(self) -> Exposure:
+        """All of it; columns that a mask met outside the rows too."""
+        masks: dict[str, int] = {}
+        columns = dict(self.columns)
+        listed = set(map(normal, columns))
+        for hit, count in self.counts.items():
+            masks[hit.mask] = masks.get(hit.mask, 0) + count
+            if hit.column and hit.column not in listed and len(columns) < rows.MAX_COLUMNS:
+                columns[hit.column] = "masked"
+        return Exposure(columns, self.rows, masks)
