@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from sluicegate.exchange import Kind, Operation, Output
 from sluicegate.operations.sql.lineage import Lineage
@@ -93,3 +94,11 @@ def limit(node: exp.Expr) -> int | None:
     if isinstance(value, exp.Literal) and not value.is_string and value.name.isdecimal() and len(value.name) < 19:
         return int(value.name)
     return None
+
+
+def rewritten(node: exp.Expr, context: Context) -> str | None:
+    """The statement as it may go out: written anew from what was understood, without comments."""
+    try:
+        return node.sql(context.language, comments=False)
+    except (SqlglotError, ValueError):
+        return None

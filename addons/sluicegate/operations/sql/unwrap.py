@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from sluicegate.exchange import Operation
+from sluicegate.operations.sql.exports import exported
 from sluicegate.operations.sql.lexical import Opaque
 from sluicegate.operations.sql.reading import Context, Statement, opaque, parse, read_text, together
-from sluicegate.operations.sql.statements import by_words, read_statement
+from sluicegate.operations.sql.statements import read_statement
+from sluicegate.operations.sql.tokens import bare
+from sluicegate.operations.sql.words import by_words
 
 _TEXTS = frozenset({TokenType.STRING, TokenType.HEREDOC_STRING, TokenType.RAW_STRING})
 _VALUES = frozenset(
@@ -47,6 +49,8 @@ def read_chunk(tokens: list[Token], text: str, context: Context) -> Statement:
         if first == "DEALLOCATE":
             operation = Operation(service, "read", column_scope="none", outputs=(), statements=("deallocate",))
             return Statement((operation,), bare(tokens, text))
+        if first == "SHOW":
+            return _show(tokens, text, context)
         if first == "UNLOAD":
             return _unload(tokens, text, context)
         node = parse(tokens, text, context)
@@ -57,16 +61,6 @@ def read_chunk(tokens: list[Token], text: str, context: Context) -> Statement:
         return Statement((by_words(tokens, text, context, str(error)),), None)
     except RecursionError:
         return Statement((opaque(service, "the statement is nested too deeply"),), None)
-
-
-def bare(tokens: list[Token], text: str) -> str:
-    """The words of a statement as they were written, without comments."""
-    out = [text[tokens[0].start : tokens[0].end + 1]]
-    for last, token in pairwise(tokens):
-        if last.end + 1 != token.start:
-            out.append(" ")
-        out.append(text[token.start : token.end + 1])
-    return "".join(out)
 
 
 def _marked(inner: tuple[Operation, ...], word: str, *, rows: bool) -> tuple[Operation, ...]:
@@ -93,7 +87,16 @@ def _explain(tokens: list[Token], text: str, context: Context) -> Statement:
     return Statement(_marked(inner.operations, "explain", rows=False), out)
 
 
-def _inside(text: str, context: Context) -> tuple[list[Statement], tuple[Operation, ...]]:
+def _show(tokens: list[Token], text: str, context: Context) -> Statement:
+    """SHOW asks about the database, not for rows of it."""
+    if any(token.token_type in (TokenType.SELECT, TokenType.L_PAREN, TokenType.WITH) for token in tokens):
+        raise Opaque("a query stands where none is expected")
+    operation = Operation(context.known.service, "read", column_scope="none", statements=("show",))
+    return Statement((operation,), bare(tokens, text))
+
+
+def inside(text: str, context: Context) -> tuple[list[Statement], tuple[Operation, ...]]:
+    """What a text inside a statement asks."""
     context.depth += 1
     try:
         statements = read_text(text, context)
@@ -113,7 +116,7 @@ def _immediate(tokens: list[Token], text: str, context: Context) -> Statement:
     if len(tokens) < 3 or tokens[2].token_type not in _TEXTS:
         raise Opaque("the statement that is executed is not written out")
     values = _values(tokens[3:])
-    statements, operations = _inside(tokens[2].text, context)
+    statements, operations = inside(tokens[2].text, context)
     written = _written(statements)
     out = None
     if written is not None:
@@ -144,7 +147,7 @@ def _execute(tokens: list[Token], text: str, context: Context) -> Statement:
             raise Opaque("something else than values is given to the prepared statement")
     else:
         _values(rest)
-    _, operations = _inside(inner, context)
+    _, operations = inside(inner, context)
     return Statement(_marked(operations, "execute", rows=True), bare(tokens, text))
 
 
@@ -166,7 +169,7 @@ def _prepare(tokens: list[Token], text: str, context: Context) -> Statement:
         raise Opaque("the statement that is prepared is not written out")
     else:
         held = text[inner[0].start : inner[-1].end + 1]
-    statements, operations = _inside(held, context)
+    statements, operations = inside(held, context)
     written = _written(statements)
     out = None
     if written is not None and inner[0].token_type not in _TEXTS:
@@ -178,8 +181,6 @@ def _prepare(tokens: list[Token], text: str, context: Context) -> Statement:
 
 def _unload(tokens: list[Token], text: str, context: Context) -> Statement:
     """UNLOAD ('statement' or statement) TO 'place' ..."""
-    from sluicegate.operations.sql.exports import exported
-
     if len(tokens) < 5 or tokens[1].token_type is not TokenType.L_PAREN:
         raise Opaque("it is not clear what is unloaded")
     depth = 0
@@ -194,5 +195,5 @@ def _unload(tokens: list[Token], text: str, context: Context) -> Statement:
     held = (
         inner[0].text if len(inner) == 1 and inner[0].token_type in _TEXTS else text[inner[0].start : inner[-1].end + 1]
     )
-    _, operations = _inside(held, context)
+    _, operations = inside(held, context)
     return Statement(exported(operations, "unload", [rest[1].text], context), None)
