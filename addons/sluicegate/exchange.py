@@ -21,6 +21,9 @@ ColumnScope = Literal["listed", "all", "none", "unknown"]
 Side = Literal["internal", "external"]
 Method = Literal["redact", "null", "hmac", "last4"]
 
+SCRIPT_KEPT = (64 << 10) + 1
+"""Characters of a script that are kept for the policy's patterns. What is longer counts as matching them."""
+
 OTHERS = "others"
 """The service name of hosts that no service in the policy names and that the gateway inspects."""
 
@@ -76,6 +79,8 @@ class Operation:
     destination_side: Side | None = None
     statement: str | None = None
     script_digest: str | None = None
+    script: str | None = field(default=None, repr=False)
+    """The script, as far as patterns look at it: dialects keep no more than `SCRIPT_KEPT` characters."""
     route: str = ""
     """The route template that matched, or why none did."""
     predicates: tuple[str, ...] = ()
@@ -167,6 +172,8 @@ class Verdict:
     next_step: str = ""
     policy: str = ""
     """SHA-256 of the policy in force, hex."""
+    reported: tuple[str, ...] = ()
+    """Rules of mode `report` that matched. They changed nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +217,10 @@ class Exchange:
     """Lower-case names of headers that carry secrets in this exchange and must not be recorded."""
     principal: Principal | None = None
     operation: Operation | None = None
+    job: str | None = None
+    """The job that the request says it is within."""
+    risk: float = 0.0
+    """The person's risk before this request, as detection has it; 0 where nobody looked."""
     verdict: Verdict | None = None
     rewrite: Rewrite | None = None
     """What becomes of the request once it may go."""

@@ -1,75 +1,92 @@
-"""Requests to a service with a built-in dialect, as plain values, and the answers to them."""
+"""A dialect as the pipeline uses it: read, rewritten, answered; one person's session, on a clock that stands still."""
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 from sluicegate.clock import SetClock
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Delivery, Operation, Rewrite
-from sluicegate.operations import Reader, RequestView
-from sluicegate.operations.view import ReplyView
-from sluicegate.problem import Answer
-from sluicegate.settings import Settings
+from sluicegate.operations.destination import Ours
+from sluicegate.operations.dialect import Dialect, Known
+from sluicegate.operations.results import Results, Session
+from sluicegate.operations.view import ReplyView, RequestView
 
-OURS = ["s3://acme-*", "https://hooks.acme.example"]
-
-
-class Asking:
-    """One service. `datasets` is table key to what stands under [datasets.*]; the service is called `it`."""
-
-    def __init__(self, dialect: str, datasets: dict[str, Any] | None = None, **tables: Any) -> None:
-        self.clock = SetClock()
-        document = {
-            "identity": {"issuer": "https://idp.test"},
-            "gateway": {"internal_destinations": OURS},
-            "services": {"it": {"hosts": ["it.test"], "dialect": dialect}},
-            "datasets": {key: {"service": "it", **table} for key, table in (datasets or {}).items()},
-            **tables,
-        }
-        self.reader = Reader(Settings.model_validate(document), self.clock)
-
-    def view(self, request: str, body: Any = None, **headers: str | tuple[str, ...]) -> RequestView:
-        """`METHOD /path?query`; a body that is not bytes is sent as JSON. Several values are several lines."""
-        method, _, target = request.partition(" ")
-        path, _, query = target.partition("?")
-        sent = {
-            name.lower().replace("_", "-"): value if isinstance(value, tuple) else (value,)
-            for name, value in headers.items()
-        }
-        data = b""
-        if body is not None:
-            data = body if isinstance(body, bytes) else json.dumps(body).encode()
-            if not isinstance(body, bytes):
-                sent.setdefault("content-type", ("application/json",))
-        return RequestView(method, path, query, sent, data, "it.test")
-
-    def read(self, request: str, body: Any = None, person: str = "ada", **headers: Any) -> Operation:
-        return self.reader.read(self.view(request, body, **headers), "it", "https://it.test", person)
-
-    def rewritten(self, request: str, body: Any = None, **headers: Any) -> Rewrite | None:
-        view = self.view(request, body, **headers)
-        return self.reader.rewrite(view, "it", self.reader.read(view, "it", "https://it.test", "ada"))
-
-    def delivered(
-        self, request: str, answer: Any, body: Any = None, *, person: str = "ada", status: int = 200,
-        media: str = "application/json", sent: dict[str, Any] | None = None,
-    ) -> Delivery | None:  # fmt: skip
-        """How the answer to a request is read; an answer that is not bytes is JSON."""
-        view = self.view(request, body, **(sent or {}))
-        operation = self.reader.read(view, "it", "https://it.test", person)
-        data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-        reply = ReplyView(status, {"content-type": (media,)}, data)
-        return self.reader.deliver(view, "it", operation, reply, person)
-
-    def refused(self, request: str, status: int = 403) -> Answer:
-        refusal = Refusal(
-            status, "policy-denied", "Denied by policy", "Rule r1 says no.", next_step="Ask the owner of the data."
-        )
-        found = self.reader.refuse(self.view(request), "it", refusal)
-        assert found is not None
-        return found
+KNOWN = Known(
+    "warehouse",
+    {"db1.s1.emp": "emp", "db1.s1.notes": "notes"},
+    {"emp": frozenset({"ssn", "salary"}), "notes": frozenset()},
+    (Ours.parse("gs://acme-*"), Ours.parse("s3://acme-*")),
+    {"emp": ("id", "name", "ssn", "salary"), "notes": ("id", "text")},
+)
+DENIED = Refusal(403, "policy-denied", "Denied by rule R12", "Column ssn is not for you.", next_step="Leave ssn out.")
+SENTENCE = "Denied by rule R12. Column ssn is not for you. Leave ssn out."
 
 
-SENTENCE = "Denied by policy: Rule r1 says no. Ask the owner of the data."
+class Asker:
+    """Somebody who asks a service; `known` is what the policy declares."""
+
+    def __init__(self, dialect: Dialect, known: Known = KNOWN, owner: str = "idp ada") -> None:
+        self.dialect, self.known = dialect, known
+        self.results = Results(SetClock())
+        self.session = Session(self.results, known.service, owner)
+        self.view = RequestView("GET", "/")
+        self.operation = Operation(known.service, "unknown")
+
+    def another(self, owner: str) -> Asker:
+        """Somebody else at the same service."""
+        other = Asker(self.dialect, self.known, owner)
+        other.results = self.results
+        other.session = Session(self.results, self.known.service, owner)
+        return other
+
+    def ask(
+        self,
+        line: str,
+        body: Any = b"",
+        *,
+        host: str = "db.test",
+        zipped: bool = False,
+        query: Any = None,
+        **headers: str,
+    ) -> Operation:
+        """Send `METHOD /path?query`; a body that is no bytes goes as JSON."""
+        method, _, target = line.partition(" ")
+        path, _, text = target.partition("?")
+        fields = {name.replace("_", "-"): (value,) for name, value in headers.items()}
+        if not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            fields.setdefault("content-type", ("application/json",))
+        if zipped:
+            body = gzip.compress(body)
+            fields["content-encoding"] = ("gzip",)
+        self.view = RequestView(method, path, urlencode(query) if query is not None else text, fields, body, host)
+        self.operation = self.dialect.read(self.view, self.known, self.session)
+        return self.operation
+
+    @property
+    def sent(self) -> Rewrite | None:
+        """What goes out in the place of the last request."""
+        return self.dialect.rewrite(self.view, self.operation, self.known)
+
+    def answer(self, body: Any, status: int = 200, *, decoded: bool = True, **headers: str) -> Delivery | None:
+        """The service's answer to the last request."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        fields = {name.replace("_", "-"): (value,) for name, value in headers.items()}
+        reply = ReplyView(status, fields, content if decoded else b"", decoded)
+        return self.dialect.deliver(self.view, self.operation, reply, self.known, self.session)
+
+    def refused(self, refusal: Refusal = DENIED) -> Any:
+        """How the last request would be refused."""
+        return self.dialect.refuse(self.view, refusal)
+
+
+def origins(outputs: Any) -> list[tuple[str, Any]]:
+    """Names and base columns, for short comparisons."""
+    return [
+        (output.name, None if output.origins is None else sorted(column for _, column in output.origins))
+        for output in outputs
+    ]

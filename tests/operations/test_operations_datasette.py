@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Output
-from tests.operations.asking import SENTENCE, Asking
+from tests.operations.one_service import SENTENCE, Asking
 
 IT = Asking(
     "datasette",
@@ -130,7 +130,7 @@ def test_sql_is_read_and_goes_out_regenerated():
         "n": ["5"],
         "_shape": ["array"],
     }
-    assert IT.read(sql("attach 'x' as y")).kind == "unknown"
+    assert IT.read(sql("attach 'x' as y")).kind == "admin"
     assert IT.read(sql("select 1", "&sql=select%20ssn%20from%20emp")).kind == "unknown"
 
 

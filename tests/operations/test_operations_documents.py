@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.operations.asking import SENTENCE, Asking
+from tests.operations.one_service import SENTENCE, Asking
 
 CHONKIE, DOCLING = Asking("chonkie"), Asking("docling")
 TOKEN = "POST /v1/chunk/token"

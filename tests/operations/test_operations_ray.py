@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.operations.asking import SENTENCE, Asking
+from tests.operations.one_service import SENTENCE, Asking
 
 PACKAGE = "/api/packages/gcs/_ray_pkg_0123.zip"
 URI = "gcs://_ray_pkg_0123.zip"

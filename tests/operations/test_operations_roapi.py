@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sluicegate.exchange import Output
 from sluicegate.operations.built_in import graphql
 from sluicegate.operations.view import Unreadable
-from tests.operations.asking import SENTENCE, Asking
+from tests.operations.one_service import SENTENCE, Asking
 
 IT = Asking("roapi", {"emp": {"columns": {"ssn": "restricted"}}})
 TABLE, SQL, GRAPHQL = "GET /api/tables/emp", "POST /api/sql", "POST /api/graphql"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.operations.asking import SENTENCE, Asking
+from tests.operations.one_service import SENTENCE, Asking
 
 IT = Asking(
     "tiled",

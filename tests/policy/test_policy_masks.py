@@ -22,7 +22,7 @@ def columns_of(verdict):
 
 def test_classes_become_the_columns_of_the_dataset(bench, ask):
     made = bench(ALLOW, masks=[{"columns": ["restricted"], "method": "last4"}])
-    assert made.verdict(ask()).obligations == (Obligation("m0", "last4", frozenset({"ssn"})),)
+    assert made.verdict(ask()).obligations == (Obligation("m0", "last4", frozenset({"ssn"}), dataset="customers"),)
     assert columns_of(made.verdict(ask(dataset="orders"))) == {"card"}
     assert made.verdict(ask(dataset="logs")).obligations == ()
 
@@ -85,9 +85,9 @@ def test_the_strictest_mask_wins(bench, ask, order):
     ]
     verdict = bench(ALLOW, masks=[masks[i] for i in order]).verdict(ask())
     assert verdict.obligations == (
-        Obligation("a", "last4", frozenset({"ssn"})),
-        Obligation("b", "hmac", frozenset({"phone"})),
-        Obligation("c", "redact", frozenset({"email"})),
+        Obligation("a", "last4", frozenset({"ssn"}), dataset="customers"),
+        Obligation("b", "hmac", frozenset({"phone"}), dataset="customers"),
+        Obligation("c", "redact", frozenset({"email"}), dataset="customers"),
     )
 
 

@@ -6,7 +6,7 @@ import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from sluicegate.exchange import ColumnScope, Kind, Operation, Side
+from sluicegate.exchange import SCRIPT_KEPT, ColumnScope, Kind, Operation, Side
 from sluicegate.operations import body, query
 from sluicegate.operations.destination import SEVERAL, judge
 from sluicegate.operations.dialect import Dialect, Known
@@ -140,6 +140,7 @@ def _operation(route: Route, parts: Parts, known: Known) -> Operation:
         destination_side=side,
         statement=one(chosen["statement"].select(parts), "statement") if "statement" in chosen else None,
         script_digest=hashlib.sha256(script.encode()).hexdigest() if script is not None else None,
+        script=script[:SCRIPT_KEPT] if script is not None else None,
         route=route.template.text,
     )
 

@@ -12,19 +12,22 @@ MAX_PARAMETERS = 200
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
-def parameters(query: str) -> dict[str, str]:
-    """Name to value. Raises Unreadable for a parameter sent twice and for what parsers read differently."""
-    return {name: values[0] for name, values in grouped(query).items()}
+def parameters(query: str, texts: Collection[str] = ()) -> dict[str, str]:
+    """Name to value. Raises Unreadable for a parameter sent twice and for what parsers read differently.
+
+    `texts` are parameters whose values may have lines and tabs, such as statements.
+    """
+    return {name: values[0] for name, values in grouped(query, texts=texts).items()}
 
 
-def grouped(query: str, repeated: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
+def grouped(query: str, repeated: Collection[str] = (), texts: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
     """Name to values, in their order; only the names in `repeated` may be sent more than once. Raises Unreadable.
 
     Names that differ in their case alone count as the same name, and are never sent twice.
     """
     found: dict[str, tuple[str, ...]] = {}
     folded = set()
-    for name, value in pairs(query):
+    for name, value in pairs(query, texts):
         if not name:
             raise Unreadable("the query has a parameter without a name")
         if name in repeated and name in found:
@@ -37,7 +40,7 @@ def grouped(query: str, repeated: Collection[str] = ()) -> dict[str, tuple[str, 
     return found
 
 
-def pairs(query: str) -> list[tuple[str, str]]:
+def pairs(query: str, texts: Collection[str] = ()) -> list[tuple[str, str]]:
     """Names and values, in their order. Raises Unreadable for what parsers read differently."""
     if not query:
         return []
@@ -46,20 +49,29 @@ def pairs(query: str) -> list[tuple[str, str]]:
     pieces = query.split("&")
     if len(pieces) > MAX_PARAMETERS:
         raise Unreadable("the query has too many parameters")
-    return [(_decode(name), _decode(value)) for name, _, value in (piece.partition("=") for piece in pieces)]
+    found = []
+    for piece in pieces:
+        name, _, value = piece.partition("=")
+        name = _decode(name)
+        found.append((name, _decode(value, lines=name in texts)))
+    return found
 
 
 def write(query: str, changes: Mapping[str, str]) -> str:
     """The query with parameters put in the place of those that have their names, and everything encoded anew."""
-    kept = [(name, value) for name, value in pairs(query) if name not in changes]
+    kept = [(name, value) for name, value in pairs(query, changes) if name not in changes]
     return urlencode([*kept, *changes.items()])
 
 
-def _decode(text: str) -> str:
+def _decode(text: str, *, lines: bool = False) -> str:
     try:
         decoded = unquote_to_bytes(text.replace("+", " ")).decode()
     except UnicodeError:
         raise Unreadable("the query is not UTF-8") from None
-    if not decoded.isprintable() and decoded:
+    if decoded and not (_without_lines(decoded) if lines else decoded).isprintable():
         raise Unreadable("the query has control characters")
     return decoded
+
+
+def _without_lines(text: str) -> str:
+    return text.replace("\r\n", " ").replace("\n", " ").replace("\t", " ")

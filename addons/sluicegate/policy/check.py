@@ -7,13 +7,20 @@ from collections.abc import Iterable, Iterator
 
 from sluicegate import jsonpath
 from sluicegate.exchange import OTHERS
+from sluicegate.policy.commands import Commands
+from sluicegate.policy.jobs import chunk_range
 from sluicegate.policy.match import is_glob
+from sluicegate.policy.people import STRENGTH, WORDS
 from sluicegate.settings import Loaded, Problem, Settings, model, nearest
 from sluicegate.settings.positions import Path, line_of
 
-_WHO = re.compile(r"^(group|person):\S.*$")
+_WHO = re.compile(r"^((group|person|machine):\S.*|kind:(person|machine))$")
+_APPROVER = re.compile(r"^(group|person):\S.*$")
 _TUNNEL = "tunnel"
 """Lockdown's word for TLS that passes untouched."""
+
+_LIMITS = ("assurance_below", "rows_above", "risk_above", "finding", "budget")
+"""Keys that match what is over a limit. In an allow they would allow nothing else."""
 
 _Found = tuple[Path, str, str]
 
@@ -21,7 +28,9 @@ _Found = tuple[Path, str, str]
 def problems(loaded: Loaded) -> list[Problem]:
     """Every problem of these tables, in the order of the file."""
     settings = loaded.settings
-    found = list(_ids(settings))
+    found = [*_ids(settings), *_commands(settings)]
+    for name, job in settings.jobs.items():
+        found += _job(settings, name, job)
     for index, rule in enumerate(settings.rules):
         found += _rule(settings, rule, ("rules", index))
     for index, mask in enumerate(settings.masks):
@@ -44,13 +53,21 @@ def _ids(settings: Settings) -> Iterator[_Found]:
                 # Verdicts name rules and masks by id alone.
                 yield (table, index, "id"), f"`{entry.id}` is taken by {taken[entry.id]} already", "choose another id"
             taken.setdefault(entry.id, f"{table}.{index}")
+    for name in settings.jobs:
+        if name in taken:
+            yield ("jobs", name), f"`{name}` is taken by {taken[name]} already", "choose another name"
 
 
 def _rule(settings: Settings, rule: model.Rule, here: Path) -> Iterator[_Found]:
     yield from _people(rule.who or (), (*here, "who"))
-    yield from _people(rule.approvers, (*here, "approvers"))
+    yield from _people(rule.approvers, (*here, "approvers"), approvers=True)
     yield from _places(settings, rule, here)
     yield from _column_names(settings, rule.columns, (*here, "columns"))
+    yield from _limits(rule, here)
+    for name in rule.job or ():
+        if name not in settings.jobs:
+            hint = nearest(name, settings.jobs) or "declare it under [jobs]"
+            yield (*here, "job"), f"there is no job `{name}`", hint
     if rule.effect == "hold" and not rule.approvers:
         yield here, "holds, but names nobody who can approve", 'add approvers = ["group:..."]'
     if rule.effect != "hold":
@@ -80,18 +97,69 @@ def _mask(settings: Settings, mask: model.MaskRule, here: Path) -> Iterator[_Fou
             yield (*here, "path"), str(error), ""
 
 
-def _people(texts: Iterable[str], here: Path) -> Iterator[_Found]:
+def _people(texts: Iterable[str], here: Path, *, approvers: bool = False) -> Iterator[_Found]:
+    known = ("group", "person") if approvers else WORDS
     for text in texts:
-        if _WHO.match(text):
+        if (_APPROVER if approvers else _WHO).match(text):
             continue
         word, colon, name = text.partition(":")
-        if word in ("group", "person"):
+        if word == "kind" and not approvers:
+            hint = "write `kind:person` or `kind:machine`"
+        elif word in known:
             hint = "write the name behind the colon"
+        elif word in WORDS:
+            hint = "people approve, and machines do not"
         elif colon and name.strip():
-            hint = nearest(word, ("group", "person"))
+            hint = nearest(word, known)
         else:
             hint = f"write `group:{word}`"
-        yield here, f"`{text}` is neither `group:NAME` nor `person:SUBJECT`", hint
+        yield here, f"`{text}` is {'neither' if approvers else 'none of'} {_FORMS[approvers]}", hint
+
+
+_FORMS = {
+    True: "`group:NAME` nor `person:SUBJECT`",
+    False: "`group:NAME`, `person:SUBJECT`, `machine:SUBJECT` and `kind:KIND`",
+}
+
+
+def _limits(rule: model.Rule, here: Path) -> Iterator[_Found]:
+    if rule.effect == "allow":
+        for key in _LIMITS:
+            if getattr(rule, key) is not None:
+                message = "would allow only what is over the limit"
+                yield (*here, key), message, "put it into a rule that denies or holds"
+    budget = rule.budget
+    if budget is not None and (budget.chunks, budget.distinct_chunks, budget.rows, budget.bytes) == (None,) * 4:
+        yield (*here, "budget"), "limits nothing", "give chunks, distinct_chunks, rows or bytes"
+    low, high = rule.assurance, rule.assurance_below
+    if low is not None and high is not None and STRENGTH[low] >= STRENGTH[high]:
+        yield (*here, "assurance_below"), f"nobody is both at least {low} and below {high}", ""
+
+
+def _job(settings: Settings, name: str, job: model.Job) -> Iterator[_Found]:
+    here: Path = ("jobs", name)
+    yield from _people(job.who, (*here, "who"))
+    yield from _people(job.bound, (*here, "bound"))
+    table = settings.datasets.get(job.dataset)
+    if table is None:
+        hint = nearest(job.dataset, settings.datasets) or "declare it under [datasets]"
+        yield (*here, "dataset"), f"there is no dataset `{job.dataset}`", hint
+    elif table.all_columns is not None:
+        known = {*table.all_columns, *table.columns, *table.columns.values()}
+        for column in job.columns or ():
+            if column not in known:
+                yield (*here, "columns"), f"the dataset has no column or class `{column}`", nearest(column, known)
+    for entry in job.chunks or ():
+        numbers = chunk_range(entry)
+        if numbers is not None and numbers[0] > numbers[1]:
+            yield (*here, "chunks"), f"`{entry}` has no numbers in it", f"write `{numbers[1]}..{numbers[0]}`"
+
+
+def _commands(settings: Settings) -> Iterator[_Found]:
+    try:
+        Commands(settings)
+    except ValueError as error:
+        yield ("rules",), str(error), "make them shorter, or fewer"
 
 
 def _places(settings: Settings, entry: model.Rule | model.MaskRule, here: Path) -> Iterator[_Found]:

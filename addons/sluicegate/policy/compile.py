@@ -6,9 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sluicegate import jsonpath
-from sluicegate.exchange import OTHERS, Effect, Operation
-from sluicegate.policy.masks import Mask
-from sluicegate.policy.match import People, Test, columns_broad, columns_strict, dataset_test, destination_test, named
+from sluicegate.exchange import OTHERS, Operation, Principal
+from sluicegate.policy import circumstances, commands
+from sluicegate.policy.context import Context
+from sluicegate.policy.jobs import job_test
+from sluicegate.policy.masks import Mask, MaskTest
+from sluicegate.policy.match import Test, columns_broad, columns_strict, dataset_test, destination_test, named
+from sluicegate.policy.people import Concerned, People
 from sluicegate.policy.statement import fold
 from sluicegate.settings import Settings, model
 
@@ -21,14 +25,17 @@ class Candidate:
     """A rule that may match in one place, with the tests of the operation that are left."""
 
     rule: model.Rule
-    people: People | None
-    """None is everybody."""
+    concerned: Concerned
     tests: tuple[Test, ...]
 
-    def matches(self, operation: Operation) -> bool:
+    def concerns(self, principal: Principal) -> bool:
+        """Whether the rule means this person at all."""
+        return self.concerned.hold(principal)
+
+    def matches(self, operation: Operation, context: Context) -> bool:
         """Whether every test holds; the person is looked at before."""
         for test in self.tests:  # noqa: SIM110 - a loop takes half the time of all()
-            if not test(operation):
+            if not test(operation, context):
                 return False
         return True
 
@@ -40,14 +47,20 @@ class Place:
     deny: tuple[Candidate, ...] = ()
     hold: tuple[Candidate, ...] = ()
     covering: tuple[Candidate, ...] = ()
+    reported: tuple[Candidate, ...] = ()
+    """Rules of mode `report`: denies and holds read broadly, allows strictly."""
     masks: tuple[Mask, ...] = ()
 
 
 class Compiler:
-    """Knows the rules and masks in one order, whatever their order in the file."""
+    """Knows the rules and masks in one order, whatever their order in the file.
+
+    Raises ValueError when the patterns of the rules are too many.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._commands = commands.Commands(settings)
         self._rules = sorted(settings.rules, key=lambda rule: rule.id)
         self._masks = sorted(settings.masks, key=lambda mask: mask.id)
         self._classes = {key: _by_class(dataset) for key, dataset in settings.datasets.items()}
@@ -57,17 +70,22 @@ class Compiler:
     def place(self, key: Key) -> Place:
         """What can apply in a place. Its service and dataset have to be in the policy."""
         near = [rule for rule in self._rules if _reaches(rule, key)]
-        strict = [self._strict(rule, key) for rule in near if rule.effect != "deny"]
+        broad = [(rule.effect, self._broad(rule, key)) for rule in near if rule.effect != "allow" and _enforced(rule)]
+        strict = [self._strict(rule, key) for rule in near if rule.effect != "deny" and _enforced(rule)]
+        reported = [
+            self._strict(rule, key) if rule.effect == "allow" else self._broad(rule, key)
+            for rule in near
+            if not _enforced(rule)
+        ]
         return Place(
-            tuple(c for c in (self._broad(rule, key, "deny") for rule in near) if c),
-            tuple(c for c in (self._broad(rule, key, "hold") for rule in near) if c),
-            tuple(c for c in strict if c),
-            tuple(m for m in (self._mask(mask, key) for mask in self._masks) if m),
+            tuple([c for effect, c in broad if c and effect == "deny"]),
+            tuple([c for effect, c in broad if c and effect == "hold"]),
+            tuple([c for c in strict if c]),
+            tuple([c for c in reported if c]),
+            tuple([m for m in (self._mask(mask, key) for mask in self._masks) if m]),
         )
 
-    def _broad(self, rule: model.Rule, key: Key, effect: Effect) -> Candidate | None:
-        if rule.effect != effect:
-            return None
+    def _broad(self, rule: model.Rule, key: Key) -> Candidate | None:
         service, dataset, _ = key
         tests: list[Test] = []
         if rule.dataset is not None:
@@ -102,8 +120,18 @@ class Compiler:
         if rule.destination is not None:
             wanted = rule.destination if isinstance(rule.destination, str) else tuple(rule.destination)
             tests.append(destination_test(wanted, broad=broad))
-        people = None if rule.who is None else People.parse(rule.who)
-        return Candidate(rule, people, tuple(tests))
+        if rule.statements is not None:
+            tests.append(commands.statements_test(tuple(rule.statements), broad=broad))
+        if rule.rows_above is not None:
+            tests.append(circumstances.rows_test(rule.rows_above, broad=broad))
+        if rule.job is not None:
+            tests.append(job_test(rule.job))
+        tests += _circumstances(rule, broad=broad)
+        if rule.commands is not None:
+            patterns = self._commands
+            tests.append(patterns.broad(rule.commands) if broad else patterns.strict(rule.commands))
+        concerned = Concerned.of(rule.who, rule.assurance, rule.assurance_below, broad=broad)
+        return Candidate(rule, concerned, tuple(tests))
 
     def _columns(self, words: Iterable[str], key: Key) -> tuple[frozenset[str], bool]:
         """The columns that names and classes mean in a dataset, and whether it has any of them.
@@ -135,20 +163,43 @@ class Compiler:
             return None
         if mask.service is not None and service not in mask.service:
             return None
-        test: Test | None = None
+        test: MaskTest | None = None
         if mask.dataset is not None:
             if dataset is None:
                 test = _mask_dataset_test(self._wire_names(mask.dataset))
             elif not named(dataset, mask.dataset, broad=True):
                 return None
-        columns = self._columns(mask.columns, key)[0] if mask.columns is not None else frozenset()
+        columns, wide = self._columns(mask.columns, key) if mask.columns is not None else (frozenset(), True)
         if not columns and mask.path is None:
             return None
         guarded = columns if mask.path is None else _names_in(mask.path)
         # A statement that names the dataset where a column belongs may mean the whole row.
         rows = {dataset, self._settings.datasets[dataset].name or dataset} if dataset is not None else set()
         folded = frozenset(map(fold, guarded | rows))
-        return Mask(mask.id, mask.method, columns, mask.path, People.parse(mask.unless), test, guarded, folded)
+        unless = People.parse(mask.unless)
+        allowed = mask.predicates == "allow"
+        return Mask(
+            mask.id, mask.method, columns, mask.path, unless, test, guarded, folded, dataset, wide=wide, guesses=allowed
+        )
+
+
+def _circumstances(rule: model.Rule, *, broad: bool) -> list[Test]:
+    tests: list[Test] = []
+    if rule.network is not None:
+        tests.append(circumstances.network_test(rule.network, broad=broad))
+    if rule.when is not None:
+        tests.append(circumstances.when_test(rule.when, broad=broad))
+    if rule.risk_above is not None:
+        tests.append(circumstances.risk_test(rule.risk_above, broad=broad))
+    if rule.finding is not None:
+        tests.append(circumstances.finding_test(tuple(rule.finding)))
+    if rule.budget is not None:
+        tests.append(circumstances.budget_test(rule.budget))
+    return tests
+
+
+def _enforced(rule: model.Rule) -> bool:
+    return rule.mode == "enforce"
 
 
 def _reaches(rule: model.Rule, key: Key) -> bool:
@@ -156,12 +207,12 @@ def _reaches(rule: model.Rule, key: Key) -> bool:
     return (rule.service is None or service in rule.service) and (rule.kind is None or kind in rule.kind)
 
 
-def _names_none(operation: Operation) -> bool:
+def _names_none(operation: Operation, context: Context) -> bool:
     # Without a `dataset` key a rule allows only requests that concern no dataset at all.
     return operation.dataset is None
 
 
-def _mask_dataset_test(globs: tuple[str, ...]) -> Test:
+def _mask_dataset_test(globs: tuple[str, ...]) -> MaskTest:
     def test(operation: Operation) -> bool:
         return operation.dataset is None or named(operation.dataset, globs, broad=True)
 

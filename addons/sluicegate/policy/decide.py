@@ -2,90 +2,134 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from sluicegate.exchange import Obligation, Operation, Principal, Verdict
-from sluicegate.policy.index import Policy
-from sluicegate.policy.masks import Mask
+from sluicegate.policy import because
+from sluicegate.policy.context import NOTHING, Context
+from sluicegate.policy.index import Policy, Standing
+from sluicegate.policy.masks import together
 from sluicegate.settings import model
 
+MAX_PARTS = 500
+"""Parts of one request that are judged; one with more is denied."""
 
-def decide(policy: Policy, principal: Principal, operation: Operation) -> Verdict:
-    """The verdict for one operation.
+_Judged = list[tuple[Standing, Operation]]
+
+
+def decide(policy: Policy, principal: Principal, operation: Operation, context: Context = NOTHING) -> Verdict:
+    """The verdict for one operation and its parts: what is done is what all of them may do. Raises nothing.
 
     A hold needs a rule that covers the operation too (itself, read strictly, or an allow): an approval lets pass what
     is asked, so a hold that matched only in doubt must not become the way to what nothing allows.
     """
+    if len(operation.parts) > MAX_PARTS:
+        return Verdict("deny", reasons=(because.too_many(MAX_PARTS),), policy=policy.digest)
     standing = policy.standing(principal, operation)
-    denies = [c.rule for c in standing.deny if c.matches(operation)]
-    if denies:
-        return _denied(policy, denies)
-    covering = [c.rule for c in standing.covering if c.matches(operation)]
-    if not covering:
-        return Verdict("deny", reasons=(_nothing(operation),), policy=policy.digest)
-    obligations, lifted = standing.obligations(operation), standing.lifted(operation)
-    if operation.statement is not None and (guarded := standing.guarded(operation, operation.statement)):
-        return _guarded(policy, guarded)
-    holds = [c.rule for c in standing.hold if c.matches(operation)]
-    if holds:
-        return _held(policy, holds, obligations, lifted)
-    allows = [rule for rule in covering if rule.effect == "allow"]
-    return Verdict(
-        "allow" if allows else "deny",
-        tuple([rule.id for rule in allows]),
-        tuple([rule.reason for rule in allows if rule.reason]),
-        obligations,
-        lifted,
-        policy=policy.digest,
+    jobs = policy.jobs.stand(principal, (operation, *operation.parts), context)
+    if standing.always_same and not jobs.outside and _plain(operation):
+        # Nothing is left to look at: what was said to this person here before is said again.
+        if standing.verdict is None:
+            standing.verdict = _decide(policy, [(standing, operation)], context, "", "")
+        return standing.verdict
+    if jobs.within or context.within:
+        context = replace(context, within=jobs.within)
+    judged = [(standing, operation), *((policy.standing(principal, part), part) for part in operation.parts)]
+    return _decide(policy, judged, context, jobs.outside, jobs.job)
+
+
+def _plain(operation: Operation) -> bool:
+    """Whether the operation is wholly said by the place in the index where it is looked up."""
+    return (
+        operation.statement is None
+        and operation.outputs is None
+        and not operation.parts
+        and not operation.predicates
+        and not operation.statements
+        and not operation.opaque
+        and operation.kind != "unknown"  # the reason says why
     )
 
 
-def _denied(policy: Policy, rules: Sequence[model.Rule]) -> Verdict:
+def _decide(policy: Policy, judged: _Judged, context: Context, outside: str, job: str) -> Verdict:
+    reported = _ids(c.rule for standing, o in judged for c in standing.reported if c.matches(o, context))
+    digest = policy.digest
+    denies = _once(c.rule for standing, o in judged for c in standing.deny if c.matches(o, context))
+    if denies:
+        reasons = tuple([rule.reason or f"The rule {rule.id} denies it." for rule in denies])
+        return Verdict("deny", _ids(denies), reasons, next_step=_steps(denies), policy=digest, reported=reported)
+    if outside:
+        step = because.OUTSIDE_A_JOB
+        return Verdict("deny", (job,) if job else (), (outside,), next_step=step, policy=digest, reported=reported)
+    covering: list[model.Rule] = []
+    for standing, operation in judged:
+        covers = [c.rule for c in standing.covering if c.matches(operation, context)]
+        if not covers:
+            reason = because.nothing(operation, whole=len(judged) == 1)
+            return Verdict("deny", reasons=(reason,), policy=digest, reported=reported)
+        covering += covers
+    leaks = [(mask, how, o) for standing, o in judged for mask, how in standing.leaks(o)]
+    if leaks:
+        ids, reasons, step = because.leaking(leaks)
+        return Verdict("deny", ids, reasons, next_step=step, policy=digest, reported=reported)
+    if len(judged) == 1:
+        standing, operation = judged[0]
+        obligations, lifted = standing.obligations(operation), standing.lifted(operation)
+    else:
+        obligations = together(standing.obligations(o) for standing, o in judged)
+        lifted = tuple(sorted({mask for standing, o in judged for mask in standing.lifted(o)}))
+    holds = _once(c.rule for standing, o in judged for c in standing.hold if c.matches(o, context))
+    if holds:
+        return _held(digest, holds, obligations, lifted, reported)
+    allows = _once(rule for rule in covering if rule.effect == "allow")
     return Verdict(
-        "deny",
-        tuple(rule.id for rule in rules),
-        tuple(rule.reason or f"The rule {rule.id} denies it." for rule in rules),
-        next_step=_steps(rules),
-        policy=policy.digest,
+        "allow" if allows else "deny",
+        _ids(allows),
+        tuple([rule.reason for rule in allows if rule.reason]),
+        obligations,
+        lifted,
+        policy=digest,
+        reported=reported,
     )
 
 
 def _held(
-    policy: Policy, rules: Sequence[model.Rule], obligations: tuple[Obligation, ...], lifted: tuple[str, ...]
+    digest: str,
+    rules: Sequence[model.Rule],
+    obligations: tuple[Obligation, ...],
+    lifted: tuple[str, ...],
+    reported: tuple[str, ...],
 ) -> Verdict:
     # Whoever decides must be entitled to by every rule that holds: another hold never widens the circle.
     entitled = frozenset.intersection(*(frozenset(rule.approvers) for rule in rules))
-    ids = tuple(rule.id for rule in rules)
+    ids = _ids(rules)
     if not entitled:
         reason = f"{' and '.join(ids)} hold it, and have no approver in common."
-        return Verdict("deny", ids, (reason,), next_step=_steps(rules), policy=policy.digest)
+        return Verdict("deny", ids, (reason,), next_step=_steps(rules), policy=digest, reported=reported)
     waits = [rule.hold_seconds for rule in rules if rule.hold_seconds is not None]
     return Verdict(
         "hold",
         ids,
-        tuple(rule.reason or f"The rule {rule.id} asks for an approval." for rule in rules),
+        tuple([rule.reason or f"The rule {rule.id} asks for an approval." for rule in rules]),
         obligations,
         lifted,
         tuple(sorted(entitled)),
         min(waits, default=None),
         _steps(rules),
-        policy.digest,
+        digest,
+        reported,
     )
 
 
-def _guarded(policy: Policy, masks: Sequence[Mask]) -> Verdict:
-    names = sorted({name for mask in masks for name in mask.guarded})
-    ids = tuple(mask.id for mask in masks)
-    shown = ", ".join(names) or "some values"
-    reason = f"The statement may read {shown}, which {', '.join(ids)} would mask for you in the response."
-    step = f"Leave {shown} and nested queries out of the statement."
-    return Verdict("deny", ids, (reason,), next_step=step, policy=policy.digest)
+def _once(rules: Iterable[model.Rule]) -> list[model.Rule]:
+    """Each rule once, in the order of their ids."""
+    found = {rule.id: rule for rule in rules}
+    return [found[name] for name in sorted(found)] if len(found) > 1 else list(found.values())
 
 
-def _nothing(operation: Operation) -> str:
-    if operation.kind == "unknown":
-        return f"The request was not understood ({operation.route}), and no rule lets such requests pass."
-    return "No rule of the policy lets this person do it."
+def _ids(rules: Iterable[model.Rule]) -> tuple[str, ...]:
+    return tuple(sorted({rule.id for rule in rules}))
 
 
 def _steps(rules: Sequence[model.Rule]) -> str:

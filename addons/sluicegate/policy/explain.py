@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sluicegate.errors import Refusal
 from sluicegate.exchange import OTHERS, Effect, Operation, Principal, Verdict
+from sluicegate.policy.context import NOTHING, Context
 from sluicegate.policy.decide import decide
 from sluicegate.policy.index import Policy
 
@@ -46,7 +47,9 @@ def _columns(operation: Operation) -> str:
     return "all columns of " if operation.column_scope == "all" and operation.dataset else ""
 
 
-def denial(policy: Policy, principal: Principal, operation: Operation, verdict: Verdict) -> Refusal:
+def denial(
+    policy: Policy, principal: Principal, operation: Operation, verdict: Verdict, context: Context = NOTHING
+) -> Refusal:
     """The refusal for a verdict whose effect is deny."""
     sentence = f"{principal.label} asked to {asked(operation)}."
     members = {"reasons": list(verdict.reasons)}
@@ -56,7 +59,7 @@ def denial(policy: Policy, principal: Principal, operation: Operation, verdict: 
             "no-rule",
             "No policy rule allows this",
             " ".join((sentence, *verdict.reasons)),
-            next_step=" ".join(ways_out(policy, principal, operation)) or _ASK,
+            next_step=" ".join(ways_out(policy, principal, operation, context)) or _ASK,
             members=members,
         )
     rules = f"rule{'s' if len(verdict.rules) > 1 else ''} {', '.join(verdict.rules)}"
@@ -65,7 +68,7 @@ def denial(policy: Policy, principal: Principal, operation: Operation, verdict: 
         "policy-denied",
         f"Denied by policy {rules}",
         " ".join((sentence, f"The policy {rules} denied it:", *verdict.reasons)),
-        next_step=verdict.next_step or " ".join(ways_out(policy, principal, operation)) or _ASK,
+        next_step=verdict.next_step or " ".join(ways_out(policy, principal, operation, context)) or _ASK,
         rules=verdict.rules,
         members=members,
     )
@@ -74,17 +77,18 @@ def denial(policy: Policy, principal: Principal, operation: Operation, verdict: 
 _ASK = "If your work needs it, ask the operator of the gateway for a rule that allows it."
 
 
-def ways_out(policy: Policy, principal: Principal, operation: Operation) -> Iterator[str]:
+def ways_out(policy: Policy, principal: Principal, operation: Operation, context: Context = NOTHING) -> Iterator[str]:
     """What the person could do instead, each tried against the policy before it is said."""
     if operation.kind == "unknown":
         yield "Send the request in a form that the service's dialect declares: each parameter once, nothing unknown."
         return
-    yield from _fewer_columns(policy, principal, operation)
+    asking = _Asking(policy, principal, context)
+    yield from _fewer_columns(asking, operation)
     if operation.destination_side == "external":
         inside = replace(operation, destination=None, destination_side="internal")
-        yield from _if_better(policy, principal, inside, "Choose a destination that belongs to the organisation.")
+        yield from _if_better(asking, inside, "Choose a destination that belongs to the organisation.")
     for effect, how in (("allow", "may do this"), ("hold", "may ask for an approval of this")):
-        groups = [g for g in _others(policy, principal) if _as_member(policy, principal, operation, g) == effect]
+        groups = [g for g in _others(policy, principal) if asking.as_member(operation, g) == effect]
         if groups:
             yield f"Members of {' or '.join(groups)} {how}: sign in as one, or ask one."
 
@@ -97,30 +101,41 @@ def _others(policy: Policy, principal: Principal) -> list[str]:
     return sorted(groups - {f"group:{name}" for name in principal.groups})[:_TRIED]
 
 
-def _as_member(policy: Policy, principal: Principal, operation: Operation, group: str) -> Effect:
-    member = replace(principal, groups=principal.groups | {group.removeprefix("group:")})
-    return decide(policy, member, operation).effect
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """The same person in the same circumstances, asking for something else."""
+
+    policy: Policy
+    principal: Principal
+    context: Context
+
+    def effect(self, operation: Operation) -> Effect:
+        return decide(self.policy, self.principal, operation, self.context).effect
+
+    def as_member(self, operation: Operation, group: str) -> Effect:
+        member = replace(self.principal, groups=self.principal.groups | {group.removeprefix("group:")})
+        return decide(self.policy, member, operation, self.context).effect
 
 
-def _fewer_columns(policy: Policy, principal: Principal, operation: Operation) -> Iterator[str]:
+def _fewer_columns(asking: _Asking, operation: Operation) -> Iterator[str]:
+    tables = asking.policy.settings.datasets
     if operation.column_scope == "listed" and len(operation.columns) > 1:
         tried = operation.columns[:_TRIED]
-        alone = {c: decide(policy, principal, replace(operation, columns=(c,))).effect for c in tried}
-        barred = [column for column, effect in alone.items() if effect == "deny"]
+        barred = [c for c in tried if asking.effect(replace(operation, columns=(c,))) == "deny"]
         rest = tuple(column for column in operation.columns if column not in barred)
         if barred and rest:
             fewer = replace(operation, columns=rest)
-            yield from _if_better(policy, principal, fewer, f"Leave out {', '.join(barred)}.")
-    elif operation.column_scope == "all" and operation.dataset in policy.settings.datasets:
+            yield from _if_better(asking, fewer, f"Leave out {', '.join(barred)}.")
+    elif operation.column_scope == "all" and operation.dataset in tables:
         # Whether naming columns would help: try it with a name that no rule knows.
         fewer = replace(operation, columns=("\0",), column_scope="listed")
-        sensitive = ", ".join(sorted(policy.settings.datasets[operation.dataset].columns))
+        sensitive = ", ".join(sorted(tables[operation.dataset].columns))
         text = f"Name the columns that you need, without those that the rule is about (sensitive are {sensitive})."
-        yield from _if_better(policy, principal, fewer, text)
+        yield from _if_better(asking, fewer, text)
 
 
-def _if_better(policy: Policy, principal: Principal, instead: Operation, text: str) -> Iterator[str]:
-    match decide(policy, principal, instead).effect:
+def _if_better(asking: _Asking, instead: Operation, text: str) -> Iterator[str]:
+    match asking.effect(instead):
         case "allow":
             yield text
         case "hold":

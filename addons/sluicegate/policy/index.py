@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sluicegate.exchange import OTHERS, Obligation, Operation, Principal
+from sluicegate.exchange import OTHERS, Obligation, Operation, Principal, Verdict
 from sluicegate.policy.compile import Candidate, Compiler, Key, Place
+from sluicegate.policy.jobs import Jobs
+from sluicegate.policy.lineage import Leak, leak
 from sluicegate.policy.masks import Mask, strictest
-from sluicegate.policy.statement import mentions
 from sluicegate.settings import Settings
 
 KEPT = 4096
@@ -21,15 +22,21 @@ KEPT = 4096
 class Standing:
     """What can apply to one person in one place of the index."""
 
-    __slots__ = ("_always", "_owed", "_unless", "covering", "deny", "hold")
+    __slots__ = ("_always", "_owed", "_unless", "always_same", "covering", "deny", "hold", "reported", "verdict")
 
     def __init__(self, place: Place, principal: Principal) -> None:
         self.deny = _for(place.deny, principal)
         self.hold = _for(place.hold, principal)
         self.covering = _for(place.covering, principal)
-        self._owed = tuple(mask for mask in place.masks if not mask.unless.include(principal))
-        self._unless = tuple(mask for mask in place.masks if mask.unless.include(principal))
+        self.reported = _for(place.reported, principal)
+        self._owed = tuple([mask for mask in place.masks if not mask.unless.include(principal)])
+        self._unless = tuple([mask for mask in place.masks if mask.unless.include(principal)])
         self._always = strictest(self._owed) if all(mask.test is None for mask in self._owed) else None
+        candidates = (*self.deny, *self.hold, *self.covering, *self.reported)
+        self.always_same = self._always is not None and not self._unless and not any(c.tests for c in candidates)
+        """Whether every operation without a statement has the same verdict here."""
+        self.verdict: Verdict | None = None
+        """That verdict, once there was one."""
 
     def obligations(self, operation: Operation) -> tuple[Obligation, ...]:
         """What the response owes."""
@@ -39,35 +46,52 @@ class Standing:
         """Masks that this person is exempt from, where the operation asks for what they mask."""
         if not self._unless:
             return ()
-        return tuple(mask.id for mask in _applying(self._unless, operation) if mask.concerns(operation))
+        return tuple([mask.id for mask in _applying(self._unless, operation) if mask.concerns(operation)])
 
-    def guarded(self, operation: Operation, statement: str) -> list[Mask]:
-        """Masks whose columns the statement could be reading."""
-        return [mask for mask in _applying(self._owed, operation) if mentions(statement, mask.folded)]
+    def leaks(self, operation: Operation) -> list[tuple[Mask, Leak]]:
+        """Masks that the statement would get round, and how."""
+        found = [(mask, leak(mask, operation)) for mask in _applying(self._owed, operation)]
+        return [(mask, how) for mask, how in found if how is not None]
 
 
 class Policy:
-    """A policy in force. Safe to share between exchanges; `digest` is the SHA-256 of its file, hex."""
+    """A policy in force. Safe to share between exchanges; `digest` is the SHA-256 of its file, hex.
+
+    Raises ValueError where `problems` would have found something.
+    """
 
     def __init__(self, settings: Settings, digest: str) -> None:
         self.settings = settings
         self.digest = digest
+        self.jobs = Jobs(settings)
+        self.zones = frozenset(rule.budget.zone for rule in settings.rules if rule.budget is not None)
+        """The time zones whose days budgets count."""
         self._compiler = Compiler(settings)
         self._persons = _persons(settings)
         self._places: dict[Key, Place] = {}
-        self._standings: dict[tuple[str, str | None, str, frozenset[str], str | None], Standing] = {}
+        self._standings: dict[tuple[str | frozenset[str] | None, ...], Standing] = {}
 
     def standing(self, principal: Principal, operation: Operation) -> Standing:
         """The rules and masks that may apply; none for a service that the policy does not have."""
         dataset = operation.dataset if operation.declared else None
         # People whom no rule names are told apart by their groups alone.
         subject = principal.subject if principal.subject in self._persons else None
-        key = (operation.service, dataset, operation.kind, principal.groups, subject)
+        key = (
+            operation.service,
+            dataset,
+            operation.kind,
+            principal.groups,
+            subject,
+            principal.kind,
+            principal.assurance,
+        )
         found = self._standings.get(key)
         if found is None:
             if len(self._standings) >= KEPT:
                 self._standings.clear()
-            found = self._standings[key] = Standing(self._place(key[:3]), principal)
+            found = self._standings[key] = Standing(
+                self._place((operation.service, dataset, operation.kind)), principal
+            )
         return found
 
     def _place(self, key: Key) -> Place:
@@ -82,7 +106,7 @@ class Policy:
 
 
 def _for(candidates: Iterable[Candidate], principal: Principal) -> tuple[Candidate, ...]:
-    return tuple(c for c in candidates if c.people is None or c.people.include(principal))
+    return tuple([candidate for candidate in candidates if candidate.concerns(principal)])
 
 
 def _applying(masks: Iterable[Mask], operation: Operation) -> list[Mask]:
@@ -93,4 +117,5 @@ def _persons(settings: Settings) -> frozenset[str]:
     """Every subject that the policy names."""
     texts = [text for rule in settings.rules for text in rule.who or ()]
     texts += [text for mask in settings.masks for text in mask.unless]
-    return frozenset(text.removeprefix("person:") for text in texts if text.startswith("person:"))
+    pairs = [text.partition(":") for text in texts]
+    return frozenset(name for word, _, name in pairs if word in ("person", "machine"))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sluicegate.exchange import Method, Obligation, Operation
-from sluicegate.policy.match import People, Test, asked_columns
+from sluicegate.policy.match import asked_columns
+from sluicegate.policy.people import People
 
 STRICTNESS: dict[Method, int] = {"null": 3, "redact": 2, "hmac": 1, "last4": 0}
 """The higher one wins. `null` and `redact` tell equally little; one of them has to come first."""
+
+MaskTest = Callable[[Operation], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +24,27 @@ class Mask:
     columns: frozenset[str]
     path: str | None
     unless: People
-    test: Test | None
+    test: MaskTest | None
     """What is left to test of the operation; None when the mask always applies."""
     guarded: frozenset[str]
-    """The columns that a statement may not read."""
+    """The columns that a statement may not choose rows by."""
     folded: frozenset[str]
     """The words by which a statement would read them."""
+    dataset: str | None = None
+    """The declared dataset that the columns are of; None where it is not declared, or not said."""
+    wide: bool = True
+    """Whether the dataset has one of the columns, or could have."""
+    guesses: bool = False
+    """Whether statements may choose rows by what is masked."""
 
     def concerns(self, operation: Operation) -> bool:
         """Whether the operation asks for something that this masks, as far as the request says."""
         if operation.column_scope != "listed" or not self.columns:
             return True
-        return not self.folded.isdisjoint(asked_columns(operation.columns))
+        return not (
+            self.folded.isdisjoint(asked_columns(operation.columns))
+            and self.folded.isdisjoint(asked_columns(operation.predicates))
+        )
 
 
 def strictest(masks: Sequence[Mask]) -> tuple[Obligation, ...]:
@@ -48,7 +60,27 @@ def strictest(masks: Sequence[Mask]) -> tuple[Obligation, ...]:
     for mask in masks:
         kept = frozenset(column for column in mask.columns if columns[column] is mask)
         if kept:
-            owed.append(Obligation(mask.id, mask.method, kept))
+            owed.append(Obligation(mask.id, mask.method, kept, dataset=mask.dataset))
         if mask.path is not None and paths[mask.path] is mask:
             owed.append(Obligation(mask.id, mask.method, path=mask.path))
     return tuple(owed)
+
+
+def together(owed: Iterable[tuple[Obligation, ...]]) -> tuple[Obligation, ...]:
+    """What several operations of one request owe: columns for each dataset, and for each path the strictest."""
+    columns: list[Obligation] = []
+    paths: dict[str, Obligation] = {}
+    for obligation in dict.fromkeys(one for several in owed for one in several):
+        if obligation.path is None:
+            columns.append(obligation)
+            continue
+        other = paths.get(obligation.path)
+        if other is None or _rank(obligation) < _rank(other):
+            paths[obligation.path] = obligation
+    return tuple(sorted(columns, key=lambda o: (o.mask, o.dataset or ""))) + tuple(
+        sorted(paths.values(), key=lambda o: (o.mask, o.path or ""))
+    )
+
+
+def _rank(obligation: Obligation) -> tuple[int, str]:
+    return -STRICTNESS[obligation.method], obligation.mask

@@ -8,37 +8,16 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 
-from sluicegate.exchange import Operation, Principal
-from sluicegate.policy.statement import fold, words
+from sluicegate.exchange import Operation
+from sluicegate.policy.context import Context
+from sluicegate.policy.statement import exact, fold, words
 
-Test = Callable[[Operation], bool]
+Test = Callable[[Operation, Context], bool]
 
-_DOUBTFUL_KINDS = frozenset({"unknown", "script"})
-"""Kinds whose destination the request does not say."""
-
-
-@dataclass(frozen=True, slots=True)
-class People:
-    """Whom a list of `group:NAME` and `person:SUBJECT` means."""
-
-    groups: frozenset[str]
-    persons: frozenset[str]
-
-    @classmethod
-    def parse(cls, texts: Iterable[str]) -> People:
-        """Entries of any other form mean nobody; `problems` reports them."""
-        pairs = [text.partition(":") for text in texts]
-        return cls(
-            frozenset(name for word, _, name in pairs if word == "group"),
-            frozenset(name for word, _, name in pairs if word == "person"),
-        )
-
-    def include(self, principal: Principal) -> bool:
-        """Whether the principal is one of them."""
-        return principal.subject in self.persons or not self.groups.isdisjoint(principal.groups)
+DOUBTFUL_KINDS = frozenset({"unknown", "script"})
+"""Kinds of which the request does not say what they do, and where to."""
 
 
 def is_glob(text: str) -> bool:
@@ -57,7 +36,7 @@ def named(name: str, globs: Iterable[str], *, broad: bool) -> bool:
 def dataset_test(globs: tuple[str, ...], declared: frozenset[str], *, broad: bool) -> Test:
     """For operations whose dataset is not declared, or not said."""
 
-    def test(operation: Operation) -> bool:
+    def test(operation: Operation, context: Context) -> bool:
         name = operation.dataset
         if name is None:
             return broad and operation.column_scope != "none"
@@ -71,10 +50,14 @@ def columns_broad(names: frozenset[str], *, wide: bool) -> Test:
     """Any of the columns is asked for, or could be. `wide`: asking for all columns includes one of them."""
     folded = frozenset(map(fold, names))
 
-    def test(operation: Operation) -> bool:
-        if operation.column_scope in ("all", "unknown") and wide:
-            return True
+    def test(operation: Operation, context: Context) -> bool:
         if not folded.isdisjoint(asked_columns(operation.columns)):
+            return True
+        if operation.predicates and not folded.isdisjoint(asked_columns(operation.predicates)):
+            return True
+        if exact(operation) and operation.column_scope in ("listed", "none"):
+            return False
+        if operation.column_scope in ("all", "unknown") and wide:
             return True
         if operation.statement is None:
             return False
@@ -85,14 +68,15 @@ def columns_broad(names: frozenset[str], *, wide: bool) -> Test:
 
 
 def columns_strict(names: frozenset[str]) -> Test:
-    """Nothing but these columns is asked for. What a statement reads besides is not known, so it is not covered."""
+    """Nothing but these columns is asked for. What a statement reads besides is covered only where it is known."""
 
-    def test(operation: Operation) -> bool:
+    def test(operation: Operation, context: Context) -> bool:
         return (
             operation.column_scope == "listed"
             and bool(operation.columns)
-            and operation.statement is None
+            and (operation.statement is None or exact(operation))
             and names.issuperset(operation.columns)
+            and names.issuperset(operation.predicates)
         )
 
     return test
@@ -124,7 +108,7 @@ def destination_test(wanted: str | tuple[str, ...], *, broad: bool) -> Test:
     if isinstance(wanted, str):
         return _side_test(wanted, broad=broad)
 
-    def test(operation: Operation) -> bool:
+    def test(operation: Operation, context: Context) -> bool:
         text = operation.destination
         if text is None or " " in text:
             # Without a normal form no glob covers it for certain, and each may mean it.
@@ -135,15 +119,15 @@ def destination_test(wanted: str | tuple[str, ...], *, broad: bool) -> Test:
 
 
 def _side_test(wanted: str, *, broad: bool) -> Test:
-    def test(operation: Operation) -> bool:
+    def test(operation: Operation, context: Context) -> bool:
         side = operation.destination_side
-        return side == wanted or (side is None and broad and operation.kind in _DOUBTFUL_KINDS)
+        return side == wanted or (side is None and broad and operation.kind in DOUBTFUL_KINDS)
 
     return test
 
 
 def _doubtful(operation: Operation) -> bool:
-    return operation.kind in _DOUBTFUL_KINDS or operation.destination_side is not None
+    return operation.kind in DOUBTFUL_KINDS or operation.destination_side is not None
 
 
 def _covered(text: str, glob: str) -> bool:

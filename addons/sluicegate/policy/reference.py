@@ -19,6 +19,7 @@ _TITLES = {
     "services": "[services.NAME]",
     "dialects": "[dialects.NAME]",
     "datasets": "[datasets.NAME]",
+    "jobs": "[jobs.NAME]",
     "rules": "[[rules]]",
     "masks": "[[masks]]",
     "approvals": "[approvals]",
@@ -37,6 +38,8 @@ def reference() -> str:
         parts.append(f"### `{title}`\n\n{_about(kinds[table])}\n\n{_keys(kinds[table])}")
         if table == "Dialect":
             parts.append(f"#### `[[dialects.NAME.routes]]`\n\n{_about(kinds['Route'])}\n\n{_keys(kinds['Route'])}")
+        if table == "Rule":
+            parts.append(f"#### `budget = {{ ... }}`\n\n{_about(kinds['Budget'])}\n\n{_keys(kinds['Budget'])}")
         if table == "Service":
             parts.append(f"#### `credential = {{ ... }}`\n\n{_keys(kinds['Credential'])}")
     return "\n\n".join(parts)
@@ -64,7 +67,7 @@ def _keys(kind: dict[str, Any]) -> str:
 
 
 def _about(kind: dict[str, Any]) -> str:
-    text = _paragraph(kind["description"]).partition("]: ")[2]
+    text = _paragraph(kind["description"]).partition(": ")[2]
     return text[0].upper() + text[1:]
 
 

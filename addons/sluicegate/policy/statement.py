@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from sluicegate.exchange import Operation
+
 _WORD = re.compile(r"\w+")
 _OPAQUE = frozenset(
     {"select", "table", "from", "with", "join", "natural", "columns", "execute", "prepare", "call", "uescape"}
@@ -35,3 +37,8 @@ def mentions(statement: str, folded: frozenset[str]) -> bool:
     """Whether a statement could be reading one of the names, which are given folded."""
     found = words(statement)
     return found is None or not found.isdisjoint(folded)
+
+
+def exact(operation: Operation) -> bool:
+    """Whether a statement was read to the last column: what it returns, and what it chooses rows by."""
+    return operation.outputs is not None and not operation.opaque

@@ -8,14 +8,48 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+import re2
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
-from sluicegate.exchange import Effect, Kind, Method, Side
+from sluicegate.exchange import Assurance, Effect, Kind, Method, Side
 from sluicegate.settings.hosts import Dial, HostPattern, Origin
+from sluicegate.settings.times import Span, zone_named
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Text = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+def _times(text: str) -> str:
+    Span.parse(text)
+    return text
+
+
+def _zone(text: str) -> str:
+    zone_named(text)
+    return text
+
+
+def _network(text: str) -> str:
+    ipaddress.ip_network(text)
+    return text
+
+
+def _pattern(text: str) -> str:
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(text, options)
+    except re2.error as error:
+        said = error.args[0] if error.args else error
+        raise ValueError(f"is no RE2 pattern: {said.decode() if isinstance(said, bytes) else said}") from None
+    return text
+
+
+Network = Annotated[str, AfterValidator(_network)]
+Pattern = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_pattern)]
+Times = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_times)]
+Zone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_zone)]
 
 
 class Table(BaseModel):
@@ -165,18 +199,69 @@ class Dataset(Table):
     """Every column, in the service's order. With it, statements such as `SELECT *` are read exactly."""
 
 
+class Job(Table):
+    """[jobs.*]: a declared purpose. A request within a job may touch only what the job names.
+
+    A request is within a job when it says so in the header `Sluicegate-Job`, or when whoever asks is bound to it. What
+    it asks for beyond the job is denied whatever the rules say; what is inside still needs a rule that allows it.
+    """
+
+    dataset: Text
+    """The one dataset that it works on: a table of [datasets.*]."""
+    columns: Annotated[list[Text], Field(min_length=1)] | None = None
+    """The columns that it needs, by name or class. Left out: all of them."""
+    chunks: Annotated[list[Text], Field(min_length=1)] | None = None
+    """The chunks that it needs: names, globs, or numbers from and to, such as `0..99`. Left out: all of them."""
+    who: Annotated[list[Text], Field(min_length=1)]
+    """Who may work on it: `group:NAME`, `person:SUBJECT`, `machine:SUBJECT`, `kind:person` or `kind:machine`."""
+    bound: list[Text] = []
+    """Those of them whose every request is within it, said or not. Written like `who`."""
+    hours: Times | None = None
+    """When it runs, such as `01:00-05:00 Europe/Berlin`. Left out: at any time."""
+
+
+class Budget(Table):
+    """budget = { ... }: how much one person may take of one dataset in a day. One measure above its limit is enough.
+
+    What is asked counts with what was taken: chunks and rows as far as the request names them. A request that sets no
+    limit to its rows is above the limit when nothing is left of it.
+    """
+
+    chunks: Annotated[int, Field(ge=0)] | None = None
+    """Chunks, each time that they are asked for. A read that names no chunk counts as one."""
+    distinct_chunks: Annotated[int, Field(ge=0)] | None = None
+    """Different chunks."""
+    rows: Annotated[int, Field(ge=0)] | None = None
+    """Rows that left."""
+    bytes: Annotated[int, Field(ge=0)] | None = None
+    """Bytes of response bodies that left."""
+    per: Literal["day"] = "day"
+    """From midnight to midnight,"""
+    zone: Zone = "UTC"
+    """in this time zone."""
+
+
 class Rule(Table):
     """[[rules]]: an effect, and what it applies to. A key that is left out matches everything.
 
-    Any matching deny wins, else any hold, else any allow, else the default, which is deny.
+    Any matching deny wins, else any hold, else any allow, else the default, which is deny. Where in doubt a deny or
+    hold matches, and an allow does not.
     """
 
     id: Slug
     """Its name in verdicts, answers and recordings."""
     effect: Effect
     """`allow`, `deny` or `hold`."""
+    mode: Literal["enforce", "report"] = "enforce"
+    """`report`: counted and shown where it would have matched, never applied."""
     who: Annotated[list[Text], Field(min_length=1)] | None = None
-    """`group:NAME` or `person:SUBJECT`."""
+    """`group:NAME`, `person:SUBJECT`, `machine:SUBJECT`, `kind:person` or `kind:machine`."""
+    assurance: Assurance | None = None
+    """How surely it is known who asks, at least: `network`, `account`, `bearer`, `bound`, from weak to strong."""
+    assurance_below: Assurance | None = None
+    """Weaker than this; for a deny or hold."""
+    network: Annotated[list[Network], Field(min_length=1)] | None = None
+    """Networks (CIDR) that the client's address is in."""
     service: Annotated[list[Text], Field(min_length=1)] | None = None
     """Services; `others` means hosts that are inspected."""
     dataset: Annotated[list[Text], Field(min_length=1)] | None = None
@@ -187,6 +272,25 @@ class Rule(Table):
     """Names or classes. A deny or hold matches when any of them is asked for; an allow only when nothing else is."""
     destination: Side | Annotated[list[Text], Field(min_length=1)] | None = None
     """`external`, `internal`, or globs."""
+    statements: Annotated[list[Text], Field(min_length=1)] | None = None
+    """Kinds of statements or globs of them, such as `drop` or `create_*`. A deny or hold matches when any statement is
+    of one, or was not understood; an allow only when all were understood and are."""
+    commands: Annotated[list[Pattern], Field(min_length=1)] | None = None
+    """RE2 patterns of statements and scripts. A deny or hold looks for them anywhere, without regard to case and
+    comments, and matches what is too long to look at; in an allow one of them must fit the whole text."""
+    rows_above: Annotated[int, Field(ge=0)] | None = None
+    """More rows than this are asked for, or no limit is set. For a deny or hold."""
+    job: Annotated[list[Text], Field(min_length=1)] | None = None
+    """The request is within one of these [jobs.*]."""
+    when: Annotated[list[Times], Field(min_length=1)] | None = None
+    """Days and hours in a time zone, such as `Mon-Fri 08:00-18:00 Europe/Berlin`, `Sat,Sun UTC` or
+    `22:00-06:00 UTC`. Hours that pass midnight belong to the day on which they begin."""
+    risk_above: Annotated[float, Field(ge=0)] | None = None
+    """The person's risk is higher than this. For a deny or hold."""
+    finding: Annotated[list[Text], Field(min_length=1)] | None = None
+    """Indicators, or globs of them, that have been found about the person. For a deny or hold."""
+    budget: Budget | None = None
+    """The person's use of the dataset is above this. For a deny or hold."""
     approvers: list[Text] = []
     """`group:NAME` or `person:SUBJECT`, who may decide a hold."""
     hold_seconds: Seconds | None = None
@@ -213,7 +317,9 @@ class MaskRule(Table):
     method: Method
     """`null`, `redact`, `hmac` (a keyed pseudonym: joins survive) or `last4`; the strictest wins, in this order."""
     unless: list[Text] = []
-    """`group:NAME` or `person:SUBJECT` who see it unmasked; each such read is recorded."""
+    """Who sees it unmasked, written like a rule's `who`; each such read is recorded."""
+    predicates: Literal["refuse", "allow"] = "refuse"
+    """Whether statements may filter, join or sort by what is masked. That gives it away one guess at a time."""
 
 
 class Approvals(Table):
@@ -261,6 +367,7 @@ class Settings(Table):
     dialects: dict[Slug, Dialect] = {}
     services: dict[Slug, Service] = {}
     datasets: dict[Slug, Dataset] = {}
+    jobs: dict[Slug, Job] = {}
     rules: list[Rule] = []
     masks: list[MaskRule] = []
     approvals: Approvals = Approvals()

@@ -117,7 +117,7 @@ def _asked(view: RequestView) -> Asked:
         segments = (*segments[:-1], last) if last else segments[:-1]
     if any("~" in segment for segment in segments):
         raise Unreadable("the path has `~` in it, by which Datasette hides characters")
-    return Asked(segments, form.lower(), query.grouped(view.query, _REPEATED))
+    return Asked(segments, form.lower(), query.grouped(view.query, _REPEATED, ("sql",)))
 
 
 def _read(view: RequestView, asked: Asked, known: Known, route: str) -> Operation:
