@@ -46,6 +46,11 @@ class Dialect:
         """What becomes of the request after its verdict. Anything raised refuses it."""
         return None
 
+    @property
+    def delivers(self) -> bool:
+        """Whether responses are read at all; for those that are not, nothing is kept."""
+        return type(self).deliver is not Dialect.deliver
+
     def deliver(
         self, view: RequestView, operation: Operation, reply: ReplyView, known: Known, session: Session
     ) -> Delivery | None:
