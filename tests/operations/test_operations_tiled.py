@@ -157,3 +157,17 @@ def test_a_refusal_is_said_as_tiled_says_it_and_is_final(status):
 def test_nothing_is_raised(path, query, method, body):
     operation = IT.read(f"{method} /api/v1/table/full/{path}?{query}", body, content_type="application/json")
     assert operation.kind in ("read", "write", "admin", "unknown", "poll")
+
+
+@pytest.mark.parametrize(
+    "request_", ["GET /api/v1/", "GET /api/v1/metadata/emp", "GET /api/v1/search/", "GET /api/v1/auth/whoami"]
+)
+def test_descriptions_hold_no_rows(request_):
+    assert IT.delivered(request_, b"msgpack", media="application/x-msgpack").bare
+
+
+@pytest.mark.parametrize(
+    "request_", ["GET /api/v1/asset/bytes/emp?id=1", "GET /api/v1/table/full/emp", "GET /api/v1/other"]
+)
+def test_everything_else_may(request_):
+    assert not IT.delivered(request_, b"msgpack", media="application/x-msgpack").bare

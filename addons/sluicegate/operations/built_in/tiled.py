@@ -59,8 +59,11 @@ class TiledDialect(Dialect):
         self, view: RequestView, operation: Operation, reply: ReplyView, known: Known, session: Session
     ) -> Delivery | None:
         found = _route(view)
-        if found is None or found[0] not in _COLUMNS or reply.status != 200:
+        if found is None or reply.status != 200:
             return None
+        if found[0] not in _COLUMNS:
+            # What is in the tree and of which types, in msgpack: names, and never a row.
+            return Delivery(bare=found[0][:1] in _DESCRIPTIONS or found[0] in ((), ("auth", "whoami")))
         if found[0][0] != "table":
             return Delivery(unreadable="its rows are not a table")
         media = (reply.header("content-type") or "").partition(";")[0].strip().lower()
@@ -88,6 +91,7 @@ def _route(view: RequestView) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     return rest, ()
 
 
+_DESCRIPTIONS = frozenset({("metadata",), ("search",), ("distinct",), ("revisions",)})
 _WITHOUT_A_VERB = frozenset(
     {("metadata",), ("search",), ("distinct",), ("revisions",), ("register",), ("data_source",)}
 )
@@ -104,7 +108,7 @@ def _read(view: RequestView, known: Known) -> Operation:
         return _data(view, known, asked, path, route)
     if asked[:1] == ("asset",) and view.method in ("GET", "HEAD"):
         return _asset(view, known, asked, path, route)
-    if asked[:1] in (("metadata",), ("search",), ("distinct",), ("revisions",)) and view.method in ("GET", "HEAD"):
+    if asked[:1] in _DESCRIPTIONS and view.method in ("GET", "HEAD"):
         _known_only(view, (*_PAGE, *_DESCRIBING, "structure_families", "specs", "counts", "metadata"), "filter[")
         scope: ColumnScope = "listed" if rest else "none"
         return Operation(known.service, "read", dataset, declared, columns=rest, column_scope=scope, route=route)
