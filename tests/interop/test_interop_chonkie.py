@@ -9,6 +9,8 @@ from tests.interop.environments import Environment
 
 pytestmark = pytest.mark.interop
 
+CHECKED = [("chonkie", "chonkie 1.7.0", "`chonkie.cloud` 1.7.0, curl")]
+
 CHONKIE = Environment("chonkie", ("chonkie[api,cli]==1.7.0", "greenlet==3.5.6"))
 POLICY = """
 [services.chonkie]

@@ -12,6 +12,7 @@ import pytest
 from tests.interop.denials import NEXT, REASON, since
 from tests.running import BIN
 
+CHECKED = [("datasette", "Datasette 0.65.5", "requests, httpx, urllib, curl")]
 POLICY = """
 [services.data]
 hosts = ["data.acme.example"]

@@ -9,6 +9,8 @@ from tests.interop.environments import Environment
 
 pytestmark = pytest.mark.interop
 
+CHECKED = [("ray", "Ray 2.60.0", "`JobSubmissionClient` 2.60.0")]
+
 RAY = Environment("ray", ("ray[default]==2.60.0",))
 POLICY = """
 [services.ray]

@@ -11,6 +11,8 @@ from tests.interop.environments import Environment
 
 pytestmark = pytest.mark.interop
 
+CHECKED = [("roapi", "roapi 0.12.7", "requests 2.32.5, polars 1.35.2, curl")]
+
 ROAPI = Environment("roapi", ("roapi==0.12.7",))
 CLIENTS = Environment("roapi-clients", ("requests==2.32.5", "polars==1.35.2", "pyarrow==22.0.0"))
 POLICY = """

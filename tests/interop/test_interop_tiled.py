@@ -9,6 +9,8 @@ from tests.interop.environments import Environment
 
 pytestmark = pytest.mark.interop
 
+CHECKED = [("tiled", "Tiled 0.2.20", "its Python client 0.2.20, curl")]
+
 TILED = Environment("tiled", ("tiled[all]==0.2.20",))
 APP = """
 import dask.array as da, numpy as np, pandas as pd
