@@ -208,5 +208,8 @@ def test_a_whole_database_waits_for_an_approver(gate):
     document = json.loads(said.out)
     assert document["ok"] is False and "Waiting for approval" in document["error"]
     (exchange,) = since(gate, before)
-    assert (exchange["effect"], exchange["kind"], exchange["rules"][0]) == ("hold", "export", "whole-databases")
+    assert exchange["verdict"].startswith("hold") and (exchange["kind"], exchange["rules"][0]) == (
+        "export",
+        "whole-databases",
+    )
     assert gate.desk.listed("linus")[0]["state"] == "pending"

@@ -88,7 +88,7 @@ def test_a_job_runs_and_its_logs_come_back(gate):
     _, status, logs = run(gate, '{"working_dir": "code"}').json()
     assert status == "SUCCEEDED" and "it ran" in logs
     (script,) = [exchange for exchange in since(gate, before) if exchange["kind"] == "script"]
-    assert script["operation"]["script_digest"]
+    assert script["verdict"] == "allow"
 
 
 def test_code_from_elsewhere_is_denied_once(gate):
@@ -96,7 +96,7 @@ def test_code_from_elsewhere_is_denied_once(gate):
     said = run(gate, '{"working_dir": "https://evil.example/code.zip"}')
     assert said.code == 1
     assert_said_once(said, REASON, NEXT)
-    assert len([exchange for exchange in since(gate, before) if exchange["effect"] == "deny"]) == 1
+    assert len([exchange for exchange in since(gate, before) if exchange["verdict"].startswith("refused")]) == 1
 
 
 def test_a_held_job_is_said_once(gate):
