@@ -1,4 +1,4 @@
-"""Datasette itself with requests, httpx, urllib and curl: in `make test` too, since it starts in a second."""
+"""Datasette itself with curl in `make test`, since it starts in a second; with requests, httpx and urllib in `make interop`."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ status, body = r.status, r.read().decode()""",
 }
 
 
-@pytest.fixture(params=[*CLIENTS, "curl"])
+@pytest.fixture(params=["curl", *(pytest.param(name, marks=pytest.mark.interop) for name in CLIENTS)])
 def ask(request, gate):
     """Asks for a path as somebody; status and text, as the client sees them."""
 
@@ -155,10 +155,7 @@ def test_a_denial_is_said_once(gate, ask, path):
     document = json.loads(body)
     assert document["ok"] is False and document["error"].count(REASON) == document["error"].count(NEXT) == 1
     (exchange,) = since(gate, before)
-    assert (exchange["effect"], exchange["rules"]) == (
-        "deny",
-        ["no-salaries", "people-read"],
-    ) or "no-salaries" in exchange["rules"]
+    assert exchange["verdict"].startswith("refused") and "no-salaries" in exchange["rules"]
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def test_partitions_arrive_masked_and_whole(gate):
     before = len(gate.recorded())
     rows = ask(gate, "print(json.dumps(client['emp'].read(['id', 'ssn']).values.tolist()))").json()
     assert rows == [[n, f"****{n:04}"] for n in range(100)]
-    paths = " ".join(exchange["path"] for exchange in since(gate, before))
+    paths = " ".join(exchange["request"] for exchange in since(gate, before))
     assert all(f"partition={n}" in paths for n in range(5))
 
 
@@ -127,7 +127,7 @@ except Exception as error:
     assert_said_once(said, REASON, NEXT)
     said.lacks("123-45-")
     refused = [exchange for exchange in since(gate, before) if exchange["verdict"].startswith("refused")]
-    partitions = {exchange["path"] for exchange in refused}
+    partitions = {exchange["request"] for exchange in refused}
     assert len(refused) == len(partitions) <= 5  # each partition was asked for once: nothing was tried again
 
 
