@@ -124,7 +124,7 @@ def test_somebody_else_sees_them(ask):
 @pytest.mark.parametrize(
     "statement",
     [
-        "select ssn as id, id as ssn from emp limit 1",
+        "select ssn as number, id from emp limit 1",
         "select upper(ssn) as x, id from emp limit 1",
         "with a as (select ssn as b, id from emp) select b, id from a limit 1",
     ],
