@@ -36,7 +36,7 @@ id = "people-export"
 effect = "allow"
 who = ["group:engineering"]
 kind = ["export"]
-dataset = ["hr", "emp"]
+dataset = ["h?", "emp"]
 
 [[rules]]
 id = "no-salaries"
