@@ -143,6 +143,8 @@ class Delivery:
     """Lower-case names of response headers that may carry such values."""
     unreadable: str = ""
     """Why the rows cannot be found; such a response never leaves when masks are owed. Empty where they can."""
+    bare: bool = False
+    """Whether the response is known to hold no values of rows, whatever its type: it leaves as it came."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,14 @@ class Gate(Running):
         path.write_text(head + self.policy)
         return path
 
+    def start(self) -> Running:
+        """Start and wait until it serves; beside large servers that can take its time."""
+        self.launch()
+        self.wait_for("gateway on", 120)
+        if self.with_console:
+            self.wait_for("console on", 60)
+        return self
+
     def workstation(self, person: str = "ada", **variables: str) -> Workstation:
         """A terminal of one of the demo's people, set up as docs/workstation.md says."""
         assert self.provider is not None

@@ -11,6 +11,8 @@ from tests.interop.clickhouse_debian import configured, unpacked
 
 pytestmark = pytest.mark.interop
 
+CHECKED = [("clickhouse", "ClickHouse 18.16.1 of Debian 12", "curl")]
+
 POLICY = """
 [services.clickhouse]
 hosts = ["clickhouse.example.test"]

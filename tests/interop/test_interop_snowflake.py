@@ -11,6 +11,14 @@ from tests.interop.warehouse_environments import FAKESNOW, SNOWFLAKE_5
 
 pytestmark = pytest.mark.interop
 
+CHECKED = [
+    (
+        "snowflake",
+        "fakesnow 0.12.1 (result chunks, multiple statements and SQL API v2 in the documented shape)",
+        "snowflake-connector-python 4.8.1 and 5.2.0",
+    )
+]
+
 HOST = "acct.snowflakecomputing.com"
 POLICY = """
 [services.warehouse]

@@ -11,6 +11,14 @@ from tests.interop.warehouse_environments import TRINO
 
 pytestmark = pytest.mark.interop
 
+CHECKED = [
+    (
+        "trino",
+        "buenavista 0.5.0 (one page; `nextUri`, spooling and cancelling in the documented shape)",
+        "its Python client 0.340.0",
+    )
+]
+
 POLICY = """
 [services.trino]
 hosts = ["trino.example.test"]

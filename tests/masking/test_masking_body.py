@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.errors import Refusal
-from sluicegate.exchange import Obligation
+from sluicegate.exchange import Delivery, Obligation
 from sluicegate.masking.body import Masked, Reply, mask
 from sluicegate.masking.methods import Methods
 from sluicegate.masking.rules import Plan
@@ -335,3 +335,10 @@ def test_any_bytes_are_masked_or_refused(body: bytes) -> None:
     # Where a byte of a key was changed, the key is another one; elsewhere no planted value is left.
     if body.count(b'"ssn"') == 2 and body.count(b"rows") == 1:
         assert SECRET.encode() not in out.body
+
+
+def test_what_is_known_to_hold_no_rows_leaves_as_it_came():
+    reply = Reply("GET", 200, ((b"content-type", b"application/x-msgpack"),), b"\x81\xa3ssn\xa11")
+    assert mask(reply, PLAN, (), 1000, Delivery(bare=True)).body == reply.body
+    with pytest.raises(Refusal):
+        mask(reply, PLAN, (), 1000, Delivery())

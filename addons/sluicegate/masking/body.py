@@ -55,7 +55,9 @@ def mask(reply: Reply, plan: Plan, accepts: tuple[str, ...], limit: int, deliver
             silent = reply.method == "HEAD" or reply.status in (204, 304)
             headers = rewrite(reply.headers, None if silent else 0, "", plan.columns, gone)
             return Masked(headers, b"", Exposure())
-        if delivery is None and said.media == "application/json":
+        if delivery is not None and delivery.bare:
+            masked, exposure = plain, Exposure()
+        elif delivery is None and said.media == "application/json":
             document, counts = mask_document(parse(plain), plan, plain)
             masked, exposure = serialise(document), _exposure(document, plan, counts)
         else:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from sluicegate import jsonpath
 from sluicegate.exchange import OTHERS
 from sluicegate.operations.built_in import DIALECTS
 from sluicegate.operations.declared import SELECTORS
@@ -62,6 +64,7 @@ def _dialects(settings: Settings) -> Iterator[_Found]:
             yield from _selectors(route, template, here)
             if template in templates:
                 yield (*here, "request"), "is the same as an earlier route", "leave one of them out"
+            yield from _answers(route, here)
             templates.setdefault(template, here)
         for one, other in ambiguous(templates):
             message = f"matches the same paths as `{one.text}`, and neither is more specific"
@@ -81,6 +84,35 @@ def _selectors(route: model.Route, template: Template, here: Path) -> Iterator[_
         placeholders = [name for name in template.names if name]
         if selector.source == "path" and selector.name not in placeholders:
             yield (*here, key), f"the template has no `{{{selector.name}}}`", nearest(selector.name, placeholders)
+
+
+def _answers(route: model.Route, here: Path) -> Iterator[_Found]:
+    for index, text in enumerate(route.hands_out):
+        place = (*here, "hands_out", index)
+        if text.startswith("header:"):
+            if not re.fullmatch(r"header:[A-Za-z0-9-]{1,64}", text):
+                yield place, f"`{text}` names no header", "write `header:NAME`"
+            continue
+        yield from _path(text, place)
+    if route.rows is not None:
+        yield from _path(route.rows, (*here, "rows"))
+    if route.row_columns is not None:
+        yield from _path(route.row_columns, (*here, "row_columns"))
+        if route.rows is None:
+            yield (*here, "row_columns"), "says the columns of rows, and there is no `rows`", "add `rows`"
+    if route.sql is not None and route.statement is None:
+        yield (*here, "sql"), "says how `statement` is read, and there is none", "add `statement`"
+    if route.sql is not None and (route.dataset or route.columns):
+        yield (*here, "sql"), "the statement says dataset and columns itself", "leave `dataset` and `columns` out"
+    if route.form and not route.request.startswith(("POST ", "PUT ", "PATCH ")):
+        yield (*here, "form"), "requests with this method have no form", ""
+
+
+def _path(text: str, place: Path) -> Iterator[_Found]:
+    try:
+        jsonpath.parse(text)
+    except ValueError as error:
+        yield place, f"`{text}`: {error}", "write a JSONPath, such as `$.next_cursor`"
 
 
 def _datasets(settings: Settings) -> Iterator[_Found]:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from sluicegate.exchange import SCRIPT_KEPT, ColumnScope, Kind, Operation, Side
+from sluicegate.exchange import SCRIPT_KEPT, ColumnScope, Delivery, Kind, Operation, Rewrite, Side
 from sluicegate.operations import body, query
+from sluicegate.operations.declared_results import HANDLE, Answers, following, replaced
 from sluicegate.operations.destination import SEVERAL, judge
-from sluicegate.operations.dialect import Dialect, Known
+from sluicegate.operations.dialect import Dialect, Known, unknown
 from sluicegate.operations.names import columns, names, one, plain
 from sluicegate.operations.results import Session
 from sluicegate.operations.selector import Parts, Selector
+from sluicegate.operations.sql import read_sql
 from sluicegate.operations.template import Template, segments_of
-from sluicegate.operations.view import RequestView, Unreadable
+from sluicegate.operations.view import ReplyView, RequestView, Unreadable
 from sluicegate.settings import model
 
-SELECTORS = ("dataset", "chunks", "columns", "destination", "statement", "script")
+SELECTORS = ("dataset", "chunks", "columns", "destination", "statement", "script", "result")
 """The keys of a route that hold selectors."""
 
 _READS_ALL: frozenset[Kind] = frozenset({"read", "export"})
@@ -32,6 +34,10 @@ class Route:
     kind: Kind
     selectors: dict[str, Selector]
     accepts: frozenset[str]
+    repeated: frozenset[str] = frozenset()
+    form: bool = False
+    sql: str | None = None
+    answers: Answers = field(default_factory=Answers)
     parameters: frozenset[str] = field(init=False)
     members: frozenset[str] | None = field(init=False)
     """Top-level members of the body that are read or accepted; None when a selector can reach any."""
@@ -59,7 +65,16 @@ class Route:
                 selector = selectors[key] = Selector.parse(text)
                 if selector.source == "path" and selector.name not in template.names:
                     raise ValueError(f"`{text}`: the template has no `{{{selector.name}}}`")
-        return cls(template, route.kind, selectors, frozenset(route.accepts))
+        return cls(
+            template,
+            route.kind,
+            selectors,
+            frozenset(route.accepts),
+            frozenset(route.repeated),
+            route.form,
+            route.sql,
+            Answers.compile(route),
+        )
 
 
 class DeclaredDialect(Dialect):
@@ -70,6 +85,10 @@ class DeclaredDialect(Dialect):
         self._routes: dict[tuple[str, int], list[Route]] = defaultdict(list)
         for route in sorted(map(Route.compile, table.routes), key=lambda route: route.template.order):
             self._routes[route.template.method, len(route.template.literals)].append(route)
+        routes = [route for routes in self._routes.values() for route in routes]
+        self._delivers = any(route.answers for route in routes)
+        handles = (route.selectors["result"] for route in routes if "result" in route.selectors)
+        self._tokens = frozenset(selector.name for selector in handles if selector.source == "query")
 
     def match(self, view: RequestView) -> str | None:
         found = self._find(view)
@@ -78,13 +97,33 @@ class DeclaredDialect(Dialect):
     def read(self, view: RequestView, known: Known, session: Session) -> Operation:
         found = self._find(view)
         if found is None:
-            return Operation(known.service, "unknown", column_scope="unknown", route="no route is of this form")
+            return unknown(known.service, "no route is of this form")
         route, values = found
         try:
-            return _operation(route, _parts(route, view, values), known)
+            return _read(route, _parts(route, view, values), known, session)
         except Unreadable as why:
-            text = f"{route.template.text}: {why}"
-            return Operation(known.service, "unknown", column_scope="unknown", route=text)
+            return unknown(known.service, f"{route.template.text}: {why}")
+
+    def rewrite(self, view: RequestView, operation: Operation, known: Known) -> Rewrite | None:
+        """A statement goes out as it was understood, regenerated, where it is read as SQL."""
+        found = self._find(view)
+        if found is None or found[0].sql is None or operation.statement is None or operation.result is not None:
+            return None
+        route = found[0]
+        clean = read_sql(operation.statement, route.sql or "", known).regenerated
+        return None if clean is None else replaced(route.selectors["statement"], view, clean)
+
+    @property
+    def delivers(self) -> bool:
+        return self._delivers
+
+    def deliver(
+        self, view: RequestView, operation: Operation, reply: ReplyView, known: Known, session: Session
+    ) -> Delivery | None:
+        found = self._find(view)
+        if found is None or operation.kind == "unknown" or not found[0].answers:
+            return None
+        return found[0].answers.read(operation, reply, session, self._tokens)
 
     def _find(self, view: RequestView) -> tuple[Route, dict[str, str]] | None:
         segments = segments_of(view.path)
@@ -98,7 +137,7 @@ class DeclaredDialect(Dialect):
 
 
 def _parts(route: Route, view: RequestView, values: dict[str, str]) -> Parts:
-    parameters = query.parameters(view.query)
+    parameters = query.grouped(view.query, route.repeated, _texts(route))
     for name in parameters:
         if name not in route.parameters:
             raise Unreadable(f"the query parameter {name[:40]!r} is not known")
@@ -108,20 +147,45 @@ def _parts(route: Route, view: RequestView, values: dict[str, str]) -> Parts:
         return Parts(view, values, parameters)
     if not view.body and not route.body_needed:
         return Parts(view, values, parameters)
-    document = body.read_object(view)
+    document = body.read_form(view) if route.form else body.read_object(view)
     for name in document:
         if route.members is not None and name not in route.members:
             raise Unreadable(f"the body has a member {name[:40]!r} that is not known")
     return Parts(view, values, parameters, document)
 
 
-def _operation(route: Route, parts: Parts, known: Known) -> Operation:
+def _texts(route: Route) -> frozenset[str]:
+    """Parameters that may have lines in them, as statements have."""
+    statement = route.selectors.get("statement")
+    return frozenset({statement.name}) if statement is not None and statement.source == "query" else frozenset()
+
+
+def _read(route: Route, parts: Parts, known: Known, session: Session) -> Operation:
+    handle = one(route.selectors["result"].select(parts), "result") if "result" in route.selectors else None
+    if not handle:
+        if "result" in route.selectors and not route.selectors.keys() & {"dataset", "statement"}:
+            raise Unreadable("the request names no result")
+        return _operation(route, parts, known, follows=False)
+    found = session.find(HANDLE + handle)
+    return following(
+        found, _operation(route, parts, known, follows=True), handle, route.kind, "columns" in route.selectors
+    )
+
+
+def _operation(route: Route, parts: Parts, known: Known, *, follows: bool) -> Operation:
     chosen = route.selectors
+    if route.sql is not None:
+        text = one(chosen["statement"].select(parts), "statement")
+        if text is not None:
+            return replace(read_sql(text, route.sql, known).operation, route=route.template.text)
+        if not follows:
+            raise Unreadable("the request has no statement")
     name = dataset = None
     if "dataset" in chosen:
         name = one(chosen["dataset"].select(parts), "dataset")
-        if name is None:
+        if name is None and not follows:
             raise Unreadable("the request names no dataset")
+    if name is not None:
         dataset = known.datasets.get(plain(name, known.datasets))
     columns, scope = _columns(route, parts, known.columns.get(dataset or "", frozenset()))
     destination, side = _destination(route, parts, known)

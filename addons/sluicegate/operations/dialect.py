@@ -46,6 +46,11 @@ class Dialect:
         """What becomes of the request after its verdict. Anything raised refuses it."""
         return None
 
+    @property
+    def delivers(self) -> bool:
+        """Whether responses are read at all; for those that are not, nothing is kept."""
+        return type(self).deliver is not Dialect.deliver
+
     def deliver(
         self, view: RequestView, operation: Operation, reply: ReplyView, known: Known, session: Session
     ) -> Delivery | None:
@@ -58,6 +63,11 @@ class Dialect:
     def refuse(self, view: RequestView, refusal: Refusal) -> Answer | None:
         """A refusal in the service's own error shape; None where a problem+json does."""
         return None
+
+
+def unknown(service: str, why: str) -> Operation:
+    """What a request becomes that is not understood; `why` is shown, and recorded as its route."""
+    return Operation(service, "unknown", column_scope="unknown", route=why)
 
 
 def known_in(service: str, settings: Settings) -> Known:

@@ -7,11 +7,14 @@ that the policy declares letter by letter.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sluicegate.operations.view import Unreadable
+
+if TYPE_CHECKING:
+    from sluicegate.operations.dialect import Known
 
 MAX_NAMES = 10_000
 MAX_NAME = 256
@@ -47,6 +50,46 @@ def names(values: Iterable[Any], declared: Collection[str] = (), form: re.Patter
             if read > MAX_NAMES:
                 raise Unreadable("too many names are listed")
     return tuple(found)
+
+
+def inside(path: Sequence[str], known: Known) -> tuple[str | None, bool, tuple[str, ...]]:
+    """The dataset that a path names or leads into: its key, whether it is declared, and what is left of the path.
+
+    A service that shows a table's columns below the table reads `emp/ssn` as a part of `emp`; so the longest declared
+    beginning of the path is the dataset. Without one it is the whole path. Letter by letter, as such services do.
+    Raises Unreadable for a name that is neither plain nor declared.
+    """
+    for length in range(len(path), 0, -1):
+        key = known.datasets.get("/".join(path[:length]))
+        if key is not None:
+            return key, True, tuple(path[length:])
+    return (plain("/".join(path)) if path else None), False, ()
+
+
+def below(path: Sequence[str], known: Known) -> tuple[str, ...]:
+    """The declared datasets that lie below a path."""
+    start = "".join(f"{segment}/" for segment in path)
+    return tuple(key for wire, key in known.datasets.items() if wire.startswith(start))
+
+
+def table(path: Sequence[str], known: Known) -> tuple[str, bool]:
+    """The dataset that a qualified table name means: its key, and whether it is declared.
+
+    The policy may name it with fewer qualifiers (`emp` for `hr.emp`); the longest name that fits is meant. Without
+    regard to case, as SQL reads names. Raises Unreadable when two datasets are named alike.
+    """
+    asked = tuple(part.casefold() for part in path)
+    found: dict[int, set[str]] = {}
+    for wire, key in known.datasets.items():
+        parts = tuple(wire.casefold().split("."))
+        if asked[-len(parts) :] == parts:
+            found.setdefault(len(parts), set()).add(key)
+    if not found:
+        return ".".join(path), False
+    keys = found[max(found)]
+    if len(keys) > 1:
+        raise Unreadable(f"{'.'.join(path)[:80]!r} may be several datasets: {', '.join(sorted(keys))}")
+    return keys.pop(), True
 
 
 def one(values: Iterable[Any], what: str) -> str | None:

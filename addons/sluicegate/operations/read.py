@@ -56,7 +56,7 @@ class Reader:
 
     def delivers(self, service: str) -> bool:
         """Whether the service's dialect reads responses at all."""
-        return service != OTHERS and type(self._services[service][0]).deliver is not Dialect.deliver
+        return service != OTHERS and self._services[service][0].delivers
 
     def deliver(
         self, view: RequestView, service: str, operation: Operation, reply: ReplyView, owner: str

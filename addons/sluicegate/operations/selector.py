@@ -23,7 +23,7 @@ class Parts(NamedTuple):
 
     view: RequestView
     path: Mapping[str, str] = MappingProxyType({})
-    query: Mapping[str, str] = MappingProxyType({})
+    query: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     body: dict[str, Any] | None = None
 
 
@@ -58,7 +58,7 @@ class Selector:
         if self.source == "path":
             value = parts.path.get(self.name)
         elif self.source == "query":
-            value = parts.query.get(self.name)
+            return list(parts.query.get(self.name, ()))
         else:
             value = parts.view.header(self.name)
         return [] if value is None else [value]

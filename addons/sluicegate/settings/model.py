@@ -173,10 +173,41 @@ class Route(Table):
     """Selector of where the data goes."""
     statement: str | None = None
     """Selector of a filter or query text."""
+    sql: (
+        Literal[
+            "athena",
+            "bigquery",
+            "clickhouse",
+            "databricks",
+            "duckdb",
+            "mysql",
+            "postgres",
+            "presto",
+            "redshift",
+            "snowflake",
+            "spark",
+            "sqlite",
+            "trino",
+        ]
+        | None
+    ) = None
+    """The language in which `statement` is read as SQL; the statement then says dataset, columns and kind."""
     script: str | None = None
     """Selector of a script; its digest is recorded."""
     accepts: list[str] = []
     """Further query parameters and top-level body members that mean nothing to the policy. Others are refused."""
+    repeated: list[str] = []
+    """Query parameters that may be sent more than once, each value counting."""
+    form: bool = False
+    """The body is a form (application/x-www-form-urlencoded), whose fields are selected as `$.NAME`."""
+    result: str | None = None
+    """Selector of the handle (page token, query id) of an earlier answer. One that is not one's own is refused."""
+    hands_out: list[str] = []
+    """Where the answer has handles for later requests: JSONPaths, or `header:NAME`. Of an address, its parameters."""
+    rows: str | None = None
+    """JSONPath of the list of rows in the answer."""
+    row_columns: str | None = None
+    """JSONPath of the names of the columns in the answer, where rows are arrays."""
 
 
 class Dialect(Table):

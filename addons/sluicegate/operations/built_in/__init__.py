@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sluicegate.operations.built_in.bigquery import BigQueryDialect
+from sluicegate.operations.built_in.chonkie import ChonkieDialect
 from sluicegate.operations.built_in.clickhouse import ClickHouseDialect
 from sluicegate.operations.built_in.databricks import DatabricksDialect
+from sluicegate.operations.built_in.datasette import DatasetteDialect
+from sluicegate.operations.built_in.docling import DoclingDialect
+from sluicegate.operations.built_in.ray import RayDialect
+from sluicegate.operations.built_in.roapi import RoapiDialect
 from sluicegate.operations.built_in.snowflake import SnowflakeDialect
+from sluicegate.operations.built_in.tiled import TiledDialect
 from sluicegate.operations.built_in.trino import TrinoDialect
 from sluicegate.operations.dialect import Dialect
 
@@ -15,7 +21,13 @@ DIALECTS: dict[str, Callable[[], Dialect]] = {}
 """Name, as a service gives it in `dialect`, to what makes one."""
 
 DIALECTS["bigquery"] = BigQueryDialect
+DIALECTS["chonkie"] = ChonkieDialect
 DIALECTS["clickhouse"] = ClickHouseDialect
 DIALECTS["databricks"] = DatabricksDialect
+DIALECTS["datasette"] = DatasetteDialect
+DIALECTS["docling"] = DoclingDialect
+DIALECTS["ray"] = RayDialect
+DIALECTS["roapi"] = RoapiDialect
 DIALECTS["snowflake"] = SnowflakeDialect
+DIALECTS["tiled"] = TiledDialect
 DIALECTS["trino"] = TrinoDialect
