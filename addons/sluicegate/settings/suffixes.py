@@ -10,7 +10,7 @@ _PRIVATE = "===BEGIN PRIVATE DOMAINS==="
 
 
 def is_public_suffix(host: str, *, companies: bool) -> bool:
-    """Whether a normal host is a public suffix itself, such as `co.uk`. A single label always is.
+    """Whether a normal host is a public suffix, such as `co.uk`, or has some below it. A single label always is.
 
     `companies`: also where a company gives out the names, such as `github.io` and the regions of object stores.
     """
@@ -19,7 +19,9 @@ def is_public_suffix(host: str, *, companies: bool) -> bool:
     rules = _rules(companies)
     if f"!{host}" in rules:
         return False
-    return host in rules or f"*.{host.partition('.')[2]}" in rules
+    if host in rules or f"*.{host.partition('.')[2]}" in rules:
+        return True
+    return any(rule.endswith(f".{host}") and not rule.startswith("!") for rule in rules)
 
 
 @lru_cache(maxsize=2)
