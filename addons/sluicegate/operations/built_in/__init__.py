@@ -12,6 +12,7 @@ from sluicegate.operations.built_in.databricks import DatabricksDialect
 from sluicegate.operations.built_in.datasette import DatasetteDialect
 from sluicegate.operations.built_in.docling import DoclingDialect
 from sluicegate.operations.built_in.dynamodb import DynamoDbDialect
+from sluicegate.operations.built_in.elasticsearch import ElasticsearchDialect
 from sluicegate.operations.built_in.ray import RayDialect
 from sluicegate.operations.built_in.redshift_data import RedshiftDataDialect
 from sluicegate.operations.built_in.roapi import RoapiDialect
@@ -32,6 +33,7 @@ DIALECTS["databricks"] = DatabricksDialect
 DIALECTS["datasette"] = DatasetteDialect
 DIALECTS["docling"] = DoclingDialect
 DIALECTS["dynamodb"] = DynamoDbDialect
+DIALECTS["elasticsearch"] = ElasticsearchDialect
 DIALECTS["ray"] = RayDialect
 DIALECTS["redshift-data"] = RedshiftDataDialect
 DIALECTS["roapi"] = RoapiDialect
