@@ -213,6 +213,20 @@ def test_errors_have_no_rows(s3):
     assert not s3.answer(error, 200).bare and not s3.answer(b"id,ssn\n", 404).bare
 
 
+@pytest.mark.parametrize(
+    ("line", "body", "bare"),
+    [
+        ("GET /hr?list-type=2&prefix=emp/", b'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>hr', True), ("HEAD /hr/emp/a.csv", b"", True),
+        ("GET /hr/emp/a.csv?acl", b"<?xml version='1.0'?><AccessControlPolicy>", True), ("GET /hr/emp/a.csv?retention", b"id,ssn\n1,2", False), ("GET /hr/emp/a.csv?acl", b"<html>", False),
+        ("GET /hr/emp/a.csv", b"<ListBucketResult>", False), ("POST /hr/emp/a.csv?select&select-type=2", b"<Tagging>", True), ("PUT /hr/emp/a.csv", b"", True),
+    ],
+)  # fmt: skip
+def test_the_services_own_documents_have_no_rows(s3, line, body, bare):
+    s3.ask(line, select("SELECT * FROM s3object") if "select" in line else b"", host=PATH)
+    found = s3.answer(body)
+    assert (found is not None and found.bare) == bare
+
+
 def test_a_refusal_is_an_error_of_s3(s3):
     s3.ask("GET /hr/emp/a.csv", host=PATH)
     answer = s3.refused()

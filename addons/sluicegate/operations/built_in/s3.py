@@ -49,7 +49,13 @@ _FORMATS = {"csv": "csv", "tsv": "tsv", "json": "json", "jsonl": "json", "ndjson
 _TYPES = {"text/csv": "csv", "text/tab-separated-values": "tsv", "application/json": "json"}
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _UPLOAD_ID = re.compile(rb"<UploadId>([^<]{1,4096})</UploadId>")
-_ERROR = re.compile(rb'\s*(?:<\?xml [^>]*\?>\s*)?<Error(?:\s+xmlns="[^"]*")?\s*>')
+_DOCUMENT = re.compile(
+    rb"\s*(?:<\?xml [^>]*\?>\s*)?<(?:Error|List(?:Bucket|Versions|MultipartUploads|Parts|AllMyBuckets)Result"
+    rb"|(?:Initiate|Complete)MultipartUploadResult|Copy(?:Object|Part)Result|DeleteResult|AccessControlPolicy|Tagging"
+    rb"|GetObjectAttributes\w+|LegalHold|Retention|LocationConstraint|PolicyStatus|\w+Configuration|BucketLoggingStatus)"
+    rb'(?:\s+xmlns(?::\w+)?="[^"]*")*\s*/?>'
+)
+"""The documents that the service itself writes."""
 
 
 class S3Dialect(Dialect):
@@ -73,12 +79,14 @@ class S3Dialect(Dialect):
     ) -> Delivery | None:
         if operation.route == "CreateMultipartUpload" and (found := _UPLOAD_ID.search(reply.body)) is not None:
             session.remember(f"upload:{found[1].decode('utf-8', 'replace')}", operation)
-        if reply.status >= 400 and reply.decoded and (not reply.body or _ERROR.match(reply.body)):
-            return Delivery(bare=True)  # what is wrong, in the service's words
+        documented = reply.decoded and (not reply.body or _DOCUMENT.match(reply.body) is not None)
+        # An object may be such a document itself: then only an error is one for certain.
+        if (view.method == "HEAD" or documented) and (operation.route != "GetObject" or reply.status >= 400):
+            return Delivery(bare=True)
         if operation.route == "SelectObjectContent":
             return Delivery(unreadable="it is an event stream")
         if operation.route != "GetObject":
-            return Delivery(bare=True) if operation.route in _WITHOUT_ROWS else None
+            return None
         kind = _format(view, reply)
         if kind is None:
             return Delivery(unreadable="its format is not known")
@@ -91,11 +99,6 @@ class S3Dialect(Dialect):
         body = f"{_DECLARATION}<Error><Code>AccessDenied</Code><Message>{message}</Message></Error>"
         headers = {**dict(said.headers), "content-type": "application/xml"}
         return Answer(403, said.reason, tuple(headers.items()), body.encode())
-
-
-_WITHOUT_ROWS = frozenset(
-    {"CopyObject", "UploadPartCopy", "PutObject", "UploadPart", "CreateMultipartUpload", "CompleteMultipartUpload"}
-)
 
 
 def _format(view: RequestView, reply: ReplyView) -> Any:
