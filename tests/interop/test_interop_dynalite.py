@@ -13,6 +13,8 @@ from tests.interop.serving import Workstation
 
 pytestmark = pytest.mark.interop
 
+CHECKED = [("dynamodb", "dynalite 4.0.0", "boto3 1.44.5")]
+
 KEYS = {
     "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "s3cr3t-of-nobody",

@@ -11,7 +11,7 @@ from sluicegate.operations.built_in.dynamodb import DynamoDbDialect
 from sluicegate.operations.built_in.redshift_data import RedshiftDataDialect
 from sluicegate.operations.destination import Ours
 from sluicegate.operations.dialect import Known
-from tests.operations.asker import Asker
+from tests.operations.asking import Asker
 
 OURS = (Ours.parse("s3://acme-*"),)
 SQL = Known("it", {"hr.emp": "emp", "hr.notes": "notes"}, {"emp": frozenset({"ssn"}), "notes": frozenset()}, OURS,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sluicegate.operations.built_in.elasticsearch import ElasticsearchDialect
 from sluicegate.operations.destination import Ours
 from sluicegate.operations.dialect import Known
-from tests.operations.asker import Asker
+from tests.operations.asking import Asker
 
 KNOWN = Known("it", {"emp": "emp", "emp-old": "old", "logs-2026": "logs"}, {"emp": frozenset({"ssn", "a.b"}), "old": frozenset({"ssn"}), "logs": frozenset()}, (Ours.parse("s3://acme-*"),))  # fmt: skip
 MEDIA = "application/vnd.elasticsearch+json; compatible-with=9"

@@ -54,7 +54,7 @@ def mask(reply: Reply, plan: Plan, accepts: tuple[str, ...], limit: int, deliver
         if plain is None:
             silent = reply.method == "HEAD" or reply.status in (204, 304)
             length = None if silent else 0
-            if reply.method == "HEAD" and delivery is not None and delivery.rowless:
+            if reply.method == "HEAD" and delivery is not None and delivery.bare:
                 length = _length(reply.headers)  # clients of object stores ask for the size first, and need one
             headers = rewrite(reply.headers, length, "", plan.columns, gone)
             return Masked(headers, b"", Exposure())
