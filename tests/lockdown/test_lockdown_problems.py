@@ -53,5 +53,6 @@ def test_what_is_no_place(tmp_path, connect):
 def test_every_host_and_port_of_the_service_has_its_place(tmp_path):
     places = Places(loaded(tmp_path, '["a.test", "http://b.test:81"]', "http://c.test:99").settings)
     place = Dial("http", "c.test", 99)
-    assert places.dials == {("a.test", 443): place, ("b.test", 81): place}
+    assert places.dial("a.test", 443) == places.dial("b.test", 81) == place
+    assert places.dial("a.test", 81) is None
     assert Dial.parse("c.test:99") == Dial(None, "c.test", 99)

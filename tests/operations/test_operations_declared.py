@@ -132,7 +132,7 @@ def test_a_dataset_is_declared_for_its_own_service_by_its_name_on_the_wire(servi
     [
         ({"destination": "s3://acme-x/k"}, "s3://acme-x/k", "internal"),
         ({"destination": "S3://Evil/k"}, "s3://evil/k", "external"),
-        ({"destination": "s3://acme-x@evil"}, "unreadable: s3://acme-x@evil", "external"),
+        ({"destination": "s3://acme-x@evil"}, "unreadable: s3://hidden@evil", "external"),
         ({"destination": None}, None, "external"),
         ({}, None, "external"),
     ],

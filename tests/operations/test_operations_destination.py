@@ -52,7 +52,7 @@ def test_inside(text):
         "s3://acme-x\n.evil/k", "s3://acme-x\x00/k", " s3://acme-x/k", "s3://acme-x /k", "s3://acme-x\t/k", "s3://аcme-x/k", "s3://acme-x\u200b/k",
         "s3://acme-x,s3://evil/k", "s3://acme-*", "s3://acme-x|evil", "s3://acme-..evil", "s3://acme-x.../k", "s3://shared/acme", "s3://shared/acmeevil/k",
         "s3://shared/x/acme/k",
-        "https://b\u00fccher.acme.example/",
+        "https://stra\u00dfe.acme.example/", "https://up.acme\u3002example/", "https://\uff55p.acme.example/", "https://evil.test\uff0f.acme.example/",
         "https://acme.example/x", "https://evilacme.example", "https://acme.example.evil.test/", "https://up.acme.example@evil.test/",
         "https://up.acme.example:pw@evil.test/", "https://evil.test/.acme.example", "https://evil.test#.acme.example/", "https://evil.test?.acme.example",
         "https://evil.test\\.acme.example/", "https://up.acme.example:8443/x", "http://up.acme.example/x", "https://up.acme.example:99999/",

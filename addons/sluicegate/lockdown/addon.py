@@ -135,7 +135,7 @@ class LockdownAddon:
 
     def _redirect(self, request: http.Request, origin: Origin) -> None:
         """Choose TLS or not, where the place to dial says so. `exchange.scheme` stays what the client used."""
-        dial = self.places.dials.get((origin.host, origin.port))
+        dial = self.places.dial(origin.host, origin.port)
         if dial is None or dial.scheme in (None, origin.scheme):
             return
         request.scheme = dial.scheme
@@ -174,7 +174,7 @@ class LockdownAddon:
         host, networks = self._known(data, text, port)
         if networks is None:
             raise Refusal(502, "unknown-upstream", "Unknown upstream", f"{text}:{port} is not a place in the policy.")
-        dial = self.places.dials.get((host, port))
+        dial = self.places.dial(host, port)
         dialled = dial.port if dial else port
         check = functools.partial(addresses.check, port=dialled, networks=networks, own_ports=self.own_ports)
         guard.upstream.set(check)

@@ -4,31 +4,41 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sluicegate.errors import Refusal
 from sluicegate.exchange import OTHERS
 from sluicegate.lockdown.addresses import Network
-from sluicegate.settings.hosts import Dial, HostPattern, Origin
+from sluicegate.settings.hosts import Dial, HostPattern, Origin, OriginPattern
 from sluicegate.settings.model import Settings
 
 WEB_PORTS = frozenset({80, 443})
+
+
+class _Place(NamedTuple):
+    """What a host and port are to the policy. The scheme is not part of the key: what is dialled is host and port."""
+
+    scheme: str
+    service: str
+    networks: tuple[Network, ...]
+    dial: Dial | None
 
 
 class Places:
     """The policy's hosts, indexed by the normal form that `authority.place` yields."""
 
     def __init__(self, settings: Settings) -> None:
-        self.services: dict[Origin, str] = {}
-        self.networks: dict[tuple[str, int], tuple[Network, ...]] = {}
-        self.dials: dict[tuple[str, int], Dial] = {}
-        """Host and port to where they are dialled instead."""
+        self._places: dict[tuple[str, int], _Place] = {}
+        self._below: dict[tuple[str, int], _Place] = {}
+        """The same for hosts below a domain, by the domain."""
         for name, service in settings.services.items():
+            networks = tuple(map(ipaddress.ip_network, service.addresses))
+            dial = Dial.parse(service.connect) if service.connect is not None else None
             for text in service.hosts:
-                origin = Origin.parse(text)
-                self.services[origin] = name
-                self.networks[origin.host, origin.port] = tuple(map(ipaddress.ip_network, service.addresses))
-                if service.connect is not None:
-                    self.dials[origin.host, origin.port] = Dial.parse(service.connect)
+                pattern = OriginPattern.parse(text)
+                origin = pattern.origin
+                index = self._below if pattern.below else self._places
+                index[origin.host, origin.port] = _Place(origin.scheme, name, networks, dial)
         self._tunnel = tuple(map(HostPattern.parse, settings.gateway.tunnel_hosts))
         if settings.gateway.others == "refuse":
             self._tunnel = ()
@@ -36,9 +46,9 @@ class Places:
 
     def owner(self, origin: Origin) -> str:
         """The service at an origin, or `others` where those are inspected. Raises Refusal 403."""
-        service = self.services.get(origin)
-        if service is not None:
-            return service
+        found = self._find(origin.host, origin.port)
+        if found is not None and found.scheme == origin.scheme:
+            return found.service
         if self.tunnels(origin.host, origin.port):
             raise Refusal(
                 403,
@@ -47,7 +57,7 @@ class Places:
                 f"{origin.host} may only be reached by TLS that names it, which then passes untouched.",
                 next_step="Use https with a client that sends the server name.",
             )
-        if self._inspect and origin.port in WEB_PORTS and (origin.host, origin.port) not in self.networks:
+        if self._inspect and origin.port in WEB_PORTS and found is None:
             return OTHERS
         raise Refusal(
             403,
@@ -59,15 +69,30 @@ class Places:
 
     def tunnels(self, host: str, port: int) -> bool:
         """Whether TLS to this host passes untouched. A host that a service names never does."""
-        return (
-            port == 443 and (host, port) not in self.networks and any(pattern.matches(host) for pattern in self._tunnel)
-        )
+        if port != 443 or not any(pattern.matches(host) for pattern in self._tunnel):
+            return False
+        return self._find(host, port) is None
 
     def reachable(self, host: str, port: int) -> Sequence[Network] | None:
         """The private networks that a host may resolve to, or None where the policy knows no such place."""
-        known = self.networks.get((host, port))
+        known = self._find(host, port)
         if known is not None:
-            return known
+            return known.networks
         if self.tunnels(host, port) or (self._inspect and port in WEB_PORTS):
             return ()
         return None
+
+    def dial(self, host: str, port: int) -> Dial | None:
+        """Where a host and port of a service are dialled instead; None where that is not said."""
+        found = self._find(host, port)
+        return found.dial if found is not None else None
+
+    def _find(self, host: str, port: int) -> _Place | None:
+        """A host that is written out is what it is written as; below domains the longest has it."""
+        found = self._places.get((host, port))
+        if found is None and self._below:
+            rest = host
+            while found is None and "." in rest:
+                rest = rest.partition(".")[2]
+                found = self._below.get((rest, port))
+        return found

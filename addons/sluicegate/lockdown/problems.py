@@ -7,15 +7,22 @@ from collections.abc import Iterator
 
 from sluicegate.lockdown import addresses
 from sluicegate.settings import Loaded, Problem
-from sluicegate.settings.hosts import Dial, Origin
+from sluicegate.settings.hosts import Dial, OriginPattern
 from sluicegate.settings.model import Service
 from sluicegate.settings.positions import line_of
 
 
 def problems(loaded: Loaded) -> list[Problem]:
-    """Every `connect` that could never be dialled, in the order of the file."""
+    """Every `connect` that could never be dialled, every secret that anybody could collect, in the file's order."""
     found = []
     for name, service in loaded.settings.services.items():
+        if service.credential is not None:
+            for text in service.hosts:
+                if OriginPattern.parse(text).anybodys:
+                    message = f"would be sent to `{text}`, below which anybody can have a host"
+                    path = ("services", name, "credential")
+                    line = line_of(path, loaded.lines)
+                    found.append(Problem(line, ".".join(path), message, "write out the hosts that are yours"))
         for message, suggestion in _connect(service):
             path = ("services", name, "connect")
             found.append(Problem(line_of(path, loaded.lines), ".".join(path), message, suggestion))
@@ -26,7 +33,7 @@ def _connect(service: Service) -> Iterator[tuple[str, str]]:
     if service.connect is None:
         return
     for text in service.hosts:
-        if _is_address(Origin.parse(text).host):
+        if _is_address(OriginPattern.parse(text).origin.host):
             yield f"`{text}` is an address, so there is no name to dial another place for", "write the address in hosts"
     dial = Dial.parse(service.connect)
     if _is_address(dial.host):

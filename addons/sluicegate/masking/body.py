@@ -53,7 +53,10 @@ def mask(reply: Reply, plan: Plan, accepts: tuple[str, ...], limit: int, deliver
         gone = delivery.headers if delivery is not None else ()
         if plain is None:
             silent = reply.method == "HEAD" or reply.status in (204, 304)
-            headers = rewrite(reply.headers, None if silent else 0, "", plan.columns, gone)
+            length = None if silent else 0
+            if reply.method == "HEAD" and delivery is not None and delivery.bare:
+                length = _length(reply.headers)  # clients of object stores ask for the size first, and need one
+            headers = rewrite(reply.headers, length, "", plan.columns, gone)
             return Masked(headers, b"", Exposure())
         if delivery is not None and delivery.bare:
             masked, exposure = plain, Exposure()
@@ -70,6 +73,13 @@ def mask(reply: Reply, plan: Plan, accepts: tuple[str, ...], limit: int, deliver
         raise unmaskable(plan.masks, str(error)) from None
     except RecursionError:
         raise unmaskable(plan.masks, "its JSON is nested too deeply") from None
+
+
+def _length(pairs: Pairs) -> int | None:
+    """The one Content-Length that was sent; None where there is none that can be read."""
+    found = {value for name, value in pairs if name.lower() == b"content-length"}
+    only = found.pop() if len(found) == 1 else b""
+    return int(only) if only.isdigit() and len(only) < 20 else None
 
 
 def declared(pairs: Pairs) -> Declared:

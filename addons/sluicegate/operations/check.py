@@ -13,7 +13,7 @@ from sluicegate.operations.destination import Ours
 from sluicegate.operations.selector import Selector
 from sluicegate.operations.template import Template, ambiguous
 from sluicegate.settings import Loaded, Problem, Settings, model, nearest
-from sluicegate.settings.hosts import Origin
+from sluicegate.settings.hosts import OriginPattern
 from sluicegate.settings.positions import Path, line_of
 
 RESERVED = (OTHERS, "tunnel")
@@ -33,7 +33,7 @@ def problems(loaded: Loaded) -> list[Problem]:
 
 
 def _services(settings: Settings) -> Iterator[_Found]:
-    owners: dict[tuple[str, int], str] = {}
+    owners: dict[tuple[str, int, bool], str] = {}
     dialects = {*DIALECTS, *settings.dialects}
     for name, service in settings.services.items():
         if name in RESERVED:
@@ -42,9 +42,10 @@ def _services(settings: Settings) -> Iterator[_Found]:
             hint = nearest(service.dialect, dialects) or "declare its routes under [dialects]"
             yield ("services", name, "dialect"), f"there is no dialect `{service.dialect}`", hint
         for text in service.hosts:
-            origin = Origin.parse(text)
+            pattern = OriginPattern.parse(text)
+            origin = pattern.origin
             # Scheme apart, a port has one owner: what is dialled is host and port.
-            owner = owners.setdefault((origin.host, origin.port), name)
+            owner = owners.setdefault((origin.host, origin.port, pattern.below), name)
             if owner != name:
                 yield ("services", name, "hosts"), f"`{text}` belongs to the service `{owner}` already", ""
 

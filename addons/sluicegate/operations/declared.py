@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from sluicegate.exchange import SCRIPT_KEPT, ColumnScope, Delivery, Kind, Operation, Rewrite, Side
 from sluicegate.operations import body, query
 from sluicegate.operations.declared_results import HANDLE, Answers, following, replaced
-from sluicegate.operations.destination import SEVERAL, judge
+from sluicegate.operations.destination import judge_all
 from sluicegate.operations.dialect import Dialect, Known, unknown
 from sluicegate.operations.names import columns, names, one, plain
 from sluicegate.operations.results import Session
@@ -223,15 +223,12 @@ def _columns(route: Route, parts: Parts, declared: frozenset[str]) -> tuple[tupl
 
 def _destination(route: Route, parts: Parts, known: Known) -> tuple[str | None, Side | None]:
     values = route.selectors["destination"].select(parts) if "destination" in route.selectors else []
-    judged = []
+    texts = []
     for value in values:
         if not isinstance(value, str):
             raise Unreadable("a destination is not a text")
-        judged.append(judge(value, known.ours))
-    if not judged:
+        texts.append(value)
+    if not texts:
         # An export that does not say where to goes where the service likes.
         return None, "external" if route.kind == "export" else None
-    if len(judged) == 1:
-        return judged[0]
-    shown = ", ".join(destination for destination, _ in judged)
-    return SEVERAL + shown, "internal" if all(side == "internal" for _, side in judged) else "external"
+    return judge_all(texts, known.ours)

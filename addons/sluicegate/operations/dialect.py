@@ -12,6 +12,7 @@ from sluicegate.operations.results import Session
 from sluicegate.operations.view import ReplyView, RequestView
 from sluicegate.problem import Answer
 from sluicegate.settings import Settings
+from sluicegate.settings.hosts import OriginPattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Known:
     catalog: str | None = None
     schema: str | None = None
     """Where unqualified table names belong, unless the session says otherwise."""
+    below: tuple[str, ...] = ()
+    """Domains below which every host is the service, as with buckets; the longest first."""
 
 
 class Dialect:
@@ -82,4 +85,5 @@ def known_in(service: str, settings: Settings) -> Known:
         {key: tuple(dataset.all_columns) for key, dataset in tables.items() if dataset.all_columns is not None},
         table.default_catalog,
         table.default_schema,
+        tuple(sorted((p.origin.host for p in map(OriginPattern.parse, table.hosts) if p.below), key=len, reverse=True)),
     )

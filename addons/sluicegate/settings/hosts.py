@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 import idna
 
+from sluicegate.settings.suffixes import is_public_suffix
+
 
 def normal_host(text: str) -> str:
     """The host in the form in which hosts are compared: lower case, one trailing dot removed, IDNA, IPs compressed.
@@ -119,10 +121,36 @@ class HostPattern:
         """Raises ValueError for anything but a host or `*.domain`."""
         below = text.startswith("*.")
         host = normal_host(text[2:] if below else text)
-        if "*" in host or (below and "." not in host):
+        if "*" in host or (below and is_public_suffix(host, companies=False)):
             raise ValueError(f"{text!r} is too wide: write a host, or `*.domain.tld`")
         return cls(host, below)
 
     def matches(self, host: str) -> bool:
         """Whether a normal host is meant."""
         return host.endswith("." + self.host) if self.below else host == self.host
+
+
+@dataclass(frozen=True, slots=True)
+class OriginPattern:
+    """Where a service is: one origin, or every host below a domain, with scheme and port."""
+
+    origin: Origin
+    below: bool
+    """Whether the hosts below `origin.host` are meant (one label more, or several), and not that host itself."""
+
+    @classmethod
+    def parse(cls, text: str) -> OriginPattern:
+        """From what `Origin.parse` reads, or the same with `*.` before the host. Raises ValueError."""
+        scheme, separator, authority = text.rpartition("://")
+        below = authority.startswith("*.")
+        origin = Origin.parse(scheme + separator + authority.removeprefix("*."))
+        if below and (origin.host.rpartition(".")[2].isdigit() or ":" in origin.host):
+            raise ValueError(f"{text!r} has an address below which there are no hosts")
+        if below and is_public_suffix(origin.host, companies=False):
+            raise ValueError(f"{text!r} is too wide: anybody can have a name below {origin.host}")
+        return cls(origin, below)
+
+    @property
+    def anybodys(self) -> bool:
+        """Whether anybody can have a host of that pattern from a company that gives them out, as with buckets."""
+        return self.below and is_public_suffix(self.origin.host, companies=True)

@@ -12,7 +12,7 @@ import re2
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from sluicegate.exchange import Assurance, Effect, Kind, Method, Side
-from sluicegate.settings.hosts import Dial, HostPattern, Origin
+from sluicegate.settings.hosts import Dial, HostPattern, OriginPattern
 from sluicegate.settings.times import Span, zone_named
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -114,7 +114,8 @@ class Service(Table):
     """[services.*]: an HTTP service behind the gate."""
 
     hosts: Annotated[list[str], Field(min_length=1)]
-    """Where it is: `host`, `host:port` or `http://host:port`; https on 443 unless said otherwise."""
+    """Where it is: `host`, `host:port` or `http://host:port`; https on 443 unless said otherwise. `*.` before the host
+    means every host below it (one label or more), but for those that are written out, here or in another service."""
     dialect: Slug
     """The [dialects.*] table, or built-in dialect, that reads its requests."""
     addresses: list[str] = []
@@ -135,7 +136,7 @@ class Service(Table):
     @classmethod
     def _hosts(cls, value: list[str]) -> list[str]:
         for text in value:
-            Origin.parse(text)
+            OriginPattern.parse(text)
         return value
 
     @field_validator("connect")

@@ -1,0 +1,309 @@
+"""DynamoDB: `DynamoDB_20120810.*`. Items by key, query and scan, PartiQL, exports. Attributes are columns.
+
+A filter on an attribute is a guess at its value, a key that a page ends with is a value: both are told to the policy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from sluicegate.exchange import ColumnScope, Delivery, Kind, Operation, Rows
+from sluicegate.operations.built_in import dynamodb_names as names
+from sluicegate.operations.built_in import partiql
+from sluicegate.operations.built_in.aws_json import (
+    Action,
+    AwsDialect,
+    document_of,
+    needed,
+    number,
+    only,
+    several,
+    short,
+    table,
+    text,
+    together,
+)
+from sluicegate.operations.destination import judge
+from sluicegate.operations.dialect import Known
+from sluicegate.operations.results import Session
+from sluicegate.operations.view import ReplyView, RequestView, Unreadable
+
+_ARN = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/([\w.-]{3,255})(?:/index/[\w.-]+)?", re.ASCII)
+_TABLE = re.compile(r"[\w.-]{1,255}", re.ASCII)
+_QUIET = ("ReturnConsumedCapacity", "ReturnItemCollectionMetrics", "ConsistentRead", "ClientRequestToken")
+_CHOSEN = ("ProjectionExpression", "AttributesToGet", "ExpressionAttributeNames")
+_WALK = (
+    *("TableName", "IndexName", "Limit", "Select", "Segment", "TotalSegments", "ExclusiveStartKey", "ScanIndexForward"),
+    *("FilterExpression", "KeyConditionExpression", "ExpressionAttributeValues"),
+    *("ScanFilter", "QueryFilter", "KeyConditions", "ConditionalOperator"),
+)
+_WRITES = (
+    *("TableName", "Key", "Item", "UpdateExpression", "ConditionExpression", "ExpressionAttributeNames"),
+    *("ExpressionAttributeValues", "ReturnValues", "ReturnValuesOnConditionCheckFailure", "AttributeUpdates"),
+    *("Expected", "ConditionalOperator"),
+)
+
+
+def _dataset(name: str, known: Known) -> tuple[str, bool]:
+    """The dataset of a table, by its name or ARN, and whether it is declared. Raises Unreadable."""
+    arn = _ARN.fullmatch(name)
+    plain = arn[1] if arn else name
+    if not _TABLE.fullmatch(plain):
+        raise Unreadable(f"{name[:60]!r} is not the name of a table")
+    key = known.datasets.get(plain)
+    return (key, True) if key is not None else (plain, False)
+
+
+def _asked(known: Known, name: str, kind: Kind, columns: tuple[str, ...] | None, **more: Any) -> Operation:
+    """`columns` None: all of them."""
+    dataset, declared = _dataset(name, known)
+    scope: ColumnScope = "all" if columns is None else "listed" if columns else "none"
+    return Operation(known.service, kind, dataset, declared, columns=columns or (), column_scope=scope, **more)
+
+
+def _columns(document: Mapping[str, Any], aliases: Mapping[str, str]) -> tuple[str, ...] | None:
+    chosen = names.attributes(document.get("ProjectionExpression"), aliases)
+    chosen += names.listed(document.get("AttributesToGet"), "AttributesToGet")
+    select = document.get("Select")
+    if select == "COUNT":
+        return ()
+    if select not in (None, "SPECIFIC_ATTRIBUTES", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"):
+        raise Unreadable("Select has a value that is not known")
+    return chosen or None
+
+
+def _walk(document: dict[str, Any], known: Known, session: Session) -> Operation:
+    """Query and Scan."""
+    only(document, (*_WALK, *_CHOSEN, *_QUIET))
+    aliases = names.aliases(document)
+    predicates = [
+        *names.attributes(document.get("FilterExpression"), aliases),
+        *names.attributes(document.get("KeyConditionExpression"), aliases),
+        *(
+            name
+            for old in ("ScanFilter", "QueryFilter", "KeyConditions")
+            for name in names.keys(document.get(old), old)
+        ),
+        *names.keys(document.get("ExclusiveStartKey"), "ExclusiveStartKey"),
+    ]
+    chunks = []
+    segment, total = number(document, "Segment"), number(document, "TotalSegments")
+    if segment is not None or total is not None:
+        chunks.append(f"segment {segment}/{total}")
+    if document.get("ExclusiveStartKey"):
+        chunks.append(f"after:{short(document['ExclusiveStartKey'])}")
+    return _asked(
+        known,
+        needed(document, "TableName"),
+        "read",
+        _columns(document, aliases),
+        predicates=names.once(predicates),
+        rows=number(document, "Limit"),
+        chunks=tuple(chunks),
+    )
+
+
+def _get(document: dict[str, Any], known: Known, session: Session) -> Operation:
+    only(document, ("TableName", "Key", *_CHOSEN, *_QUIET))
+    return _keyed(document, known, needed(document, "TableName"), [table(document, "Key")])
+
+
+def _keyed(document: dict[str, Any], known: Known, name: str, wanted: list[Any]) -> Operation:
+    chosen = _columns(document, names.aliases(document))
+    predicates = names.once(attribute for key in wanted for attribute in names.keys(key, "Key"))
+    chunks = tuple(f"key:{short(key)}" for key in wanted[:1000])
+    return _asked(known, name, "read", chosen, predicates=predicates, chunks=chunks, rows=len(wanted))
+
+
+def _batch_get(document: dict[str, Any], known: Known, session: Session) -> Operation:
+    only(document, ("RequestItems", *_QUIET))
+    found = []
+    for name, asked in table(document, "RequestItems").items():
+        if not isinstance(asked, dict):
+            raise Unreadable("RequestItems has an entry that is no object")
+        only(asked, ("Keys", *_CHOSEN, *_QUIET))
+        found.append(_keyed(asked, known, name, several(asked, "Keys")))
+    return together(found)
+
+
+def _transact_get(document: dict[str, Any], known: Known, session: Session) -> Operation:
+    only(document, ("TransactItems", *_QUIET))
+    found = []
+    for item in several(document, "TransactItems"):
+        if not isinstance(item, dict):
+            raise Unreadable("TransactItems has an entry that is no object")
+        only(item, ("Get",))
+        found.append(_get(table(item, "Get"), known, session))
+    return together(found)
+
+
+def _write(document: dict[str, Any], known: Known, session: Session) -> Operation:
+    only(document, (*_WRITES, *_QUIET))
+    aliases = names.aliases(document)
+    predicates = [
+        *names.attributes(document.get("ConditionExpression"), aliases),
+        # `SET note = ssn` copies one attribute into another, so what it names is used and not only written.
+        *names.attributes(document.get("UpdateExpression"), aliases),
+        *names.keys(document.get("Expected"), "Expected"),
+    ]
+    returned = {text(document, "ReturnValues"), text(document, "ReturnValuesOnConditionCheckFailure")}
+    columns: tuple[str, ...] | None = () if returned <= {None, "NONE"} else None
+    return _asked(known, needed(document, "TableName"), "write", columns, predicates=names.once(predicates))
+
+
+def _transact_write(document: dict[str, Any], known: Known, session: Session) -> Operation:
+    only(document, ("TransactItems", *_QUIET))
+    found = []
+    for item in several(document, "TransactItems"):
+        if not isinstance(item, dict) or len(item) != 1:
+            raise Unreadable("TransactItems has an entry that is not one action")
+        only(item, ("Put", "Update", "Delete", "ConditionCheck"))
+        found.append(_write(table(item, next(iter(item))), known, session))
+    return together(found)
+
+
+def _batch_write(document: dict[str, Any], known: Known, session: Session) -> Operation:
+    only(document, ("RequestItems", *_QUIET))
+    return together([_asked(known, name, "write", ()) for name in table(document, "RequestItems")])
+
+
+_VERBS: dict[str, Kind] = {"select": "read", "insert": "write", "update": "write", "delete": "write"}
+
+
+def _statement(document: dict[str, Any], known: Known, session: Session) -> Operation:
+    only(document, ("Statement", "Parameters", "NextToken", "Limit", "ReturnValuesOnConditionCheckFailure", *_QUIET))
+    said = needed(document, "Statement")
+    read = partiql.read(said)
+    columns = read.columns
+    if text(document, "ReturnValuesOnConditionCheckFailure") not in (None, "NONE"):
+        columns = None
+    token = text(document, "NextToken")
+    return _asked(
+        known,
+        read.table,
+        _VERBS[read.verb],
+        columns,
+        predicates=read.predicates,
+        statement=said,
+        statements=(read.verb,),
+        rows=number(document, "Limit"),
+        chunks=(f"after:{short(token)}",) if token else (),
+    )
+
+
+def _statements(member: str) -> Action:
+    def read(document: dict[str, Any], known: Known, session: Session) -> Operation:
+        only(document, (member, *_QUIET))
+        found = []
+        for one in several(document, member):
+            if not isinstance(one, dict):
+                raise Unreadable(f"{member} has an entry that is no object")
+            found.append(_statement(one, known, session))
+        return together(found)
+
+    return read
+
+
+def _export(document: dict[str, Any], known: Known, session: Session) -> Operation:
+    """The service writes the whole table to a bucket: nothing of it comes by here."""
+    bucket, prefix = needed(document, "S3Bucket"), text(document, "S3Prefix")
+    destination, side = judge(f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}", known.ours)
+    owner = text(document, "S3BucketOwner")
+    if owner is not None and side == "internal" and any(ours.scheme == "aws" for ours in known.ours):
+        # Where the policy lists our accounts, a bucket that is said to be another's is not ours.
+        side = judge(owner, known.ours)[1]
+    return _asked(known, needed(document, "TableArn"), "export", None, destination=destination, destination_side=side)
+
+
+def _stream(document: dict[str, Any], known: Known, session: Session) -> Operation:
+    """Every change of the table goes to a stream from now on."""
+    destination, side = judge(needed(document, "StreamArn"), known.ours)
+    return _asked(known, needed(document, "TableName"), "export", None, destination=destination, destination_side=side)
+
+
+def _about(kind: Kind, member: str = "TableName") -> Action:
+    def read(document: dict[str, Any], known: Known, session: Session) -> Operation:
+        name = text(document, member)
+        if name is None or (member == "ResourceArn" and not _ARN.fullmatch(name)):
+            return Operation(known.service, kind)
+        return _asked(known, name, kind, ())
+
+    return read
+
+
+_ASKING = (
+    "DescribeTable DescribeTimeToLive DescribeContinuousBackups DescribeContributorInsights DescribeBackup "
+    "DescribeExport DescribeImport DescribeLimits DescribeEndpoints DescribeKinesisStreamingDestination ListTables "
+    "ListBackups ListExports ListImports ListGlobalTables ListContributorInsights"
+)
+_CHANGING = (
+    "CreateTable DeleteTable UpdateTable UpdateTimeToLive UpdateContinuousBackups UpdateContributorInsights "
+    "CreateBackup DeleteBackup RestoreTableFromBackup RestoreTableToPointInTime ImportTable CreateGlobalTable "
+    "UpdateGlobalTable UpdateTableReplicaAutoScaling DisableKinesisStreamingDestination "
+    "UpdateKinesisStreamingDestination"
+)
+_ITEMS = {
+    "Scan": ("$.Items",),
+    "Query": ("$.Items",),
+    "ExecuteStatement": ("$.Items",),
+    "BatchGetItem": ("$.Responses.*",),
+}
+_ITEM = {
+    "Scan": ("$.LastEvaluatedKey",),
+    "Query": ("$.LastEvaluatedKey",),
+    "ExecuteStatement": ("$.LastEvaluatedKey", "$.Item"),
+    "GetItem": ("$.Item",),
+    "BatchGetItem": ("$.UnprocessedKeys.*.Keys[*]",),
+    "TransactGetItems": ("$.Responses[*].Item",),
+    "BatchExecuteStatement": ("$.Responses[*].Item", "$.Responses[*].Error.Item"),
+    "ExecuteTransaction": ("$.Responses[*].Item", "$.CancellationReasons[*].Item"),
+    "TransactWriteItems": ("$.CancellationReasons[*].Item", "$.ItemCollectionMetrics.*[*].ItemCollectionKey"),
+    "BatchWriteItem": ("$.ItemCollectionMetrics.*[*].ItemCollectionKey",),
+    **dict.fromkeys(
+        ("PutItem", "UpdateItem", "DeleteItem"), ("$.Attributes", "$.ItemCollectionMetrics.ItemCollectionKey", "$.Item")
+    ),
+}
+"""Where items stand in a response. The last key of a page is part of an item too."""
+
+
+class DynamoDbDialect(AwsDialect):
+    """Reads and writes of items, statements, and what happens to whole tables."""
+
+    prefix = "DynamoDB_20120810"
+    actions: ClassVar = {
+        "Scan": _walk,
+        "Query": _walk,
+        "GetItem": _get,
+        "BatchGetItem": _batch_get,
+        "TransactGetItems": _transact_get,
+        "PutItem": _write,
+        "UpdateItem": _write,
+        "DeleteItem": _write,
+        "BatchWriteItem": _batch_write,
+        "TransactWriteItems": _transact_write,
+        "ExecuteStatement": _statement,
+        "BatchExecuteStatement": _statements("Statements"),
+        "ExecuteTransaction": _statements("TransactStatements"),
+        "ExportTableToPointInTime": _export,
+        "EnableKinesisStreamingDestination": _stream,
+        "PutResourcePolicy": _about("share", "ResourceArn"),
+        "DeleteResourcePolicy": _about("admin", "ResourceArn"),
+        "GetResourcePolicy": _about("poll", "ResourceArn"),
+        "ListTagsOfResource": _about("poll", "ResourceArn"),
+        "TagResource": _about("admin", "ResourceArn"),
+        "UntagResource": _about("admin", "ResourceArn"),
+        **dict.fromkeys(_ASKING.split(), _about("poll")),
+        **dict.fromkeys(_CHANGING.split(), _about("admin")),
+    }
+
+    def deliver(
+        self, view: RequestView, operation: Operation, reply: ReplyView, known: Known, session: Session
+    ) -> Delivery | None:
+        action = self.match(view) or ""
+        if document_of(reply) is None:
+            return Delivery(unreadable="it is not a JSON object")
+        rows = [Rows(path=path, cell="*") for path in _ITEMS.get(action, ())]
+        rows += [Rows(path=path, shape="one", cell="*") for path in _ITEM.get(action, ())]
+        return Delivery(tuple(rows))
