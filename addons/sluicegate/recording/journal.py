@@ -77,8 +77,11 @@ class Journal:
         self._sync_due: float | None = None
         self._gate = threading.Lock()
         """Held while an entry is put in, so that none slips in behind the close."""
-        self._waiting: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
-        """What waits for the thread; None only wakes it."""
+        self._fresh: list[_Entry] = []
+        """What was put in during this turn of the loop. The thread is woken once, when the turn is over: woken earlier,
+        it would only fight for the interpreter with whoever puts in the next."""
+        self._waiting: queue.SimpleQueue[list[_Entry]] = queue.SimpleQueue()
+        """What waits for the thread; an empty list only wakes it."""
         self._waiting_bytes = 0
         self._closing = True
         self._siblings = False
@@ -109,14 +112,23 @@ class Journal:
                 done.set_exception(RecorderDown("the disk does not keep up"))
             else:
                 self._waiting_bytes += len(record)
-                self._waiting.put(_Entry(kind, record, loop, done))
+                if not self._fresh:
+                    loop.call_soon(self._hand_over)
+                self._fresh.append(_Entry(kind, record, loop, done))
         return done
+
+    def _hand_over(self) -> None:
+        with self._gate:
+            if self._fresh:
+                self._waiting.put(self._fresh)
+                self._fresh = []
 
     def close(self) -> None:
         """Write and sync what waits, close the segment. Blocks; may be called twice."""
         with self._gate:
             self._closing = True
-        self._waiting.put(None)
+        self._hand_over()
+        self._waiting.put([])
         if self._thread is not None:
             self._thread.join(_CLOSE_SECONDS)
             if self._thread.is_alive():
@@ -138,6 +150,7 @@ class Journal:
             # Should the thread end for any other reason, nobody may wait for it, nor trust it again.
             with self._gate:
                 self._closing = True
+            self._hand_over()
             _deliver([(entry, RecorderDown("the recorder has ended")) for entry in self._drain()])
 
     def _next(self) -> tuple[list[_Entry], bool]:
@@ -147,8 +160,7 @@ class Journal:
         if not closing:
             timeout = None if self._sync_due is None else max(0.0, self._sync_due - time.monotonic())
             with suppress(queue.Empty):
-                entry = self._waiting.get(timeout=timeout)
-                first = self._taken([entry] if entry is not None else [])
+                first = self._taken(self._waiting.get(timeout=timeout))
             if self._siblings and first and not self._closing:
                 time.sleep(GATHER_SECONDS)
             closing = self._closing
@@ -238,12 +250,10 @@ class Journal:
 
     def _drain(self) -> list[_Entry]:
         """Everything that waits now."""
-        found = []
+        found: list[_Entry] = []
         with suppress(queue.Empty):
             while True:
-                entry = self._waiting.get_nowait()
-                if entry is not None:
-                    found.append(entry)
+                found += self._waiting.get_nowait()
         return self._taken(found)
 
     def _taken(self, entries: list[_Entry]) -> list[_Entry]:

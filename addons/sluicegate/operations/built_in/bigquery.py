@@ -298,7 +298,7 @@ def _narrowed(operation: Operation, listed: tuple[str, ...], known: Known) -> Op
         wanted = set(map(str.casefold, listed))
         names = [name for name in every if not listed or name.casefold() in wanted]
         if not listed or len(names) == len(wanted):
-            outputs = tuple(Output(name, frozenset({(operation.dataset or "", name)})) for name in names)
+            outputs = tuple(Output(name, frozenset({(operation.dataset or "", name)}), copied=True) for name in names)
     if listed:
         operation = replace(operation, columns=listed, column_scope="listed")
     return replace(operation, outputs=outputs)
