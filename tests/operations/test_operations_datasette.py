@@ -123,7 +123,7 @@ def test_the_whole_database_is_an_export_of_everything_in_it():
 def test_sql_is_read_and_goes_out_regenerated():
     operation = IT.read(sql("select ssn as x /* , id */ from emp"))
     assert (operation.kind, operation.dataset, operation.columns) == ("read", "emp", ("ssn",))
-    assert operation.outputs == (Output("x", frozenset({("emp", "ssn")})),)
+    assert operation.outputs == (Output("x", frozenset({("emp", "ssn")}), copied=True),)
     rewritten = IT.rewritten(sql("select ssn as x /* , id */ from emp where id > :n", "&n=5&_shape=array"))
     assert parse_qs(rewritten.query) == {
         "sql": ["SELECT ssn AS x FROM emp WHERE id > :n"],

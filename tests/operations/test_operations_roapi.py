@@ -151,7 +151,7 @@ def test_rows_from_which_a_null_was_left_out_have_no_positions():
 def test_columnar_rows(media, form):
     assert [rows.format for rows in IT.delivered(TABLE, b"...", media=media).rows] == [form]
     (rows,) = IT.delivered(SQL, b"...", b"select ssn as x from emp", media=media).rows
-    assert (rows.format, rows.columns) == (form, (Output("x", frozenset({("emp", "ssn")})),))
+    assert (rows.format, rows.columns) == (form, (Output("x", frozenset({("emp", "ssn")}), copied=True),))
     assert IT.delivered(SQL, b"...", b"select * from emp", media=media).unreadable
 
 

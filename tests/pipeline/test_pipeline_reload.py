@@ -8,6 +8,7 @@ import pytest
 from sluicegate.exchange import Operation, Principal
 from sluicegate.pipeline.order import build
 from sluicegate.settings import State, load
+from sluicegate.settings.hosts import Origin
 
 POLICY = """[identity]
 issuer = "https://idp.test"
@@ -68,7 +69,8 @@ async def test_a_sound_change_is_put_in_force_in_every_room(running, caplog):
     assert all(after[name] is not before[name] for name in after)
     assert (running.effect(), running.effect(before)) == ("deny", "allow")
     assert running.gateway.loaded.digest != digest and after["policy"].digest == running.gateway.loaded.digest
-    assert sorted(after["lockdown"].services.values()) == ["one", "two"] and after["credentials"]["one"].value == "k1"
+    assert [after["lockdown"].owner(Origin.parse(host)) for host in ("one.test", "two.test")] == ["one", "two"]
+    assert after["credentials"]["one"].value == "k1"
     assert after["operations"]._results is before["operations"]._results  # handles that are out stay known
     assert running.said["digest"] == running.gateway.loaded.digest and running.said["problems"] == []
     assert "in force" in caplog.text

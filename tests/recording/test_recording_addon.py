@@ -15,7 +15,7 @@ from sluicegate.clock import SetClock
 from sluicegate.database import Database
 from sluicegate.errors import Fault, Refusal
 from sluicegate.exchange import Verdict
-from sluicegate.recording import segment as segment_module
+from sluicegate.recording import ahead as ahead_module
 from sluicegate.recording.addon import RecordingAddon
 from sluicegate.recording.flow_reader import read_all
 from sluicegate.recording.intents import Intent
@@ -47,11 +47,11 @@ def gate(monkeypatch):
     """Holds every sync until it is set."""
     go_on = threading.Event()
 
-    def gated(descriptor):
+    def gated(descriptor, data, offset):
         go_on.wait(10)
-        os.fdatasync(descriptor)
+        return os.pwrite(descriptor, data, offset)
 
-    yield lambda: (monkeypatch.setattr(segment_module, "_sync", gated), go_on)[1]
+    yield lambda: (monkeypatch.setattr(ahead_module, "_put", gated), go_on)[1]
     go_on.set()
 
 

@@ -14,7 +14,7 @@ from sluicegate.operations.destination import Ours
 from sluicegate.operations.dialect import Dialect, Known, known_in
 from sluicegate.operations.egress import read_egress
 from sluicegate.operations.results import Results, Session
-from sluicegate.operations.view import ReplyView, RequestView
+from sluicegate.operations.view import ReplyView, RequestView, Unreadable
 from sluicegate.problem import Answer
 from sluicegate.settings import Settings
 
@@ -52,7 +52,12 @@ class Reader:
         if service == OTHERS:
             return None
         dialect, known = self._services[service]
-        return dialect.rewrite(view, operation, known)
+        try:
+            return dialect.rewrite(view, operation, known)
+        except Unreadable:
+            if operation.kind != "unknown":
+                raise
+            return None  # it was not understood as it came, and goes as it came where a rule allows that
 
     def delivers(self, service: str) -> bool:
         """Whether the service's dialect reads responses at all."""

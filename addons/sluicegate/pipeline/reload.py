@@ -173,6 +173,7 @@ class Watch:
         target = self._state.root / "policy.json"
         new = target.with_suffix(".new")
         try:
+            new.touch(0o600)
             new.write_text(json.dumps(document, indent=2) + "\n")
             new.replace(target)
         except OSError as error:

@@ -6,24 +6,27 @@ import json
 import shlex
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sluicegate import identity, masking, operations, policy
 from sluicegate.cli.policy import curl
 from sluicegate.errors import Fault
 from sluicegate.exchange import Principal
-from sluicegate.pipeline.rehearsal import Asked
 from sluicegate.policy.cases import Asking, Person, Request
 from sluicegate.settings import Loaded, PolicyFault, load
 
+if TYPE_CHECKING:
+    from sluicegate.pipeline.rehearsal import Asked
+
 NOON = datetime(2026, 1, 7, 12, tzinfo=UTC).timestamp()
 """When a case is asked that does not say: noon of a Wednesday."""
-_ROOMS = (identity, operations, policy, masking)
 
 
 def load_to_ask(path: Path) -> Loaded:
     """The policy, without looking for the services' secrets, which no question needs. Raises PolicyFault."""
+    from sluicegate import identity, masking, operations, policy  # large, and not needed to print a help text
+
     loaded = load(path)
-    problems = sorted(problem for room in _ROOMS for problem in room.problems(loaded))
+    problems = sorted(problem for room in (identity, operations, policy, masking) for problem in room.problems(loaded))
     if problems:
         raise PolicyFault(path, problems)
     return loaded
@@ -65,6 +68,8 @@ def _table(request: Request) -> Asked:
         body = json.dumps(request.json_body).encode()
         if "content-type" not in {name.lower() for name in request.headers}:
             headers.append(("Content-Type", "application/json"))
+    from sluicegate.pipeline.rehearsal import Asked
+
     return Asked(request.method, request.url, tuple(headers), body)
 
 

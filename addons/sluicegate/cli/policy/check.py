@@ -10,8 +10,6 @@ import typer
 
 from sluicegate.cli.places import DEFAULT_POLICY, Policy
 from sluicegate.cli.safe_text import safe
-from sluicegate.pipeline.check import all_problems
-from sluicegate.policy.dead import warnings as idle
 from sluicegate.settings import Loaded, PolicyFault, Problem, load
 
 
@@ -31,8 +29,12 @@ def check(
     warnings: list[Problem] = []
     try:
         loaded = load(policy)
+        from sluicegate.pipeline.check import all_problems  # loads what reads requests: not before it is needed
+
         problems = all_problems(loaded)
         # What has errors may not mean what it says, so nothing is said about what it would do.
+        from sluicegate.policy.dead import warnings as idle
+
         warnings = [] if problems else idle(loaded)
     except PolicyFault as fault:
         problems = fault.problems

@@ -8,9 +8,12 @@ import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote_plus, urlsplit, urlunsplit
 
-from sluicegate.pipeline.rehearsal import Asked
+if TYPE_CHECKING:
+    from sluicegate.pipeline.rehearsal import Asked
+
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -265,6 +268,8 @@ def _request(found: _Words) -> Asked:
     url, user = _url(found, query)
     if user and "authorization" not in given:
         headers.append(("Authorization", "Basic " + base64.b64encode(user.encode()).decode()))
+    from sluicegate.pipeline.rehearsal import Asked
+
     return Asked(method, url, tuple(headers), body)
 
 

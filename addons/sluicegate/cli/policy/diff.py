@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,11 +18,13 @@ from sluicegate.cli.policy.asking import load_to_ask, moment
 from sluicegate.cli.policy.test import beside, judge
 from sluicegate.cli.safe_text import safe
 from sluicegate.errors import Fault
-from sluicegate.pipeline.rehearsal import Judged, Rehearsal
 from sluicegate.policy.cases import load_cases
 from sluicegate.policy.compare import ORDER, Change, Difference, changed, masks_changed, structural
 from sluicegate.policy.explain import asked as in_words
 from sluicegate.settings import Loaded
+
+if TYPE_CHECKING:
+    from sluicegate.pipeline.rehearsal import Judged
 
 _SHOWN = 20
 
@@ -93,6 +95,8 @@ def diff(
 
 
 def _ask_cases(found: Found, old: Loaded, new: Loaded, file: Path) -> None:
+    from sluicegate.pipeline.rehearsal import Rehearsal
+
     before, after = Rehearsal(old), Rehearsal(new)
     for asking in load_cases(file):
         before.forget()
@@ -102,6 +106,8 @@ def _ask_cases(found: Found, old: Loaded, new: Loaded, file: Path) -> None:
 
 
 def _ask_recordings(found: Found, old: Loaded, new: Loaded, folder: Path, since: float) -> None:
+    from sluicegate.pipeline.rehearsal import Rehearsal
+
     before, after = Rehearsal(old), Rehearsal(new)
     skipped = found.skipped if found.skipped is not None else []
     for item in recordings.questions(folder, since):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 from rich.console import Console
@@ -14,10 +14,12 @@ from sluicegate.cli.policy import explained, recordings
 from sluicegate.cli.policy.asking import NOON, load_to_ask, moment, principal_of, typed
 from sluicegate.errors import Fault
 from sluicegate.exchange import Assurance
-from sluicegate.pipeline.rehearsal import Asked, Judged, Rehearsal
 from sluicegate.policy.cases import Person
 from sluicegate.policy.context import Context
 from sluicegate.settings import Loaded, State
+
+if TYPE_CHECKING:
+    from sluicegate.pipeline.rehearsal import Asked, Judged, Rehearsal
 
 
 def explain(
@@ -60,6 +62,8 @@ def explain(
     Example: sluicegate policy explain --as ada --groups engineering -- curl https://localhost:9443/datasets/customers
     """
     loaded = load_to_ask(policy)
+    from sluicegate.pipeline.rehearsal import Rehearsal
+
     rehearsal = Rehearsal(loaded)
     if (exchange is None) == (not words):
         raise Fault(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
@@ -13,10 +13,12 @@ from sluicegate.cli.policy.layout import Row, field, rows
 from sluicegate.cli.safe_text import safe
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Operation, Verdict
-from sluicegate.pipeline.rehearsal import Asked, Judged
 from sluicegate.policy import Policy
 from sluicegate.policy.explain import asked as in_words
 from sluicegate.policy.trace import Explanation, MaskTrace, RuleTrace, Trace
+
+if TYPE_CHECKING:
+    from sluicegate.pipeline.rehearsal import Asked, Judged
 
 _COLOURS = {"allow": "green", "hold": "yellow", "deny": "red", "refused": "red"}
 _OUTCOMES = {

@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sluicegate import codings
 from sluicegate.errors import Fault
 from sluicegate.exchange import Principal
-from sluicegate.operations.view import ReplyView
-from sluicegate.pipeline.rehearsal import Asked, Judged, Rehearsal
 from sluicegate.policy.context import Context
 from sluicegate.recording.flow_reader import read_folder
 from sluicegate.recording.recorded import Damage, Message, Recorded
+
+if TYPE_CHECKING:
+    from sluicegate.operations.view import ReplyView
+    from sluicegate.pipeline.rehearsal import Asked, Judged, Rehearsal
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ def question(recorded: Recorded) -> Question | str:
     shown = f"[{host}]" if ":" in host else host
     port = recorded.summary.get("port")
     headers = tuple(field for field in recorded.request.headers if not field[0].startswith(":"))
+    from sluicegate.pipeline.rehearsal import Asked
+
     asked = Asked(
         recorded.text("method"),
         f"{recorded.text('scheme')}://{shown}:{port}{recorded.text('path')}",
@@ -87,6 +92,8 @@ def judge(rehearsal: Rehearsal, asked: Question, max_body: int) -> Judged:
 
 
 def _reply(response: Message, status: int | None, max_body: int) -> ReplyView:
+    from sluicegate.operations.view import ReplyView
+
     lines: dict[str, tuple[str, ...]] = {}
     for name, value in response.headers:
         lines[name.lower()] = (*lines.get(name.lower(), ()), value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from xml.etree import ElementTree
 
 import typer
@@ -17,10 +17,12 @@ from sluicegate.cli.policy.asking import NOON, asked_in, load_to_ask, principal_
 from sluicegate.cli.policy.layout import Row, rows
 from sluicegate.cli.safe_text import safe
 from sluicegate.errors import Fault
-from sluicegate.pipeline.rehearsal import Judged, Rehearsal
 from sluicegate.policy.cases import BESIDE, Asking, load_cases
 from sluicegate.policy.expect import differences, owed
 from sluicegate.settings import Loaded
+
+if TYPE_CHECKING:
+    from sluicegate.pipeline.rehearsal import Judged, Rehearsal
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ def beside(policy: Path) -> Path:
 
 def run(loaded: Loaded, askings: list[Asking], folder: Path) -> list[Outcome]:
     """Each case by itself: nothing that one leaves behind is known to the next. Raises Fault for a bad request."""
+    from sluicegate.pipeline.rehearsal import Rehearsal
+
     rehearsal = Rehearsal(loaded)
     outcomes = []
     for asking in askings:
