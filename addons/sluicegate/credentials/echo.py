@@ -26,8 +26,12 @@ def needles(template: str, value: str, environ: Mapping[str, str]) -> tuple[byte
 
 def gives_away(secrets: Iterable[bytes], fields: Iterable[tuple[bytes, bytes]], body: bytes) -> bool:
     """Whether a decoded body, or a header, holds one of the secrets."""
-    pairs = [value for field in fields for value in field]
-    return any(secret in body or any(secret in text for text in pairs) for secret in secrets)
+    # A secret has no line feed in it, so none is found across two fields.
+    said = b"\n".join([text for field in fields for text in field])
+    for secret in secrets:  # noqa: SIM110 - a loop takes half the time of any()
+        if secret in body or secret in said:
+            return True
+    return False
 
 
 def readable(raw: bytes, coding: str, limit: int) -> bytes:
