@@ -125,7 +125,8 @@ def main() -> int:
     try:
         with Demo() as demo:
             token = demo.sign_in("ada")
-            print(f"""Everything runs. Ctrl-C ends it.
+            print(
+                f"""Everything runs. Ctrl-C ends it.
 
   gateway   http://{GATEWAY}      console  {CONSOLE}
   service   {SERVICE}      provider {ISSUER}
@@ -138,7 +139,9 @@ In another terminal, as ada (group engineering):
 Tokens for the others (grace: fraud, linus: data-stewards, mallory: no group):
 
   .venv/bin/python -m demo.people linus
-""")
+""",
+                flush=True,
+            )
             signal.pause()
     except KeyboardInterrupt:
         print("\nEnded.")
