@@ -56,8 +56,8 @@ type: setup-dev ## mypy, strict
 check-docs: setup-dev ## Keep commands, settings, links and docs in step
 	@$(BIN)/python -m pytest tests/docs
 
-bench: setup-dev ## Measure side by side: direct, bare mitmdump, Sluicegate
-	@$(BIN)/python -m bench.gateway
+bench: setup-dev ## Measure: the gate beside bare mitmdump, decisions, reading of requests and SQL
+	@status=0; for each in decide operations sql gateway; do $(BIN)/python -m bench.$$each || status=1; done; exit $$status
 
 bench-masking: setup-dev ## Measure masking beside the parsers alone
 	@$(BIN)/python -m bench.masking

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Delivery, Operation, Rewrite
@@ -32,6 +32,13 @@ class Known:
     """Where unqualified table names belong, unless the session says otherwise."""
     below: tuple[str, ...] = ()
     """Domains below which every host is the service, as with buckets; the longest first."""
+    _nowhere: list[Known] = field(init=False, default_factory=list, repr=False, compare=False)
+
+    def nowhere(self) -> Known:
+        """The same without defaults. Always the same object, since readings of statements are remembered by it."""
+        if not self._nowhere:
+            self._nowhere.append(replace(self, catalog=None, schema=None))
+        return self._nowhere[0]
 
 
 class Dialect:

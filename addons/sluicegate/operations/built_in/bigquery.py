@@ -174,7 +174,7 @@ def _read(document: dict[str, Any], project: str, known: Known) -> Read:
     default = table_of(document, "defaultDataset")
     only(default, ("projectId", "datasetId"), "`defaultDataset`")
     catalog, schema = text_of(default, "projectId") or project, text_of(default, "datasetId")
-    return read_sql(text, "bigquery", replace(known, catalog=None, schema=None), catalog=catalog, schema=schema)
+    return read_sql(text, "bigquery", known.nowhere(), catalog=catalog, schema=schema)
 
 
 def _changed(document: dict[str, Any], path: tuple[str, ...], read: Read) -> Rewrite | None:
@@ -264,7 +264,7 @@ def _written(target: tuple[Operation, ...], known: Known) -> Operation:
 
 def _tables(references: list[Any], project: str, known: Known) -> list[tuple[Operation, ...]]:
     """Each table as a read of all its columns; several where the policy's names do not tell which is meant."""
-    tables = Tables.of(replace(known, catalog=None, schema=None), None, None)
+    tables = Tables.of(known.nowhere(), None, None)
     found = []
     for reference in references:
         if not isinstance(reference, dict):
@@ -310,7 +310,7 @@ def _table_data(view: RequestView, path: tuple[str, ...], known: Known) -> Opera
                  "formatOptions.useInt64Timestamp", "formatOptions.timestampOutputFormat"), "the query")  # fmt: skip
     if view.body:
         raise Unreadable("a body was sent where none is read")
-    tables = Tables.of(replace(known, catalog=None, schema=None), None, None)
+    tables = Tables.of(known.nowhere(), None, None)
     name = (plain(path[3], "project"), plain(path[5], "dataset"), plain(path[7], "table"))
     found = _reads(tables, name, known)
     declared = known.columns.get(found[0].dataset or "", frozenset())

@@ -95,10 +95,10 @@ class ClickHouseDialect(StatementDialect):
         text, data = _text(view, given.get("query", ""))
         database = _same(given.get("database"), headers.get("database"), "database")
         if "session_id" in given and database is None:
-            known = replace(known, catalog=None, schema=None)  # a USE earlier in the session may have moved it
+            known = known.nowhere()  # a USE earlier in the session may have moved it
         read = read_sql(text, "clickhouse", known, schema=database)
         if "use" in read.operation.statements and len(read.operation.statements) > 1:
-            read = read_sql(text, "clickhouse", replace(known, catalog=None, schema=None))
+            read = read_sql(text, "clickhouse", known.nowhere())
         form = _format(text, _same(given.get("default_format"), headers.get("format"), "format"))
         user = _same(given.get("user"), headers.get("user"), "user")
         claims = (f"user={user[:200]}",) if user else ()

@@ -129,7 +129,7 @@ def _submit(view: RequestView, known: Known) -> Asked:
         raise Unreadable("the request has no statement")
     catalog, schema = text_of(document, "catalog"), text_of(document, "schema")
     if catalog is None or schema is None:
-        known = replace(known, catalog=None, schema=None)  # then the workspace's own defaults hold
+        known = known.nowhere()  # then the workspace's own defaults hold
     read = read_sql(text, "databricks", known, catalog=catalog, schema=schema)
     limit = document.get("row_limit")
     limit = limit if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0 else None

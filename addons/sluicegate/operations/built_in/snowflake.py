@@ -216,7 +216,7 @@ def _read(text: str, known: Known, session: Session, state: str | None) -> Read:
             kept = None
         if kept is not None and len(kept.chunks) == 2:
             catalog, schema, certain = kept.chunks[0] or None, kept.chunks[1] or None, True
-    nowhere = replace(known, catalog=None, schema=None)
+    nowhere = known.nowhere()
     if not certain or catalog is None or schema is None:
         known = nowhere
     read = read_sql(text, "snowflake", known, catalog=catalog, schema=schema)

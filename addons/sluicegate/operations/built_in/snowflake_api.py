@@ -94,10 +94,10 @@ def _submit(view: RequestView, known: Known) -> Asked:
         raise Unreadable("the request has no statement")
     catalog, schema = text_of(document, "database"), text_of(document, "schema")
     if catalog is None or schema is None:
-        known = replace(known, catalog=None, schema=None)  # then the user's own defaults hold, which nobody here knows
+        known = known.nowhere()  # then the user's own defaults hold, which nobody here knows
     read = read_sql(text, "snowflake", known, catalog=catalog, schema=schema)
     if "use" in read.operation.statements and len(read.operation.statements) > 1:
-        read = read_sql(text, "snowflake", replace(known, catalog=None, schema=None))
+        read = read_sql(text, "snowflake", known.nowhere())
     role = text_of(document, "role")
     operation = replace(read.operation, route=_SUBMIT, claims=(f"role={role[:200]}",) if role else ())
     if read.regenerated is None:
