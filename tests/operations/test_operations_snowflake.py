@@ -309,6 +309,8 @@ def test_partitions_say_no_columns():
     assert origins(asker.answer({"data": [["1", "2"]]}).rows[0].columns) == [("id", ["id"]), ("ssn", ["ssn"])]
     assert asker.another("idp eve").ask("GET /api/v2/statements/h-1?partition=1").kind == "unknown"
     assert asker.ask("POST /api/v2/statements/h-1/cancel").kind == "cancel"
+    asker.answer({"statementHandle": "h-1", "message": "too late"})
+    assert asker.ask("GET /api/v2/statements/h-1").kind == "read"
 
 
 def test_partitions_of_what_is_not_known_exactly():

@@ -22,6 +22,7 @@ KEPT_PER_PERSON = 5_000
 SECONDS = 24 * 3600.0
 """How long one is remembered after its last use."""
 MAX_HANDLE = 4096
+_ABOUT = frozenset({"poll", "cancel"})
 
 _Key = tuple[str, str]
 """Service, and the handle in it."""
@@ -42,12 +43,17 @@ class Results:
         self._of_person: dict[str, OrderedDict[_Key, None]] = {}
 
     def remember(self, service: str, handle: str, owner: str, operation: Operation) -> None:
-        """Keep what a handle stands for. One that somebody else owns keeps its owner: services do not reuse them."""
+        """Keep what a handle stands for. One that somebody else owns keeps its owner: services do not reuse them.
+
+        A question about a result, or its end, never takes the place of what the result is.
+        """
         if not handle or len(handle) > MAX_HANDLE:
             return
         key, now = (service, handle), self._clock.now()
         known = self._kept.get(key)
         if known is not None and known.owner != owner and now - known.used < SECONDS:
+            return
+        if known is not None and operation.kind in _ABOUT and known.operation.kind not in _ABOUT:
             return
         if known is not None:
             self._forget(key)

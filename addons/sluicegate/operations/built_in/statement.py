@@ -206,8 +206,11 @@ def remember_result(
 ) -> None:
     """Keep what a handle stands for, and the columns that the service named where the statement did not say them.
 
-    They are kept beside the operation, never in it: what was not known when it was judged is not known later.
+    They are kept beside the operation, never in it: what was not known when it was judged is not known later. The
+    answer to a poll or a cancel says nothing new of what was asked.
     """
+    if operation.kind in ("poll", "cancel"):
+        return
     session.remember(handle, operation)
     if operation.outputs is None and columns is not None:
         session.remember(f"columns:{handle}", Operation(session.service, "poll", outputs=columns))
