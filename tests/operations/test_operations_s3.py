@@ -180,6 +180,8 @@ def test_select_reads_columns_of_the_object(s3):
     assert (asked.kind, asked.dataset, asked.declared, asked.route) == ("read", "emp", True, "SelectObjectContent")
     assert "ssn" in asked.columns or asked.column_scope == "all"
     assert s3.answer(b"\x00").unreadable
+    quoting = s3.answer(b"<Error><Code>CastFailed</Code><Message>'123-45-6789' is no number</Message></Error>", 400)
+    assert quoting.unreadable and not quoting.bare
     assert s3.ask(line, select("SELECT * FROM other"), host=PATH).kind == "unknown"
     assert s3.ask(line, select("DROP TABLE s3object"), host=PATH).kind in ("unknown", "admin")
     assert s3.ask(line, b'<!DOCTYPE a [<!ENTITY x "SELECT">]>' + select("&x; 1"), host=PATH).kind == "unknown"
@@ -218,7 +220,7 @@ def test_errors_have_no_rows(s3):
     [
         ("GET /hr?list-type=2&prefix=emp/", b'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>hr', True), ("HEAD /hr/emp/a.csv", b"", True),
         ("GET /hr/emp/a.csv?acl", b"<?xml version='1.0'?><AccessControlPolicy>", True), ("GET /hr/emp/a.csv?retention", b"id,ssn\n1,2", False), ("GET /hr/emp/a.csv?acl", b"<html>", False),
-        ("GET /hr/emp/a.csv", b"<ListBucketResult>", False), ("POST /hr/emp/a.csv?select&select-type=2", b"<Tagging>", True), ("PUT /hr/emp/a.csv", b"", True),
+        ("GET /hr/emp/a.csv", b"<ListBucketResult>", False), ("POST /hr/emp/a.csv?select&select-type=2", b"<Tagging>", False), ("PUT /hr/emp/a.csv", b"", True),
     ],
 )  # fmt: skip
 def test_the_services_own_documents_have_no_rows(s3, line, body, bare):

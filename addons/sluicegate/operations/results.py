@@ -78,6 +78,11 @@ class Results:
         self._of_person[owner].move_to_end(key)
         return known.operation
 
+    def free(self, service: str, handle: str, owner: str) -> bool:
+        """Whether nobody else has the handle: names that people choose themselves may be taken."""
+        known = self._kept.get((service, handle))
+        return known is None or known.owner == owner or self._clock.now() - known.used >= SECONDS
+
     def _forget(self, key: _Key) -> None:
         known = self._kept.pop(key)
         mine = self._of_person[known.owner]
@@ -98,6 +103,10 @@ class Session:
     def find(self, handle: str) -> Operation:
         """What was asked when the handle was made. Raises Unreadable."""
         return self.results.find(self.service, handle, self.owner)
+
+    def free(self, handle: str) -> bool:
+        """Whether nobody else has the handle."""
+        return self.results.free(self.service, handle, self.owner)
 
     def remember(self, handle: str, operation: Operation) -> None:
         """Keep what a handle stands for."""

@@ -80,8 +80,9 @@ class S3Dialect(Dialect):
         if operation.route == "CreateMultipartUpload" and (found := _UPLOAD_ID.search(reply.body)) is not None:
             session.remember(f"upload:{found[1].decode('utf-8', 'replace')}", operation)
         documented = reply.decoded and (not reply.body or _DOCUMENT.match(reply.body) is not None)
-        # An object may be such a document itself: then only an error is one for certain.
-        if (view.method == "HEAD" or documented) and (operation.route != "GetObject" or reply.status >= 400):
+        # An object may be such a document itself: then only an error is one for certain. Those of a statement quote.
+        certain = reply.status >= 400 if operation.route == "GetObject" else operation.route != "SelectObjectContent"
+        if (view.method == "HEAD" or documented) and certain:
             return Delivery(bare=True)
         if operation.route == "SelectObjectContent":
             return Delivery(unreadable="it is an event stream")
