@@ -76,6 +76,19 @@ def test_a_poll_never_becomes_what_its_result_is():
         assert (page.kind, page.columns) == ("read", ("ssn",))
 
 
+def test_results_of_what_is_declared_otherwise_now_are_not_known():
+    it, same, other = (
+        asking(),
+        asking(),
+        Asking("rest", {"staff": {"name": "emp"}}, dialects={"rest": {"routes": ROUTES}}),
+    )
+    paged(it)
+    view = it.view("GET /tables/emp/rows?cursor=c1")
+    for settings, kind in ((same.settings, "read"), (other.settings, "unknown"), (it.settings, "read")):
+        reader = it.reader.renewed(settings)
+        assert reader.read(view, "it", "https://it.test", "ada").kind == kind
+
+
 def test_columns_of_a_page_and_of_its_first_request_count_both():
     page = paged(asking()).read("GET /tables/emp/rows?column=id&cursor=c1")
     assert (page.columns, page.column_scope) == (("id", "ssn"), "listed")

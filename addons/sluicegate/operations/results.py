@@ -25,7 +25,7 @@ MAX_HANDLE = 4096
 _ABOUT = frozenset({"poll", "cancel"})
 
 _Key = tuple[str, str]
-"""Service, and the handle in it."""
+"""Service (and what a policy declares of it), and the handle in it."""
 
 
 class _Kept(NamedTuple):
@@ -99,15 +99,21 @@ class Session:
     service: str
     owner: str
     """The principal's issuer and subject."""
+    scope: str = ""
+    """What tells results apart that were judged by what other policies declare of the service; nothing, or a mark."""
+
+    @property
+    def _place(self) -> str:
+        return f"{self.service} {self.scope}" if self.scope else self.service
 
     def find(self, handle: str) -> Operation:
         """What was asked when the handle was made. Raises Unreadable."""
-        return self.results.find(self.service, handle, self.owner)
+        return self.results.find(self._place, handle, self.owner)
 
     def free(self, handle: str) -> bool:
         """Whether nobody else has the handle."""
-        return self.results.free(self.service, handle, self.owner)
+        return self.results.free(self._place, handle, self.owner)
 
     def remember(self, handle: str, operation: Operation) -> None:
         """Keep what a handle stands for."""
-        self.results.remember(self.service, handle, self.owner, operation)
+        self.results.remember(self._place, handle, self.owner, operation)
