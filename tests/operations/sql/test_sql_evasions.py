@@ -252,3 +252,18 @@ def test_any_change_of_a_statement_has_an_outcome(at, cut, put, language):
     if read.regenerated is not None:
         again = read_sql(read.regenerated, language, KNOWN)
         assert replace(again.operation, statement="") == replace(read.operation, statement="")
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("show stats for emp", "trino"),
+        ("SHOW/**/STATS FOR emp", "trino"),
+        ("show partitions emp", "databricks"),
+        ("show statistics for table emp", "postgres"),
+        ("show ranges from table emp", "postgres"),
+    ],
+)
+def test_what_shows_values_of_rows_is_not_a_question_about_the_database(text, language):
+    assert read_sql(text, language, KNOWN).operation.kind == "unknown"
+    assert read_sql("show tables", language, KNOWN).operation.kind == "read"
