@@ -91,7 +91,8 @@ class S3Dialect(Dialect):
         kind = _format(view, reply)
         if kind is None:
             return Delivery(unreadable="its format is not known")
-        return Delivery((Rows(kind, header_row=kind in ("csv", "tsv")),))
+        # Whether a CSV begins with names only its first row can show.
+        return Delivery((Rows(kind),))
 
     def refuse(self, view: RequestView, refusal: Refusal) -> Answer | None:
         """The error document of S3: a 403 that no SDK tries again."""
