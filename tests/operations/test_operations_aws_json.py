@@ -192,6 +192,14 @@ def test_athena_actions(athena, action, body, kind, side):
     assert (asked.kind, asked.destination_side) == (kind, side)
 
 
+def test_a_token_that_was_sent_before_stands_for_what_was_asked_then(redshift):
+    asked = {"Sql": "select ssn from hr.emp", "Database": "db", "WorkgroupName": "w", "ClientToken": "t-1"}
+    first = redshift.act("ExecuteStatement", asked)
+    assert redshift.act("ExecuteStatement", asked) == first
+    found = redshift.act("ExecuteStatement", {**asked, "Sql": "select 'x'"})
+    assert found.outputs is None and any("ssn" in part.columns for part in found.parts)
+
+
 def test_redshift_statements_and_their_results(redshift):
     asked = redshift.act(
         "ExecuteStatement",

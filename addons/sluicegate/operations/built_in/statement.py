@@ -251,6 +251,28 @@ def remember_links(session: Session, urls: Iterable[Any], operation: Operation, 
     return ""
 
 
+def resubmitted(given: str | None, operation: Operation, session: Session) -> Operation:
+    """The same; where the id that the client gave its request came before, what was asked then counts as well.
+
+    A service may answer an id that it knows with the result that it has, whatever statement comes with it. Raises
+    Unreadable for the id of somebody else.
+    """
+    if not given:
+        return operation
+    handle = f"request:{plain(given, 'request id')}"
+    if not session.free(handle):
+        raise Unreadable("the request id is somebody else's")
+    try:
+        before = session.find(handle)
+    except Unreadable:
+        before = operation
+    if before != operation:
+        others = (replace(before, parts=()), *before.parts, *operation.parts)
+        operation = replace(operation, outputs=None, parts=tuple(dict.fromkeys(others)))
+    session.remember(handle, operation)
+    return operation
+
+
 def find_link(view: RequestView, session: Session) -> Asked:
     """The operation behind an external link. Its format stands in `chunks`, behind its path. Raises Unreadable."""
     if view.body:
