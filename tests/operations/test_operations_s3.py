@@ -263,3 +263,11 @@ def test_nothing_raises_and_nothing_foreign_is_ours(method, path, parameters, ho
             assert one.destination.startswith(("s3://hr", "s3://acme-"))
     s3.answer(body, 200, **{"content-type": "text/csv"})
     assert s3.refused().status == 403
+
+
+@pytest.mark.parametrize("name", ["x-amz-copy-source", "X-Amz-Acl", "x-amz-grant-read", "x-amz-rename-source"])
+def test_headers_in_the_query_are_not_passed_over(s3, name):
+    signed = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a&X-Amz-Signature=b&X-Amz-SignedHeaders=host"
+    assert s3.ask(f"PUT /hr/emp/a.csv?{signed}", host=PATH).kind == "upload"
+    assert s3.ask(f"PUT /hr/emp/a.csv?{signed}&x-amz-meta-a=b", host=PATH).kind == "upload"
+    assert s3.ask(f"PUT /hr/emp/a.csv?{signed}&{name}=%2Fhr%2Femp%2Fb.csv", host=PATH).kind == "unknown"

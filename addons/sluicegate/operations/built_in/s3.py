@@ -23,7 +23,15 @@ from sluicegate.operations.sql import read_sql
 from sluicegate.operations.view import ReplyView, RequestView, Unreadable
 from sluicegate.problem import Answer, render
 
-_SIGNING = frozenset({"awsaccesskeyid", "signature", "expires", "x-id"})
+_SIGNING = frozenset(
+    {
+        *("awsaccesskeyid", "signature", "expires", "x-id", "x-amz-algorithm", "x-amz-credential", "x-amz-date"),
+        *("x-amz-expires", "x-amz-signedheaders", "x-amz-signature", "x-amz-security-token", "x-amz-content-sha256"),
+        *("x-amz-sdk-checksum-algorithm", "x-amz-user-agent", "x-amz-storage-class"),
+    }
+)
+_BESIDE = ("x-amz-meta-", "x-amz-checksum-", "x-amz-server-side-encryption")
+"""Headers that clients move into the query of a presigned request, and that change nothing about where data goes."""
 _SHOWING = ("response-content-type", "response-content-language", "response-expires", "response-cache-control",
             "response-content-disposition", "response-content-encoding")  # fmt: skip
 _LISTING = frozenset(
@@ -115,8 +123,12 @@ def _format(view: RequestView, reply: ReplyView) -> Any:
 
 
 def _parameters(view: RequestView) -> dict[str, str]:
-    """The query without what signs it."""
+    """The query without what signs it. Raises Unreadable for a header in it that asks for more than the path says."""
     found = query.parameters(view.query)
+    for name in found:
+        lower = name.lower()
+        if lower.startswith("x-amz-") and lower not in _SIGNING and not lower.startswith(_BESIDE):
+            raise Unreadable(f"the query has {name[:40]!r}, which is read here from headers alone")
     return {
         name: value
         for name, value in found.items()
