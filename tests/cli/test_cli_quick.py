@@ -7,7 +7,18 @@ import sys
 
 import pytest
 
-LARGE = ("mitmproxy", "sqlglot", "pyarrow", "sqlalchemy", "alembic", "httpx2", "uvicorn", "starlette", "joserfc", "cryptography")
+LARGE = (
+    "mitmproxy",
+    "sqlglot",
+    "pyarrow",
+    "sqlalchemy",
+    "alembic",
+    "httpx2",
+    "uvicorn",
+    "starlette",
+    "joserfc",
+    "cryptography",
+)
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -219,6 +219,34 @@ def test_the_cursor_of_the_plugin_is_remembered(es):
     assert es.send("POST /_plugins/_sql", {"cursor": "c9"}).dataset == "emp"
 
 
+LOOKED_UP = [
+    {"terms": {"v": {"index": "emp", "id": "1", "path": "ssn"}}},
+    {"bool": {"filter": {"terms": {"v": {"index": "emp", "id": "1", "path": "ssn"}}}}},
+    {"geo_shape": {"place": {"indexed_shape": {"index": "emp", "id": "1", "path": "home"}}}},
+    {"more_like_this": {"fields": ["v"], "like": [{"_index": "emp", "_id": "1"}]}},
+]
+
+
+@pytest.mark.parametrize("query", LOOKED_UP)
+def test_values_from_a_document_of_another_index_are_not_understood(es, query):
+    assert es.send("POST /logs-2026/_search", {"query": query}).kind == "unknown"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"sort": [{"_geo_distance": {"ssn": [1, 2], "unit": "m"}}]},
+        {"sort": [{"x.y": {"nested": {"path": "x", "filter": {"term": {"ssn": "1"}}}}}]},
+        {"sort": [{"x.y": {"nested": {"path": "x", "nested": {"path": "z", "filter": {"term": {"ssn": "1"}}}}}}]},
+        {"aggs": {"a": {"significant_terms": {"field": "x", "background_filter": {"term": {"ssn": "1"}}}}}},
+    ],
+)
+def test_fields_inside_sorts_and_aggregations_count(es, body):
+    asked = es.send("POST /emp/_search", {"_source": ["id"], **body})
+    assert "ssn" in (*asked.columns, *asked.predicates) and "aggregate" in asked.statements
+    assert es.send("POST /emp/_search", {"query": {"range": {"age": {"gt": 1, "lt": 2}}}}).kind == "read"
+
+
 def test_a_refusal_is_an_error_of_the_service(es):
     es.send("POST /emp/_search", {})
     answer = es.refused()
