@@ -47,6 +47,24 @@ def hold(number: int = 0, by: Principal = ADA, approvers: tuple[str, ...] = ("gr
     return hold_of(exchange, (), b"body")
 
 
+def test_an_approver_sees_all_that_a_request_does() -> None:
+    asked = hold()
+    part = Operation("chunks", "read", dataset="staff", columns=("ssn",))
+    whole = Operation("chunks", "share", dataset="other", column_scope="all", destination="s3://c")
+    exchange = Exchange(
+        "x", 0.0, principal=ADA, operation=replace(asked.operation, parts=(part, whole, part)),
+        verdict=Verdict("hold", ("r",), ("Data is leaving.",), approvers=("group:x",)),
+    )  # fmt: skip
+    assert hold_of(exchange, (), b"").reasons == (
+        "Data is leaving.",
+        "Besides: read of staff (ssn).",
+        "Besides: share of other to s3://c (all columns).",
+    )
+    exchange.operation = replace(asked.operation, parts=(replace(part, columns=("x" * SHOWN_LIMIT,)),))
+    with pytest.raises(Refusal):
+        hold_of(exchange, (), b"")
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "sluicegate.sqlite3"
@@ -419,3 +437,11 @@ async def test_who_sees_what(store: Store, clock: SetClock) -> None:
 async def test_the_statements_are_not_for_sqlite_alone() -> None:
     for statement in (select(approvals).with_for_update(), update(approvals).values(state="x").returning(approvals)):
         assert str(statement.compile(dialect=postgresql.dialect()))
+
+
+async def test_no_secret_of_a_statement_is_kept(store: Store) -> None:
+    statement = "COPY INTO 's3://b' FROM emp CREDENTIALS = (AWS_SECRET_KEY='hunter2')"
+    asked = hold()
+    approval = await store.ask(replace(asked, operation=replace(asked.operation, statement=statement)))
+    assert approval.statement is not None
+    assert "hunter2" not in approval.statement and "s3://b" in approval.statement

@@ -28,7 +28,8 @@ class Asking:
             "datasets": {key: {"service": "it", **table} for key, table in (datasets or {}).items()},
             **tables,
         }
-        self.reader = Reader(Settings.model_validate(document), self.clock)
+        self.settings = Settings.model_validate(document)
+        self.reader = Reader(self.settings, self.clock)
 
     def view(self, request: str, body: Any = None, **headers: str | tuple[str, ...]) -> RequestView:
         """`METHOD /path?query`; a body that is not bytes is sent as JSON. Several values are several lines."""

@@ -130,9 +130,50 @@ def test_prepared_statements_are_what_they_say(athena):
         {"StatementName": "Get", "WorkGroup": "primary", "QueryStatement": "select ssn from hr.emp where id = ?"},
     )
     assert asked.dataset == "emp"
-    run = athena.act("StartQueryExecution", {"QueryString": "EXECUTE get USING 3"})
-    assert (run.kind, run.dataset) == ("read", "emp") or run.kind == "unknown"
+    assert athena.act("StartQueryExecution", RUN).kind == "unknown"  # the service has not taken it yet
+    prepare(athena, "select ssn from hr.emp where id = ?")
+    run = athena.act("StartQueryExecution", RUN)
+    assert (run.kind, run.dataset, run.columns) == ("read", "emp", ("ssn",))
     assert athena.act("StartQueryExecution", {"QueryString": "EXECUTE other"}).kind == "unknown"
+
+
+RUN = {"QueryString": "EXECUTE get"}
+
+
+def prepare(who, statement, status=200, action="CreatePreparedStatement"):
+    who.act(action, {"StatementName": "Get", "QueryStatement": statement})
+    who.answer({} if status == 200 else {"Message": "it is there already"}, status)
+
+
+def test_a_prepared_statement_that_the_service_did_not_take_is_not_what_runs(athena):
+    prepare(athena, "select ssn from hr.emp where id = ?")
+    prepare(athena, "select id from hr.notes where id = ?", 400)
+    run = athena.act("StartQueryExecution", RUN)
+    assert run.kind == "unknown" or "ssn" in run.columns
+    prepare(athena, "select id from hr.emp where id = ?", action="UpdatePreparedStatement")
+    assert athena.act("StartQueryExecution", RUN).columns == ("id",)
+
+
+def test_of_two_changes_at_once_nobody_knows_the_last(athena):
+    body = {"StatementName": "Get", "QueryStatement": "select ssn from hr.emp"}
+    athena.act("UpdatePreparedStatement", body)
+    first = athena.view, athena.operation
+    athena.act("UpdatePreparedStatement", {**body, "QueryStatement": "select id from hr.emp"})
+    second = athena.view, athena.operation
+    athena.view, athena.operation = first
+    athena.answer({})
+    assert athena.act("StartQueryExecution", {"QueryString": "EXECUTE get"}).kind == "unknown"
+    athena.view, athena.operation = second
+    athena.answer({})
+    assert "id" in athena.act("StartQueryExecution", {"QueryString": "EXECUTE get"}).columns
+
+
+def test_nobody_changes_the_prepared_statement_of_another(athena):
+    prepare(athena, "select id from hr.notes")
+    eve = athena.another("idp eve")
+    eve.__class__ = Aws
+    change = {"StatementName": "GET", "QueryStatement": "select ssn from hr.emp"}
+    assert eve.act("UpdatePreparedStatement", change).kind == "unknown"
 
 
 ATHENA = [
@@ -149,6 +190,14 @@ ATHENA = [
 def test_athena_actions(athena, action, body, kind, side):
     asked = athena.act(action, body)
     assert (asked.kind, asked.destination_side) == (kind, side)
+
+
+def test_a_token_that_was_sent_before_stands_for_what_was_asked_then(redshift):
+    asked = {"Sql": "select ssn from hr.emp", "Database": "db", "WorkgroupName": "w", "ClientToken": "t-1"}
+    first = redshift.act("ExecuteStatement", asked)
+    assert redshift.act("ExecuteStatement", asked) == first
+    found = redshift.act("ExecuteStatement", {**asked, "Sql": "select 'x'"})
+    assert found.outputs is None and any("ssn" in part.columns for part in found.parts)
 
 
 def test_redshift_statements_and_their_results(redshift):

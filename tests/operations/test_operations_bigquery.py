@@ -69,6 +69,16 @@ def test_a_query_and_its_pages():
     assert who.ask(f"POST {ROOT}/jobs/j-1/cancel").kind == "cancel"
 
 
+def test_a_poll_does_not_take_the_place_of_its_query():
+    who = asker()
+    asked = sql(who, "select id, ssn from hr.emp")
+    who.answer(rows())
+    assert who.ask(f"GET {ROOT}/jobs/j-1").kind == "poll"
+    who.answer({"jobReference": {"projectId": "p", "jobId": "j-1"}, "status": {"state": "DONE"}})
+    page = who.ask(f"GET {ROOT}/queries/j-1")
+    assert (page.kind, page.outputs) == ("read", asked.outputs)
+
+
 def test_where_names_belong():
     who = asker()
     assert sql(who, "select ssn from emp", defaultDataset=HR).dataset == "emp"

@@ -62,6 +62,19 @@ def test_a_get_keeps_its_statement_in_the_query():
     assert who.sent.body is None
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_body_behind_a_query_that_takes_none(method):
+    who = asker()
+    query = {"query": "select 'a", "database": "hr"}  # the text would be closed by what goes out for it
+    assert who.ask(f"{method} /", b" union all select ssn from emp --'", query=query).kind == "unknown"
+
+
+def test_an_error_behind_the_rows_is_a_leak():
+    who = post("select ssn from emp format JSON")
+    found = who.answer({"data": [], "exception": "Cannot parse string '123-45-6789'"}, x_clickhouse_format="JSON")
+    assert "$.exception" in found.leaks
+
+
 def test_where_names_belong():
     assert not post("select ssn from emp", database="other").operation.declared
     assert not post("select ssn from emp", database=None).operation.declared

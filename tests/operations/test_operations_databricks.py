@@ -59,6 +59,19 @@ def test_chunks_say_no_columns():
     assert asker.another("idp eve").ask("GET /api/2.0/sql/statements/s-1").kind == "unknown"
 
 
+@pytest.mark.parametrize(
+    "line", [SUBMIT, "GET /api/2.0/sql/statements/s-1", "GET /api/2.0/sql/statements/s-1/result/chunks/1"]
+)
+def test_rows_in_a_form_that_is_not_known(line):
+    asker = Asker(DatabricksDialect())
+    sql(asker, "select ssn from emp")
+    asker.answer({"statement_id": "s-1", "manifest": manifest("ssn"), "result": {}})
+    if line != SUBMIT:
+        asker.ask(line)
+    result = {"chunk_index": 1, "attachment": "QVJST1cx"}
+    assert asker.answer(result if "chunks" in line else {"statement_id": "s-1", "result": result}).unreadable
+
+
 def test_links_lead_to_storage_that_the_service_names():
     asker = Asker(DatabricksDialect())
     sql(asker, "select id, text from notes", disposition="EXTERNAL_LINKS", format="ARROW_STREAM")

@@ -177,3 +177,11 @@ JSON = st.recursive(
 def test_nothing_is_raised(document):
     assert DOCLING.read(SOURCE, document).kind in ("unknown", "upload", "export")
     assert CHONKIE.read(TOKEN, document).kind in ("unknown", "upload")
+
+
+def test_a_name_in_an_answer_that_is_made_of_a_text_is_no_file():
+    it = Asking("chonkie")
+    found = it.delivered("POST /v1/chunk/token", {"name": "f9"}, {"text": "x"})
+    assert found is not None and found.unreadable
+    run = it.read("POST /v1/chunk/token", {"file": {"type": "document", "content": "f9"}})
+    assert run.kind == "unknown"

@@ -190,6 +190,63 @@ def test_sql_and_its_cursor(es):
     assert es.send("POST /_plugins/_sql", {"query": "DROP TABLE emp"}).kind in ("admin", "unknown")
 
 
+def test_a_document_of_ones_own_names_no_results(es):
+    es.send("POST /emp/_search?scroll=1m", {"_source": ["ssn"]})
+    es.answer({"_scroll_id": "s1", "hits": {"hits": []}})
+    es.send("POST /_sql", {"query": "SELECT ssn FROM emp"})
+    es.answer({"columns": [{"name": "ssn", "type": "text"}], "rows": [], "cursor": "c1"})
+    for line in ("GET /logs-2026/_source/1", "GET /logs-2026/_doc/1", "GET /logs-2026/_mapping"):
+        assert es.send(line).dataset == "logs"
+        es.answer({"_scroll_id": "s1", "cursor": "c1", "pit_id": "p1", "id": "a1"})
+    assert es.send("POST /_search/scroll", {"scroll_id": "s1"}).dataset == "emp"
+    assert es.send("POST /_sql", {"cursor": "c1"}).dataset == "emp"
+    assert es.send("POST /_search", {"pit": {"id": "p1"}}).kind == "unknown"
+
+
+def test_a_question_about_a_search_does_not_take_its_place(es):
+    es.send("POST /emp/_async_search", {"_source": ["ssn"]})
+    es.answer({"id": "a1", "is_running": True})
+    assert es.send("GET /_async_search/status/a1").kind == "poll"
+    es.answer({"id": "a1", "is_running": False})
+    page = es.send("GET /_async_search/a1")
+    assert (page.kind, page.columns) == ("read", ("ssn",))
+
+
+def test_the_cursor_of_the_plugin_is_remembered(es):
+    es.send("POST /_plugins/_sql", {"query": "SELECT ssn FROM emp"})
+    (rows,) = es.answer({"schema": [{"name": "ssn", "type": "text"}], "datarows": [["x"]], "cursor": "c9"}).rows
+    assert rows.path == "$.datarows"
+    assert es.send("POST /_plugins/_sql", {"cursor": "c9"}).dataset == "emp"
+
+
+LOOKED_UP = [
+    {"terms": {"v": {"index": "emp", "id": "1", "path": "ssn"}}},
+    {"bool": {"filter": {"terms": {"v": {"index": "emp", "id": "1", "path": "ssn"}}}}},
+    {"geo_shape": {"place": {"indexed_shape": {"index": "emp", "id": "1", "path": "home"}}}},
+    {"more_like_this": {"fields": ["v"], "like": [{"_index": "emp", "_id": "1"}]}},
+]
+
+
+@pytest.mark.parametrize("query", LOOKED_UP)
+def test_values_from_a_document_of_another_index_are_not_understood(es, query):
+    assert es.send("POST /logs-2026/_search", {"query": query}).kind == "unknown"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"sort": [{"_geo_distance": {"ssn": [1, 2], "unit": "m"}}]},
+        {"sort": [{"x.y": {"nested": {"path": "x", "filter": {"term": {"ssn": "1"}}}}}]},
+        {"sort": [{"x.y": {"nested": {"path": "x", "nested": {"path": "z", "filter": {"term": {"ssn": "1"}}}}}}]},
+        {"aggs": {"a": {"significant_terms": {"field": "x", "background_filter": {"term": {"ssn": "1"}}}}}},
+    ],
+)
+def test_fields_inside_sorts_and_aggregations_count(es, body):
+    asked = es.send("POST /emp/_search", {"_source": ["id"], **body})
+    assert "ssn" in (*asked.columns, *asked.predicates) and "aggregate" in asked.statements
+    assert es.send("POST /emp/_search", {"query": {"range": {"age": {"gt": 1, "lt": 2}}}}).kind == "read"
+
+
 def test_a_refusal_is_an_error_of_the_service(es):
     es.send("POST /emp/_search", {})
     answer = es.refused()

@@ -19,6 +19,7 @@ ROUTES = [
      "hands_out": ["$.id"], "rows": "$.rows", "row_columns": "$.columns[*].name"},
     {"request": "GET /queries", "kind": "read", "statement": "query:sql", "sql": "postgres"},
     {"request": "GET /queries/{id}/rows", "kind": "read", "result": "path:id", "hands_out": ["$.more"], "accepts": ["page"]},
+    {"request": "GET /queries/{id}", "kind": "poll", "result": "path:id", "hands_out": ["$.id", "$.result"]},
     {"request": "DELETE /queries/{id}", "kind": "cancel", "result": "path:id"},
     {"request": "POST /exports", "kind": "export", "dataset": "$.table", "destination": "$.to", "form": True},
 ]  # fmt: skip
@@ -63,6 +64,36 @@ def test_a_page_that_names_no_columns_may_hold_all():
 )
 def test_tokens_that_are_unknown_foreign_or_of_something_else(request_, person):
     assert paged(asking()).read(request_, person=person).kind == "unknown"
+
+
+def test_a_poll_never_becomes_what_its_result_is():
+    it = asking()
+    it.delivered("POST /queries", {"id": "q1"}, {"sql": "select ssn from emp"})
+    assert it.read("GET /queries/q1").kind == "poll"
+    it.delivered("GET /queries/q1", {"id": "q1", "result": "r1"})
+    for handle in ("q1", "r1"):
+        page = it.read(f"GET /queries/{handle}/rows")
+        assert (page.kind, page.columns) == ("read", ("ssn",))
+
+
+def test_results_of_what_is_declared_otherwise_now_are_not_known():
+    it, same, other = (
+        asking(),
+        asking(),
+        Asking("rest", {"staff": {"name": "emp"}}, dialects={"rest": {"routes": ROUTES}}),
+    )
+    paged(it)
+    view = it.view("GET /tables/emp/rows?cursor=c1")
+    for settings, kind in ((same.settings, "read"), (other.settings, "unknown"), (it.settings, "read")):
+        reader = it.reader.renewed(settings)
+        assert reader.read(view, "it", "https://it.test", "ada").kind == kind
+
+
+def test_columns_of_a_page_and_of_its_first_request_count_both():
+    page = paged(asking()).read("GET /tables/emp/rows?column=id&cursor=c1")
+    assert (page.columns, page.column_scope) == (("id", "ssn"), "listed")
+    page = paged(asking(), query="?column=id").read("GET /tables/emp/rows?column=ssn&cursor=c1")
+    assert page.columns == ("id", "ssn")
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,8 @@ def test_select_reads_columns_of_the_object(s3):
     assert (asked.kind, asked.dataset, asked.declared, asked.route) == ("read", "emp", True, "SelectObjectContent")
     assert "ssn" in asked.columns or asked.column_scope == "all"
     assert s3.answer(b"\x00").unreadable
+    quoting = s3.answer(b"<Error><Code>CastFailed</Code><Message>'123-45-6789' is no number</Message></Error>", 400)
+    assert quoting.unreadable and not quoting.bare
     assert s3.ask(line, select("SELECT * FROM other"), host=PATH).kind == "unknown"
     assert s3.ask(line, select("DROP TABLE s3object"), host=PATH).kind in ("unknown", "admin")
     assert s3.ask(line, b'<!DOCTYPE a [<!ENTITY x "SELECT">]>' + select("&x; 1"), host=PATH).kind == "unknown"
@@ -218,7 +220,7 @@ def test_errors_have_no_rows(s3):
     [
         ("GET /hr?list-type=2&prefix=emp/", b'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>hr', True), ("HEAD /hr/emp/a.csv", b"", True),
         ("GET /hr/emp/a.csv?acl", b"<?xml version='1.0'?><AccessControlPolicy>", True), ("GET /hr/emp/a.csv?retention", b"id,ssn\n1,2", False), ("GET /hr/emp/a.csv?acl", b"<html>", False),
-        ("GET /hr/emp/a.csv", b"<ListBucketResult>", False), ("POST /hr/emp/a.csv?select&select-type=2", b"<Tagging>", True), ("PUT /hr/emp/a.csv", b"", True),
+        ("GET /hr/emp/a.csv", b"<ListBucketResult>", False), ("POST /hr/emp/a.csv?select&select-type=2", b"<Tagging>", False), ("PUT /hr/emp/a.csv", b"", True),
     ],
 )  # fmt: skip
 def test_the_services_own_documents_have_no_rows(s3, line, body, bare):
@@ -261,3 +263,11 @@ def test_nothing_raises_and_nothing_foreign_is_ours(method, path, parameters, ho
             assert one.destination.startswith(("s3://hr", "s3://acme-"))
     s3.answer(body, 200, **{"content-type": "text/csv"})
     assert s3.refused().status == 403
+
+
+@pytest.mark.parametrize("name", ["x-amz-copy-source", "X-Amz-Acl", "x-amz-grant-read", "x-amz-rename-source"])
+def test_headers_in_the_query_are_not_passed_over(s3, name):
+    signed = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a&X-Amz-Signature=b&X-Amz-SignedHeaders=host"
+    assert s3.ask(f"PUT /hr/emp/a.csv?{signed}", host=PATH).kind == "upload"
+    assert s3.ask(f"PUT /hr/emp/a.csv?{signed}&x-amz-meta-a=b", host=PATH).kind == "upload"
+    assert s3.ask(f"PUT /hr/emp/a.csv?{signed}&{name}=%2Fhr%2Femp%2Fb.csv", host=PATH).kind == "unknown"

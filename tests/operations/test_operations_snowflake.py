@@ -10,7 +10,7 @@ from sluicegate.errors import Refusal
 from sluicegate.operations.built_in.snowflake import SnowflakeDialect
 from tests.operations.asking import DENIED, SENTENCE, Asker, origins
 
-QUERY = "POST /queries/v1/query-request?requestId=1&request_guid=2"
+QUERY = "POST /queries/v1/query-request?request_guid=2"
 TOKEN = 'Snowflake Token="tok-1"'
 LOGIN = {
     "data": {
@@ -299,6 +299,25 @@ def test_the_api_names_database_and_schema_itself():
     assert api(asker, "select id, ssn from emp", database=None).dataset == "emp"
 
 
+@pytest.mark.parametrize(
+    "line", ["POST /queries/v1/query-request?requestId=r-1", "POST /api/v2/statements?requestId=r-1&retry=true"]
+)
+def test_a_request_id_that_was_sent_before_stands_for_what_was_asked_then(line):
+    asker = signed_in()
+    text = "statement" if "api" in line else "sqlText"
+    where = {"database": "db1", "schema": "s1"} if "api" in line else {}
+    first = asker.ask(line, {text: "select id, ssn from emp", **where}, authorization=TOKEN)
+    again = asker.ask(line, {text: "select id, ssn from emp", **where}, authorization=TOKEN)
+    assert again == first and again.parts == ()
+    for other in ("select 1, 'x'", "select id, text from notes", "select 1, 'x'"):
+        found = asker.ask(line, {text: other, **where}, authorization=TOKEN)
+        assert found.outputs is None and any("ssn" in part.columns for part in found.parts)
+    eve = asker.another("idp eve")
+    assert eve.ask(line, {text: "select 1", **where}, authorization=TOKEN).kind == "unknown"
+    elsewhere = line.replace("r-1", "r-2")
+    assert asker.ask(elsewhere, {text: "select 1", **where}, authorization=TOKEN).parts == ()
+
+
 def test_partitions_say_no_columns():
     asker = Asker(SnowflakeDialect())
     asked = api(asker, "select id, ssn from emp")
@@ -309,6 +328,8 @@ def test_partitions_say_no_columns():
     assert origins(asker.answer({"data": [["1", "2"]]}).rows[0].columns) == [("id", ["id"]), ("ssn", ["ssn"])]
     assert asker.another("idp eve").ask("GET /api/v2/statements/h-1?partition=1").kind == "unknown"
     assert asker.ask("POST /api/v2/statements/h-1/cancel").kind == "cancel"
+    asker.answer({"statementHandle": "h-1", "message": "too late"})
+    assert asker.ask("GET /api/v2/statements/h-1").kind == "read"
 
 
 def test_partitions_of_what_is_not_known_exactly():

@@ -160,6 +160,12 @@ VALUES = st.recursive(
 )
 
 
+def names_in(value):
+    if isinstance(value, dict):
+        return [*value, *names_in(list(value.values()))]
+    return [name for inner in value for name in names_in(inner)] if isinstance(value, list) else []
+
+
 @given(
     st.sampled_from(NAMES),
     st.dictionaries(TEXT, VALUES, max_size=4),
@@ -172,7 +178,7 @@ def test_no_neighbour_of_a_secret_gives_it_away(name, before, after, ascii_only,
     body = json.dumps(document, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
     left = without_secrets(body, REDACT.target)
     assert SECRET.encode() not in left
-    if all(not secret_name(key) for key in before) and "eyJ" not in str(document) and "=" not in str(document):
+    if not any(map(secret_name, names_in([before, after]))) and "eyJ" not in str(document) and "=" not in str(document):
         assert json.loads(left)["inner"][1]["rest"] == json.loads(body)["inner"][1]["rest"]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import fields
+from typing import Any
 
 from sluicegate.exchange import Operation, Principal
 
@@ -22,11 +24,12 @@ def fingerprint(
     """SHA-256, hex. `origin` is scheme, host and port; `target` path and query; `headers` those that give the body
     its meaning.
 
-    Trace ids, dates and user agents are left out, so that a retry is the same request. All of the operation is in,
-    since a dialect may read parts of it from headers that are not listed here.
+    Trace ids, dates and user agents are left out, so that a retry is the same request. All of the operation and its
+    parts is in, since a dialect may read them from headers that are not listed here, and from earlier requests: which
+    statement a name was prepared for, in which database a session is.
     """
     document = [
-        "sluicegate fingerprint 1",
+        "sluicegate fingerprint 2",
         [principal.issuer, principal.subject],
         sorted(set(rules)),
         method,
@@ -34,21 +37,23 @@ def fingerprint(
         normal_target(target),
         sorted([name.lower(), value] for name, value in headers),
         hashlib.sha256(body).hexdigest(),
-        [
-            operation.service,
-            operation.kind,
-            operation.dataset,
-            operation.column_scope,
-            list(operation.columns),
-            list(operation.chunks),
-            operation.destination,
-            operation.statement,
-            operation.script_digest,
-        ],
+        [_plain(one) for one in (operation, *operation.parts)],
     ]
     # JSON of lists and strings has one reading only: no two different documents are written alike.
     text = json.dumps(document, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(operation: Operation) -> list[Any]:
+    """Every field by name, sets in order; but the parts, and the route, which is our word for it."""
+    found: list[Any] = []
+    for field in fields(operation):
+        value = getattr(operation, field.name)
+        if field.name == "outputs" and value is not None:
+            value = [[o.name, None if o.origins is None else sorted(map(list, o.origins)), o.copied] for o in value]
+        if field.name not in ("parts", "route"):
+            found.append([field.name, value])
+    return found
 
 
 def normal_target(target: str) -> str:

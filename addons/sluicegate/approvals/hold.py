@@ -39,7 +39,8 @@ def hold_of(exchange: Exchange, headers: tuple[tuple[str, str], ...], body: byte
         raise ValueError("only an exchange with a principal, an operation and a hold can be held")
     host = f"[{exchange.host}]" if ":" in exchange.host else exchange.host
     origin = f"{exchange.scheme}://{host}:{exchange.port}"
-    if _shown(exchange.target, operation) > SHOWN_LIMIT:
+    reasons = (*verdict.reasons, *_besides(operation))
+    if _shown(exchange.target, operation) + sum(map(len, reasons)) > SHOWN_LIMIT:
         raise Refusal(
             403,
             "too-large-to-approve",
@@ -63,13 +64,26 @@ def hold_of(exchange: Exchange, headers: tuple[tuple[str, str], ...], body: byte
         fingerprint=mark,
         requester=principal,
         rules=verdict.rules,
-        reasons=verdict.reasons,
+        reasons=reasons,
         approvers=verdict.approvers,
         method=exchange.method,
         target=origin + _without_values(exchange.target),
         operation=operation,
         exchange=exchange.id,
     )
+
+
+def _besides(operation: Operation) -> tuple[str, ...]:
+    """What else the request does, in words: an approval is for all of it."""
+    said = []
+    for part in operation.parts:
+        what = ", ".join(part.columns) or {"all": "all columns", "unknown": "columns that nobody knows"}.get(
+            part.column_scope, ""
+        )
+        of = f" of {part.dataset}" if part.dataset else ""
+        to = f" to {part.destination}" if part.destination else ""
+        said.append(f"Besides: {part.kind}{of}{to}{f' ({what})' if what else ''}.")
+    return tuple(dict.fromkeys(said))
 
 
 def _without_values(target: str) -> str:

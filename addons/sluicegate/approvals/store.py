@@ -24,6 +24,7 @@ from sluicegate.database.tables import approvals
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Principal
 from sluicegate.settings.model import Approvals
+from sluicegate.statement_secrets import shown
 
 _EXCHANGES_KEPT = 50
 """Ids of exchanges kept with an approval; a client that retries for ever must not grow the row."""
@@ -132,7 +133,7 @@ class Store:
             "column_scope": operation.column_scope,
             "chunks": list(operation.chunks),
             "destination": operation.destination,
-            "statement": operation.statement,
+            "statement": None if operation.statement is None else shown(operation.statement),
             "exchanges": [hold.exchange],
             "state": "pending",
             "created": now,

@@ -59,8 +59,9 @@ class Answers:
             document = None
         found = [value for steps in self.handles for value in jsonpath.select(document, steps)]
         found += [value for name in self.headers for value in reply.headers.get(name, ())]
+        asked = _asked_first(operation, session)
         for handle in [handle for value in found for handle in _handles(value, tokens)][:MAX_HANDED_OUT]:
-            session.remember(HANDLE + handle, operation)
+            session.remember(HANDLE + handle, asked)
         return self._rows(document, operation) if self.rows is not None else None
 
     def _rows(self, document: Any, operation: Operation) -> Delivery:
@@ -82,10 +83,17 @@ class Answers:
         return Delivery((Rows(path=self.rows or "$", columns=outputs(names, known)),))
 
 
+def _asked_first(operation: Operation, session: Session) -> Operation:
+    """The operation as handles are to remember it: the answer to a poll hands out what was asked for, and no poll."""
+    if operation.kind not in ("poll", "cancel") or operation.result is None:
+        return operation
+    return replace(operation, kind=session.find(HANDLE + operation.result).kind)
+
+
 def following(found: Operation, own: Operation, handle: str, kind: Kind, takes_columns: bool) -> Operation:
     """The operation of a request that names a handle: what was asked first, unless the request says something else.
 
-    A route that takes columns may send others with the same handle, so there they count as they are written.
+    A route that takes columns may send others with the same handle, and the service may heed either: both count.
     """
     for mine, first in (
         (own.dataset, found.dataset),
@@ -103,7 +111,9 @@ def following(found: Operation, own: Operation, handle: str, kind: Kind, takes_c
         chunks=own.chunks,
     )
     if takes_columns and found.statement is None:
-        operation = replace(operation, columns=own.columns, column_scope=own.column_scope)
+        listed = tuple(dict.fromkeys((*found.columns, *own.columns)))
+        wide = next((one.column_scope for one in (found, own) if one.column_scope in ("all", "unknown")), None)
+        operation = replace(operation, columns=listed, column_scope=wide or ("listed" if listed else own.column_scope))
     return operation
 
 

@@ -5,6 +5,8 @@ The same dialect rewrites the request once it may go, reads the response, and pu
 
 from __future__ import annotations
 
+import hashlib
+
 from sluicegate.clock import Clock
 from sluicegate.errors import Refusal
 from sluicegate.exchange import OTHERS, Delivery, Operation, Rewrite
@@ -29,12 +31,18 @@ class Reader:
         self._clock = clock
         self._results = Results(clock) if results is None else results
         self._services: dict[str, tuple[Dialect, Known]] = {}
+        self._scopes: dict[str, str] = {}
         for name, service in settings.services.items():
             dialect = declared.get(service.dialect) or DIALECTS[service.dialect]()
-            self._services[name] = (dialect, known_in(name, settings))
+            known = known_in(name, settings)
+            self._services[name] = (dialect, known)
+            self._scopes[name] = _mark(service.dialect, settings, known)
 
     def renewed(self, settings: Settings) -> Reader:
-        """A reader for other settings that knows the same results. Raises as making one does."""
+        """A reader for other settings that knows the same results, of services that are declared as before.
+
+        Of others they are not known any more, since names stood for something else. Raises as making one does.
+        """
         return Reader(settings, self._clock, self._results)
 
     def read(self, view: RequestView, service: str, origin: str, owner: str) -> Operation:
@@ -45,7 +53,7 @@ class Reader:
         if service == OTHERS:
             return read_egress(view, origin, self._ours)
         dialect, known = self._services[service]
-        return dialect.read(view, known, Session(self._results, service, owner))
+        return dialect.read(view, known, self._session(service, owner))
 
     def rewrite(self, view: RequestView, service: str, operation: Operation) -> Rewrite | None:
         """What becomes of the request after its verdict; None where it goes as it came."""
@@ -68,9 +76,27 @@ class Reader:
     ) -> Delivery | None:
         """How the response is to be read."""
         dialect, known = self._services[service]
-        return dialect.deliver(view, operation, reply, known, Session(self._results, service, owner))
+        return dialect.deliver(view, operation, reply, known, self._session(service, owner))
+
+    def _session(self, service: str, owner: str) -> Session:
+        return Session(self._results, service, owner, self._scopes[service])
 
     def refuse(self, view: RequestView, service: str | None, refusal: Refusal) -> Answer | None:
         """The refusal as the service would say it; None where a problem+json does."""
         found = self._services.get(service or "")
         return found[0].refuse(view, refusal) if found else None
+
+
+def _mark(dialect: str, settings: Settings, known: Known) -> str:
+    """The same for the same dialect and the same declarations, and for no others."""
+    table = settings.dialects.get(dialect)
+    said = [
+        dialect,
+        "" if table is None else table.model_dump_json(),
+        sorted(known.datasets.items()),
+        sorted((key, sorted(columns)) for key, columns in known.columns.items()),
+        sorted((known.all_columns or {}).items()),
+        sorted(map(repr, known.ours)),
+        [known.catalog, known.schema, known.below],
+    ]
+    return hashlib.sha256(repr(said).encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -22,9 +22,10 @@ KEPT_PER_PERSON = 5_000
 SECONDS = 24 * 3600.0
 """How long one is remembered after its last use."""
 MAX_HANDLE = 4096
+_ABOUT = frozenset({"poll", "cancel"})
 
 _Key = tuple[str, str]
-"""Service, and the handle in it."""
+"""Service (and what a policy declares of it), and the handle in it."""
 
 
 class _Kept(NamedTuple):
@@ -42,12 +43,17 @@ class Results:
         self._of_person: dict[str, OrderedDict[_Key, None]] = {}
 
     def remember(self, service: str, handle: str, owner: str, operation: Operation) -> None:
-        """Keep what a handle stands for. One that somebody else owns keeps its owner: services do not reuse them."""
+        """Keep what a handle stands for. One that somebody else owns keeps its owner: services do not reuse them.
+
+        A question about a result, or its end, never takes the place of what the result is.
+        """
         if not handle or len(handle) > MAX_HANDLE:
             return
         key, now = (service, handle), self._clock.now()
         known = self._kept.get(key)
         if known is not None and known.owner != owner and now - known.used < SECONDS:
+            return
+        if known is not None and operation.kind in _ABOUT and known.operation.kind not in _ABOUT:
             return
         if known is not None:
             self._forget(key)
@@ -72,6 +78,11 @@ class Results:
         self._of_person[owner].move_to_end(key)
         return known.operation
 
+    def free(self, service: str, handle: str, owner: str) -> bool:
+        """Whether nobody else has the handle: names that people choose themselves may be taken."""
+        known = self._kept.get((service, handle))
+        return known is None or known.owner == owner or self._clock.now() - known.used >= SECONDS
+
     def _forget(self, key: _Key) -> None:
         known = self._kept.pop(key)
         mine = self._of_person[known.owner]
@@ -88,11 +99,21 @@ class Session:
     service: str
     owner: str
     """The principal's issuer and subject."""
+    scope: str = ""
+    """What tells results apart that were judged by what other policies declare of the service; nothing, or a mark."""
+
+    @property
+    def _place(self) -> str:
+        return f"{self.service} {self.scope}" if self.scope else self.service
 
     def find(self, handle: str) -> Operation:
         """What was asked when the handle was made. Raises Unreadable."""
-        return self.results.find(self.service, handle, self.owner)
+        return self.results.find(self._place, handle, self.owner)
+
+    def free(self, handle: str) -> bool:
+        """Whether nobody else has the handle."""
+        return self.results.free(self._place, handle, self.owner)
 
     def remember(self, handle: str, operation: Operation) -> None:
         """Keep what a handle stands for."""
-        self.results.remember(self.service, handle, self.owner, operation)
+        self.results.remember(self._place, handle, self.owner, operation)

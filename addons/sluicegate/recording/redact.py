@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 from urllib.parse import unquote_plus
 
-from sluicegate import codings
+from sluicegate import codings, statement_secrets
 from sluicegate.recording.json_secrets import without_secrets
 
 REMOVED = "[removed]"
@@ -138,6 +138,17 @@ class Redactor:
         kept = self.form(fields, body)
         return self._json(fields, body) if kept is body else kept
 
+    def _text(self, body: bytes, applied: str) -> bytes:
+        """A body that is neither, without the secrets of a statement."""
+        if applied not in ("", "identity"):
+            try:
+                plain = codings.decode(body, applied, MAX_DECODED)
+            except codings.CodingError:
+                return body
+            cleaned = statement_secrets.without_secrets(plain)
+            return body if cleaned is plain else codings.encode(cleaned, applied)
+        return statement_secrets.without_secrets(body)
+
     def _json(self, fields: Fields, body: bytes) -> bytes:
         kind = coding = b""
         for name, value in fields:
@@ -157,8 +168,8 @@ class Redactor:
         if b"\0" in plain[:4] and declared:
             return REMOVED.encode()  # JSON in UTF-16 or UTF-32, which nothing here reads
         if not declared and start not in (b"{", b"["):
-            return body
-        cleaned = without_secrets(plain, self.target)
+            return self._text(body, applied) if b"\0" not in plain[:1024] else body
+        cleaned = statement_secrets.without_secrets(without_secrets(plain, self.target), json=True)
         return body if cleaned is plain else codings.encode(cleaned, applied)
 
     def error(self, message: str) -> str:
@@ -172,6 +183,10 @@ class Redactor:
         last = name.rpartition("/")[2]
         if self._secret(last):
             return f"{name}={REMOVED}", True
+        if "'" in value or "%27" in value:
+            plain = unquote_plus(value).encode("utf-8", "surrogatepass")
+            if statement_secrets.without_secrets(plain) is not plain:
+                return f"{name}={REMOVED}", True
         return (f"{name}={REMOVED}" if self._hides(value) else part), False
 
     def _secret(self, name: str) -> bool:

@@ -252,3 +252,40 @@ def test_any_change_of_a_statement_has_an_outcome(at, cut, put, language):
     if read.regenerated is not None:
         again = read_sql(read.regenerated, language, KNOWN)
         assert replace(again.operation, statement="") == replace(read.operation, statement="")
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("show stats for emp", "trino"),
+        ("SHOW/**/STATS FOR emp", "trino"),
+        ("show partitions emp", "databricks"),
+        ("show statistics for table emp", "postgres"),
+        ("show ranges from table emp", "postgres"),
+    ],
+)
+def test_what_shows_values_of_rows_is_not_a_question_about_the_database(text, language):
+    assert read_sql(text, language, KNOWN).operation.kind == "unknown"
+    assert read_sql("show tables", language, KNOWN).operation.kind == "read"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select {c:Identifier} from emp",
+        "select id, {c: identifier} as x from emp",
+        "select {c:/* */Identifier} from emp",
+        "select id from {t:Identifier}",
+        "select id from dept where {c:Identifier} like '1%'",
+        "with a as (select {c:Identifier} as x from emp) select x from a",
+        "insert into dept select {c:Identifier} from emp",
+    ],
+)
+def test_a_parameter_that_stands_for_a_name_may_be_any_column(text):
+    operation = read_sql(text, "clickhouse", KNOWN).operation
+    assert operation.opaque and operation.column_scope == "unknown" and operation.outputs is None
+
+
+def test_parameters_that_stand_for_values_are_read():
+    read = read_sql("select id, {v:String} as v from emp where id = {w:UInt64}", "clickhouse", KNOWN)
+    assert read.operation.kind == "read" and not from_ssn(read.operation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from sluicegate.operations.built_in.aws_json import (
     AwsDialect,
     again,
     document_of,
+    document_sent,
     elsewhere,
     needed,
     number,
@@ -51,7 +53,9 @@ def _query(document: dict[str, Any], known: Known, session: Session) -> Operatio
     prepared = {}
     if (named := _EXECUTE.match(statement)) is not None:
         found = session.find(_prepared(text(document, "WorkGroup"), named[1]))
-        prepared[named[1]] = found.statement or ""
+        if found.statement is None:
+            raise Unreadable("nobody knows what the prepared statement is now: prepare it again")
+        prepared[named[1]] = found.statement
     read = read_sql(
         statement,
         "athena",
@@ -82,12 +86,26 @@ def _prepared(group: str | None, name: str) -> str:
 
 
 def _prepare(document: dict[str, Any], known: Known, session: Session) -> Operation:
+    """Until the service has taken the statement nobody knows which one the name stands for."""
     only(document, ("StatementName", "WorkGroup", "QueryStatement", "Description"))
-    statement = needed(document, "QueryStatement")
+    statement, handle = needed(document, "QueryStatement"), _named(document)
+    if not session.free(handle):
+        raise Unreadable("somebody else has a prepared statement of this name")
     operation = replace(read_sql(statement, "athena", known, schema=known.schema).operation, statement=statement)
-    if operation.kind != "unknown":
-        session.remember(_prepared(text(document, "WorkGroup"), needed(document, "StatementName")), operation)
+    session.remember(handle, replace(operation, kind="unknown", statement=None, chunks=(short(statement),)))
     return operation
+
+
+def _named(document: dict[str, Any]) -> str:
+    return _prepared(text(document, "WorkGroup"), needed(document, "StatementName"))
+
+
+def _taken(view: RequestView, operation: Operation, session: Session) -> None:
+    """The service has taken a prepared statement. If another came after it, nobody knows which of them it has."""
+    with suppress(Unreadable):  # then it is not known, and stays so
+        handle = _named(document_sent(view))
+        if operation.statement is not None and session.find(handle).chunks == (short(operation.statement),):
+            session.remember(handle, operation)
 
 
 def _results(document: dict[str, Any], known: Known, session: Session) -> Operation:
@@ -192,6 +210,8 @@ class AthenaDialect(AwsDialect):
             handle = document.get("QueryExecutionId")
             if isinstance(handle, str):
                 session.remember(f"query:{handle}", operation)
+        if action in ("CreatePreparedStatement", "UpdatePreparedStatement") and reply.status == 200:
+            _taken(view, operation, session)
         if action != "GetQueryResults" or reply.status != 200:
             return Delivery(leaks=(*_ERRORS, "$.message", "$.Message"))
         result = document.get("ResultSet")

@@ -48,7 +48,7 @@ class AwsDialect(Dialect):
             said = ", ".join(view.headers.get("x-amz-target", ()))[:80]
             return unknown(known.service, f"no action is of this form: {view.method} {said}".rstrip())
         try:
-            operation = self.actions[action](_document(view), known, session)
+            operation = self.actions[action](document_sent(view), known, session)
         except Unreadable as why:
             return unknown(known.service, f"{action}: {why}")
         return replace(operation, route=action)
@@ -66,7 +66,8 @@ def _media(view: RequestView) -> str:
     return sent if sent in _MEDIA else _MEDIA[1]
 
 
-def _document(view: RequestView) -> dict[str, Any]:
+def document_sent(view: RequestView) -> dict[str, Any]:
+    """The JSON object in a request. Raises Unreadable."""
     media, *rest = (part.strip(" \t").lower() for part in (view.header("content-type") or "").split(";"))
     if media not in _MEDIA or any(part not in ("charset=utf-8", 'charset="utf-8"') for part in rest):
         raise Unreadable("the body is not of a JSON type of AWS")

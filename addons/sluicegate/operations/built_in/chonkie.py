@@ -51,7 +51,8 @@ class ChonkieDialect(Dialect):
             document = orjson.loads(reply.body) if reply.decoded else None
         except orjson.JSONDecodeError:
             document = None
-        if isinstance(document, dict) and isinstance(document.get("name"), str):
+        uploaded = segments_of(view.path) == ("v1", "files")  # elsewhere an answer is made from what was sent
+        if uploaded and isinstance(document, dict) and isinstance(document.get("name"), str):
             session.remember(f"file:{document['name']}", operation)
             return None
         if not isinstance(document, list):

@@ -124,7 +124,8 @@ class ClickHouseDialect(StatementDialect):
         columns = operation.outputs
         if columns is None and shape == "arrays" and name in ("csv", "tsv") and not header:
             return unreadable("neither the statement nor the rows say what the columns are")
-        beside = ("$.totals", "$.extremes") if name == "json" else ()
+        # An error in the middle of the rows is written behind them, with the value that made it.
+        beside = ("$.totals", "$.extremes", "$.exception") if name == "json" else ()
         return Delivery((Rows(name, path, shape=shape, columns=columns, header_row=header),), beside)
 
     def refuse(self, view: RequestView, refusal: Refusal) -> Answer | None:
@@ -160,6 +161,9 @@ def _same(one: str | None, other: str | None, what: str) -> str | None:
 
 def _text(view: RequestView, asked: str) -> tuple[str, bool]:
     """The whole statement, and whether the body is data behind it. Raises Unreadable."""
+    if view.body and view.method != "POST":
+        # The service reads it behind `query`, where what goes out could not stand for both.
+        raise Unreadable("a body was sent with another method than POST")
     kind = (view.header("content-type") or "").lower()
     if kind.startswith("multipart/"):
         raise Unreadable("external tables are sent along")

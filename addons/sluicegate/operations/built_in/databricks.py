@@ -52,6 +52,13 @@ _MEMBERS = frozenset(
         *("format", "wait_timeout", "on_wait_timeout", "query_tags"),
     }
 )
+_RESULT = frozenset(
+    {
+        *("data_array", "external_links", "chunk_index", "row_offset", "row_count", "byte_count", "next_chunk_index"),
+        *("next_chunk_internal_link", "error_code", "message", "details"),
+    }
+)
+"""What results have. An `attachment`, for one, is rows in another form."""
 
 
 class DatabricksDialect(StatementDialect):
@@ -167,6 +174,8 @@ def _result(route: str, operation: Operation, document: dict[str, Any], session:
         if why := remember_links(session, urls, of, format_):
             return unreadable(why)
     leaks = ("$.status.error.message",)
+    if isinstance(result, dict) and any(result[name] for name in result if name not in _RESULT):
+        return unreadable("it has rows, or something else, where none are known")
     if not rows:
         return Delivery(leaks=leaks)
     if columns is None:

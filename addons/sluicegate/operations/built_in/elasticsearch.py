@@ -116,7 +116,7 @@ class ElasticsearchDialect(Dialect):
         self, view: RequestView, operation: Operation, reply: ReplyView, known: Known, session: Session
     ) -> Delivery | None:
         document = document_of(reply)
-        action = (self.match(view) or "").partition(" ")[2]
+        action = _action(_path(view) or ())
         if document is None:
             return None  # by name, where it is JSON; else it is refused where masks are owed
         if operation.kind not in ("unknown", "cancel"):
@@ -142,15 +142,25 @@ class ElasticsearchDialect(Dialect):
         return Answer(403, said.reason, tuple(fields.items()), body)
 
 
+def _action(segments: tuple[str, ...]) -> str:
+    """What is done, by the first of its words; plugins stand behind one of their own."""
+    words = [segment for segment in segments if segment[:1] == "_"]
+    return next((word for word in words if word not in ("_plugins", "_opendistro", "_all")), "index")
+
+
 def _path(view: RequestView) -> tuple[str, ...] | None:
     return segments_of(view.path.rstrip("/") or "/")
 
 
 def _remember(document: dict[str, Any], action: str, operation: Operation, session: Session) -> None:
-    """Keep what the next page, the next search at this point in time, or the next part of a table will name."""
-    for member, word in (("_scroll_id", "scroll"), ("pit_id", "pit"), ("cursor", "cursor")):
+    """Keep what the next page, the next search at this point in time, or the next part of a table will name.
+
+    Only where the service itself writes the member: elsewhere an answer may be a document of the person who asks.
+    """
+    for place, member, word in (("_search", "_scroll_id", "scroll"), ("_search", "pit_id", "pit"),
+                                ("_sql", "cursor", "cursor")):  # fmt: skip
         handle = document.get(member)
-        if isinstance(handle, str):
+        if isinstance(handle, str) and action == place:
             session.remember(_handle(word, handle), operation)
     made = document.get("id")
     if isinstance(made, str) and action in ("_pit", "_async_search"):

@@ -80,6 +80,8 @@ def fields_of(query: Any) -> Iterator[str]:
             elif kind in _BY_FIELD:
                 if "script" in str(inner):
                     raise Script
+                if any(isinstance(value, dict) and _ELSEWHERE & value.keys() for value in inner.values()):
+                    raise Unreadable("a clause looks its values up in another document")
                 yield from (name for name in inner if name not in _OPTIONS)
             else:
                 yield from _special(kind, inner, waiting)
@@ -102,6 +104,8 @@ def _special(kind: str, inner: dict[str, Any], waiting: list[Any]) -> Iterator[s
                 raise Unreadable("a function of the query is no object")
             waiting += [function["filter"]] if "filter" in function else []
         yield ANY
+    elif kind == "more_like_this" and any(isinstance(like, dict) for like in _several(inner.get("like"))):
+        raise Unreadable("a clause looks its values up in another document")
     elif kind == "knn":
         yield from names(inner.get("field"))
         waiting += [inner["filter"]] if "filter" in inner else []
@@ -109,6 +113,14 @@ def _special(kind: str, inner: dict[str, Any], waiting: list[Any]) -> Iterator[s
         yield ANY
     else:
         raise Unreadable(f"the clause {kind[:40]!r} is not known")
+
+
+_ELSEWHERE = frozenset({"index", "id", "path", "indexed_shape"})
+"""Members of a clause that takes its values from another document, of whichever index."""
+
+
+def _several(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def names(value: Any) -> Iterator[str]:
@@ -132,8 +144,23 @@ def sorted_by(value: Any) -> Iterator[str]:
                 if name == "_script":
                     raise Script
                 yield name
+                yield from _sorted_inside(name, one[name])
         elif one is not None:
             raise Unreadable("a sort is neither a text nor an object")
+
+
+def _sorted_inside(name: str, how: Any) -> Iterator[str]:
+    """Fields that stand inside a sort: those of a distance, and those of a filter of nested objects."""
+    if not isinstance(how, dict):
+        return
+    if name == "_geo_distance":
+        yield from how
+    nested: Any = how
+    while isinstance(nested := nested.get("nested"), dict):
+        if "filter" in nested:
+            yield from fields_of(nested["filter"])
+    if "nested_filter" in how:
+        yield from fields_of(how["nested_filter"])
 
 
 def aggregated(value: Any) -> Iterator[str]:
@@ -159,6 +186,8 @@ def _aggregation(kind: str, inner: Any) -> Iterator[str]:
         raise Script
     if kind not in AGGREGATIONS or not isinstance(inner, dict):
         raise Unreadable(f"the aggregation {kind[:40]!r} is not known")
+    if "background_filter" in inner:
+        yield from fields_of(inner["background_filter"])
     if kind == "filter":
         yield from fields_of(inner)
     elif kind == "filters":

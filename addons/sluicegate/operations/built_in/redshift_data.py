@@ -20,6 +20,7 @@ from sluicegate.operations.built_in.aws_json import (
     text,
     together,
 )
+from sluicegate.operations.built_in.statement import resubmitted
 from sluicegate.operations.dialect import Known
 from sluicegate.operations.results import Session
 from sluicegate.operations.sql import read_sql
@@ -37,7 +38,7 @@ def _claims(document: dict[str, Any]) -> tuple[str, ...]:
 
 def _statement(document: dict[str, Any], known: Known, session: Session) -> Operation:
     only(document, (*_WHERE, *_HOW, "Sql", "Parameters"))
-    return _read(needed(document, "Sql"), document, known)
+    return resubmitted(text(document, "ClientToken"), _read(needed(document, "Sql"), document, known), session)
 
 
 def _statements(document: dict[str, Any], known: Known, session: Session) -> Operation:
@@ -46,7 +47,8 @@ def _statements(document: dict[str, Any], known: Known, session: Session) -> Ope
     if not all(isinstance(one, str) for one in statements) or len(statements) > 40:
         raise Unreadable("Sqls are not texts, or more than the service takes")
     # One after the other, as the service runs them: put together, a quote could reach from one into the next.
-    return together([_read(one, document, known) for one in statements])
+    asked = together([_read(one, document, known) for one in statements])
+    return resubmitted(text(document, "ClientToken"), asked, session)
 
 
 def _read(statement: str, document: dict[str, Any], known: Known) -> Operation:

@@ -23,7 +23,15 @@ from sluicegate.operations.sql import read_sql
 from sluicegate.operations.view import ReplyView, RequestView, Unreadable
 from sluicegate.problem import Answer, render
 
-_SIGNING = frozenset({"awsaccesskeyid", "signature", "expires", "x-id"})
+_SIGNING = frozenset(
+    {
+        *("awsaccesskeyid", "signature", "expires", "x-id", "x-amz-algorithm", "x-amz-credential", "x-amz-date"),
+        *("x-amz-expires", "x-amz-signedheaders", "x-amz-signature", "x-amz-security-token", "x-amz-content-sha256"),
+        *("x-amz-sdk-checksum-algorithm", "x-amz-user-agent", "x-amz-storage-class"),
+    }
+)
+_BESIDE = ("x-amz-meta-", "x-amz-checksum-", "x-amz-server-side-encryption")
+"""Headers that clients move into the query of a presigned request, and that change nothing about where data goes."""
 _SHOWING = ("response-content-type", "response-content-language", "response-expires", "response-cache-control",
             "response-content-disposition", "response-content-encoding")  # fmt: skip
 _LISTING = frozenset(
@@ -80,8 +88,9 @@ class S3Dialect(Dialect):
         if operation.route == "CreateMultipartUpload" and (found := _UPLOAD_ID.search(reply.body)) is not None:
             session.remember(f"upload:{found[1].decode('utf-8', 'replace')}", operation)
         documented = reply.decoded and (not reply.body or _DOCUMENT.match(reply.body) is not None)
-        # An object may be such a document itself: then only an error is one for certain.
-        if (view.method == "HEAD" or documented) and (operation.route != "GetObject" or reply.status >= 400):
+        # An object may be such a document itself: then only an error is one for certain. Those of a statement quote.
+        certain = reply.status >= 400 if operation.route == "GetObject" else operation.route != "SelectObjectContent"
+        if (view.method == "HEAD" or documented) and certain:
             return Delivery(bare=True)
         if operation.route == "SelectObjectContent":
             return Delivery(unreadable="it is an event stream")
@@ -90,7 +99,8 @@ class S3Dialect(Dialect):
         kind = _format(view, reply)
         if kind is None:
             return Delivery(unreadable="its format is not known")
-        return Delivery((Rows(kind, header_row=kind in ("csv", "tsv")),))
+        # Whether a CSV begins with names only its first row can show.
+        return Delivery((Rows(kind),))
 
     def refuse(self, view: RequestView, refusal: Refusal) -> Answer | None:
         """The error document of S3: a 403 that no SDK tries again."""
@@ -113,8 +123,12 @@ def _format(view: RequestView, reply: ReplyView) -> Any:
 
 
 def _parameters(view: RequestView) -> dict[str, str]:
-    """The query without what signs it."""
+    """The query without what signs it. Raises Unreadable for a header in it that asks for more than the path says."""
     found = query.parameters(view.query)
+    for name in found:
+        lower = name.lower()
+        if lower.startswith("x-amz-") and lower not in _SIGNING and not lower.startswith(_BESIDE):
+            raise Unreadable(f"the query has {name[:40]!r}, which is read here from headers alone")
     return {
         name: value
         for name, value in found.items()

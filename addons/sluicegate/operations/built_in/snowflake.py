@@ -35,6 +35,7 @@ from sluicegate.operations.built_in.statement import (
     plain,
     remember_links,
     remember_result,
+    resubmitted,
     said,
     simple,
     table_of,
@@ -42,6 +43,7 @@ from sluicegate.operations.built_in.statement import (
     unreadable,
 )
 from sluicegate.operations.dialect import Known
+from sluicegate.operations.query import parameters
 from sluicegate.operations.results import Session
 from sluicegate.operations.sql import Read, read_sql
 from sluicegate.operations.view import ReplyView, RequestView, Unreadable
@@ -99,7 +101,9 @@ class SnowflakeDialect(StatementDialect):
     def ask(self, route: str, view: RequestView, known: Known, session: Session) -> Asked:
         match route:
             case "query":
-                return _query(view, known, session)
+                asked = _query(view, known, session)
+                given = parameters(view.query).get("requestId")
+                return replace(asked, operation=resubmitted(given, asked.operation, session))
             case "login":
                 return _login(view, known)
             case "token" | "session":

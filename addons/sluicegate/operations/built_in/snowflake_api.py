@@ -20,6 +20,7 @@ from sluicegate.operations.built_in.statement import (
     placed,
     plain,
     remember_result,
+    resubmitted,
     said,
     table_of,
     text_of,
@@ -73,7 +74,8 @@ def ask(route: str, view: RequestView, known: Known, session: Session) -> Asked:
     given = parameters(view.query)
     only(given, _QUERY, "the query")
     if route == _SUBMIT:
-        return _submit(view, known)
+        asked = _submit(view, known)
+        return replace(asked, operation=resubmitted(given.get("requestId"), asked.operation, session))
     handle = plain((path_of(view) or ("",) * 4)[3], "statement handle")
     handle = f"query:{handle}"
     found = session.find(handle)

@@ -206,8 +206,11 @@ def remember_result(
 ) -> None:
     """Keep what a handle stands for, and the columns that the service named where the statement did not say them.
 
-    They are kept beside the operation, never in it: what was not known when it was judged is not known later.
+    They are kept beside the operation, never in it: what was not known when it was judged is not known later. The
+    answer to a poll or a cancel says nothing new of what was asked.
     """
+    if operation.kind in ("poll", "cancel"):
+        return
     session.remember(handle, operation)
     if operation.outputs is None and columns is not None:
         session.remember(f"columns:{handle}", Operation(session.service, "poll", outputs=columns))
@@ -246,6 +249,28 @@ def remember_links(session: Session, urls: Iterable[Any], operation: Operation, 
             return "it has an external link that cannot be read"
         session.remember(link_handle(host, parts.path), replace(operation, route=format_))
     return ""
+
+
+def resubmitted(given: str | None, operation: Operation, session: Session) -> Operation:
+    """The same; where the id that the client gave its request came before, what was asked then counts as well.
+
+    A service may answer an id that it knows with the result that it has, whatever statement comes with it. Raises
+    Unreadable for the id of somebody else.
+    """
+    if not given:
+        return operation
+    handle = f"request:{plain(given, 'request id')}"
+    if not session.free(handle):
+        raise Unreadable("the request id is somebody else's")
+    try:
+        before = session.find(handle)
+    except Unreadable:
+        before = operation
+    if before != operation:
+        others = (replace(before, parts=()), *before.parts, *operation.parts)
+        operation = replace(operation, outputs=None, parts=tuple(dict.fromkeys(others)))
+    session.remember(handle, operation)
+    return operation
 
 
 def find_link(view: RequestView, session: Session) -> Asked:

@@ -102,6 +102,10 @@ def parse(tokens: list[Token], text: str, context: Context) -> exp.Expr:
         raise Opaque("the statement is nested too deeply") from None
     if len(found) != 1 or found[0] is None:
         raise Opaque("the statement is not one statement")
+    for node in found[0].find_all(exp.Placeholder):
+        kind = node.args.get("kind")
+        if kind is not None and (not isinstance(kind, exp.DataType) or kind.this is exp.DType.USERDEFINED):
+            raise Opaque("a parameter stands for something else than a value")  # `{column:Identifier}`
     return found[0]
 
 

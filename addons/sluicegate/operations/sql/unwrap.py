@@ -91,8 +91,14 @@ def _show(tokens: list[Token], text: str, context: Context) -> Statement:
     """SHOW asks about the database, not for rows of it."""
     if any(token.token_type in (TokenType.SELECT, TokenType.L_PAREN, TokenType.WITH) for token in tokens):
         raise Opaque("a query stands where none is expected")
+    if any(token.text.upper() in _VALUED for token in tokens[1:4]):
+        raise Opaque("it shows values of rows")
     operation = Operation(context.known.service, "read", column_scope="none", statements=("show",))
     return Statement((operation,), bare(tokens, text))
+
+
+_VALUED = frozenset({"STATS", "STATISTICS", "HISTOGRAM", "PARTITIONS", "RANGES", "SAMPLES"})
+"""What SHOW shows that is made from rows: the least and greatest values of a column, the values that divide a table."""
 
 
 def inside(text: str, context: Context) -> tuple[list[Statement], tuple[Operation, ...]]:
