@@ -68,7 +68,12 @@ class Reader:
     ) -> Delivery | None:
         """How the response is to be read."""
         dialect, known = self._services[service]
-        return dialect.deliver(view, operation, reply, known, Session(self._results, service, owner))
+        try:
+            return dialect.deliver(view, operation, reply, known, Session(self._results, service, owner))
+        except Unreadable as why:
+            if operation.kind != "unknown":
+                raise
+            return Delivery(unreadable=str(why) or "the request was not understood")
 
     def refuse(self, view: RequestView, service: str | None, refusal: Refusal) -> Answer | None:
         """The refusal as the service would say it; None where a problem+json does."""
