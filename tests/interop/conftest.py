@@ -91,9 +91,10 @@ class Gate(Running):
         assert self.provider is not None
         return Desk(self, self.provider)
 
-    def approve(self, person: str = "linus") -> None:
-        """Approve what is pending, as one of its approvers. Raises AssertionError unless that is exactly one request."""
-        pending = [approval for approval in self.desk.listed(person) if approval["state"] == "pending"]
+    def approve(self, rule: str, person: str = "linus") -> None:
+        """Approve what that rule holds. Raises AssertionError unless it is one request, and the person may decide it."""
+        held = self.desk.listed(person)
+        pending = [approval for approval in held if approval["state"] == "pending" and rule in approval["rules"]]
         assert len(pending) == 1 and pending[0]["may_decide"], pending
         self.desk.approve(pending[0]["code"], person)
 

@@ -116,7 +116,7 @@ def test_a_held_job_is_said_once_and_runs_when_it_was_approved(gate):
     said = run(gate, "linus")
     assert said.code == 1
     assert_said_once(said, "Scripts of stewards are looked at first.")
-    gate.approve("ada")
+    gate.approve("stewards-wait", "ada")
     _, status, logs = run(gate, "linus").json()
     assert status == "SUCCEEDED" and "it ran" in logs
     held, approved = submitted(gate, before)

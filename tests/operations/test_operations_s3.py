@@ -261,3 +261,8 @@ def test_nothing_raises_and_nothing_foreign_is_ours(method, path, parameters, ho
             assert one.destination.startswith(("s3://hr", "s3://acme-"))
     s3.answer(body, 200, **{"content-type": "text/csv"})
     assert s3.refused().status == 403
+
+
+def test_a_signature_is_no_part_of_what_is_approved_and_what_is_stored_is(s3):
+    asked = s3.ask("PUT /k", b'{"ClientToken": "data"}', host="acme-x.s3.amazonaws.com")
+    assert "header:x-amz-date" in asked.once and not [one for one in asked.once if one.startswith("$")]
