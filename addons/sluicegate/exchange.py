@@ -95,6 +95,11 @@ class Operation:
     """Why a statement was not understood; empty where it was."""
     result: str | None = None
     """The handle of an earlier request's result, where the request asks for more of that."""
+    once: tuple[str, ...] = ()
+    """What clients set anew each time, and what changes nothing about what is asked: an approval is not bound to it.
+    Selectors `header:NAME` (lower-case), `query:NAME`, and `$.NAME` for a top-level member of a JSON object."""
+    place: str = ""
+    """Where names that are not qualified belong, where the service's session says that and not the request."""
     claims: tuple[str, ...] = ()
     """Identity that the client merely asserts, as `user=eng`; it proves nothing."""
     parts: tuple[Operation, ...] = ()

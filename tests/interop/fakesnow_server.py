@@ -28,6 +28,8 @@ def table():
     cursor.execute("create table emp (id int, name varchar, ssn varchar, salary int)")
     cursor.execute(f"insert into emp values {ROWS}")
     cursor.execute("create table notes (id int, text varchar)")
+    cursor.execute("create table grades (id int, grade varchar)")
+    cursor.execute("insert into grades values (1, 'A'), (2, 'B')")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,12 @@ who = ["group:engineering", "group:data-stewards"]
 kind = ["poll", "upload"]
 
 [[rules]]
+id = "fraud-looks"
+effect = "allow"
+who = ["group:fraud"]
+kind = ["poll"]
+
+[[rules]]
 id = "not-everybody"
 effect = "deny"
 who = ["group:fraud"]
@@ -65,7 +71,7 @@ def gate(make_gate, make_server, tmp_path_factory):
     folder = tmp_path_factory.mktemp("chonkie")
     serve = [CHONKIE.run("chonkie"), "serve", "--host", "127.0.0.1", "--port"]
     server = make_server(lambda port: [*serve, str(port)], folder)
-    with make_gate(folder, POLICY.replace("@SERVICE@", str(server.port))) as running:
+    with make_gate(folder, POLICY.replace("@SERVICE@", str(server.port)), with_console=True) as running:
         yield running
 
 
@@ -79,8 +85,9 @@ def test_a_text_comes_back_in_chunks(gate):
 def test_a_denial_is_said_once_and_not_tried_again(gate):
     before = len(gate.recorded())
     said = gate.workstation("grace").python(CHONKIE, CODE)
-    # The first request only looks whether the service is there; nothing lets this person do that either.
-    assert said.code == 1 and len(since(gate, before)) == 1
+    assert said.code == 1
+    assert_said_once(said, REASON, NEXT)
+    assert [exchange["kind"] for exchange in since(gate, before)] == ["poll", "upload"]
 
 
 def test_a_document_is_denied_in_the_services_words(gate):
@@ -90,7 +97,11 @@ def test_a_document_is_denied_in_the_services_words(gate):
     assert_said_once(said, REASON, NEXT)
 
 
-def test_a_held_document_is_said_once(gate):
+def test_a_held_document_is_said_once_and_chunked_once_it_was_approved(gate):
+    before = len(gate.recorded())
     said = gate.workstation("linus").python(CHONKIE, CODE)
     assert said.code == 1
     assert_said_once(said, "Documents of stewards are looked at first.")
+    assert [exchange["kind"] for exchange in since(gate, before)] == ["poll", "upload"]
+    gate.approve("stewards-ask", "ada")
+    assert gate.workstation("linus").python(CHONKIE, CODE).json() == ["[redacted]"] * 3

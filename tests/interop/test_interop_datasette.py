@@ -129,18 +129,18 @@ def test_somebody_else_sees_them(ask):
 
 
 @pytest.mark.parametrize(
-    "statement",
+    ("statement", "shown"),
     [
-        "select ssn as number, id from emp limit 1",
-        "select upper(ssn) as x, id from emp limit 1",
-        "with a as (select ssn as b, id from emp) select b, id from a limit 1",
+        ("select ssn as number, id from emp limit 1", "****0000"),
+        ("select upper(ssn) as x, id from emp limit 1", "[redacted]"),  # its last four need not be those of an ssn
+        ("with a as (select ssn as b, id from emp) select b, id from a limit 1", "****0000"),
     ],
 )
 @pytest.mark.parametrize("shape", ["arrays", "array"])
-def test_a_column_by_another_name_is_masked_by_where_it_comes_from(ask, statement, shape):
+def test_a_column_by_another_name_is_masked_by_where_it_comes_from(ask, statement, shown, shape):
     status, body = ask(f"/hr.json?_shape={shape}&sql={quote(statement)}")
     rows = json.loads(body)["rows"] if shape == "arrays" else [list(row.values()) for row in json.loads(body)]
-    assert status == 200 and rows[0][1] == 0 and rows[0][0] in ("****0000", "[redacted]")
+    assert status == 200 and rows[0] == [shown, 0]
 
 
 @pytest.mark.parametrize(

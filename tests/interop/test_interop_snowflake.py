@@ -33,6 +33,11 @@ name = "db1.s1.emp"
 columns = { ssn = "restricted", salary = "pay" }
 all_columns = ["id", "name", "ssn", "salary"]
 
+[datasets.grades]
+service = "warehouse"
+name = "db1.s1.grades"
+all_columns = ["id", "grade"]
+
 [datasets.notes]
 service = "warehouse"
 name = "db1.s1.notes"
@@ -75,6 +80,14 @@ kind = ["read"]
 columns = ["pay"]
 reason = "Salaries are for the people team alone."
 next_step = "Leave salary out."
+
+[[rules]]
+id = "grades"
+effect = "hold"
+dataset = ["grades"]
+kind = ["read"]
+approvers = ["group:data-stewards"]
+reason = "Grades are for those who need them."
 
 [[rules]]
 id = "exports"
@@ -133,7 +146,7 @@ def gate(make_server, make_gate, tmp_path_factory):
         lambda port: [FAKESNOW.run("python"), str(script), str(port)], tmp_path_factory.mktemp("fakesnow")
     )
     policy = POLICY.replace("@SERVER@", str(server.port))
-    with make_gate(tmp_path_factory.mktemp("snowflake-gate"), policy) as gate:
+    with make_gate(tmp_path_factory.mktemp("snowflake-gate"), policy, with_console=True) as gate:
         gate.server = server
         yield gate
 
@@ -167,16 +180,18 @@ def test_what_is_allowed_is_answered_in_the_connectors_own_types(gate, client):
 
 
 def test_sensitive_columns_are_masked_wherever_they_came_from(gate, client):
-    plain, renamed, joined = ask(
+    plain, renamed, exchanged, joined = ask(
         gate,
         client,
         "select id, ssn from emp where id < 2 order by id",
+        "select ssn as harmless from emp where id = 5",
         "select ssn as harmless, id as ssn from emp where id = 5",
         "with a as (select ssn x from emp where id = 7) select reverse(x) y, 'z' || x w, 1 one from a",
     )
-    shown = json.dumps([plain, renamed, joined])
-    assert "123-45" not in shown and "7000" not in shown, shown
-    assert [row[0] for row in plain] == [0, 1] and joined[0][2] == 1
+    assert plain == [[0, "****0000"], [1, "****0001"]]
+    assert renamed == [["****0005"]]
+    assert exchanged == [["[redacted]", None]]  # `ssn` may mean either here, so neither is taken for whole
+    assert joined == [["[redacted]", "[redacted]", 1]]
 
 
 def test_fraud_sees_them(gate, client):
@@ -196,6 +211,17 @@ def test_a_held_export_says_who_decides_and_nothing_goes_on(gate, client):
     (said,) = ask(gate, client, "copy into 's3://evil-bucket/x' from (select id, name from emp)", person="grace")
     assert said.count("Data is leaving for a bucket that we do not own.") == 1, said
     assert (sent_on(gate), len(refused(gate))) == (before, known + 1)
+
+
+def test_a_held_query_is_answered_once_it_was_approved(gate, client):
+    before, known = sent_on(gate), len(refused(gate))
+    query = f"select grade from grades where id = {'12'[client is SNOWFLAKE_5]}"  # an approval is for one statement
+    (said,) = ask(gate, client, query)
+    assert said.count("Grades are for those who need them.") == 1, said
+    assert (sent_on(gate), len(refused(gate))) == (before, known + 1)
+    gate.approve("grades")
+    assert ask(gate, client, query) == [[["B" if client is SNOWFLAKE_5 else "A"]]]
+    assert sent_on(gate) == before + 1
 
 
 EVASIONS = [

@@ -130,8 +130,17 @@ def test_what_is_not_understood(request_, body):
     assert it.read(request_, body).kind == "unknown"
 
 
-def test_a_refusal_is_plain_text():
-    answer = Asking("ray").refused("POST /api/jobs/", 503)
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 503])
+def test_a_refusal_is_plain_text_and_no_question_of_tokens(status):
+    # At 401 and 403 the client blames the token of the cluster, and at 404 it uploads a package.
+    answer = Asking("ray").refused("POST /api/jobs/", status)
+    assert (answer.status, answer.body.decode()) == (400, SENTENCE + "\n")
+    assert Asking("ray").refused(f"GET {PACKAGE}", status).status == 400
+
+
+def test_where_the_client_shows_no_other_body_the_status_stays():
+    # Of the first request, which asks for the version, it shows the body at 403 alone.
+    answer = Asking("ray").refused("GET /api/version", 403)
     assert (answer.status, answer.body.decode()) == (403, SENTENCE + "\n")
 
 

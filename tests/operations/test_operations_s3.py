@@ -271,3 +271,8 @@ def test_headers_in_the_query_are_not_passed_over(s3, name):
     assert s3.ask(f"PUT /hr/emp/a.csv?{signed}", host=PATH).kind == "upload"
     assert s3.ask(f"PUT /hr/emp/a.csv?{signed}&x-amz-meta-a=b", host=PATH).kind == "upload"
     assert s3.ask(f"PUT /hr/emp/a.csv?{signed}&{name}=%2Fhr%2Femp%2Fb.csv", host=PATH).kind == "unknown"
+
+
+def test_a_signature_is_no_part_of_what_is_approved_and_what_is_stored_is(s3):
+    asked = s3.ask("PUT /k", b'{"ClientToken": "data"}', host="acme-x.s3.amazonaws.com")
+    assert "header:x-amz-date" in asked.once and not [one for one in asked.once if one.startswith("$")]

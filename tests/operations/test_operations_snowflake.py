@@ -395,3 +395,18 @@ def test_nothing_is_raised_and_what_is_not_understood_is_unknown(line, request, 
     if isinstance(reply, bytes) and operation.kind == "read":
         assert delivery.unreadable
     assert asker.refused() is None or b"R12" in asker.refused().body
+
+
+def test_what_a_connector_sends_anew_is_no_part_of_what_is_approved():
+    asker = signed_in()
+    operation = sql(asker, "select ssn from emp")
+    assert {"query:requestId", "$.sequenceId", "$.querySubmissionTime"} <= set(operation.once)
+    assert "$.sqlText" not in operation.once and "$.bindings" not in operation.once
+    # The same statement in another schema may mean another table, and is another request.
+    assert operation.place and operation.place != sql(signed_in("DB1", "S2"), "select ssn from emp").place
+
+
+def test_where_nobody_knows_the_schema_nothing_is_taken_for_the_same():
+    assert sql(Asker(SnowflakeDialect()), "select ssn from emp").once == ()
+    assert api(Asker(SnowflakeDialect()), "select ssn from emp", database=None).once == ()
+    assert api(Asker(SnowflakeDialect()), "select ssn from emp").once == ("query:requestId", "query:retry")

@@ -7,6 +7,7 @@ import json
 from dataclasses import fields
 from typing import Any
 
+from sluicegate.approvals.again import lasting
 from sluicegate.exchange import Operation, Principal
 
 
@@ -24,19 +25,21 @@ def fingerprint(
     """SHA-256, hex. `origin` is scheme, host and port; `target` path and query; `headers` those that give the body
     its meaning.
 
-    Trace ids, dates and user agents are left out, so that a retry is the same request. All of the operation and its
-    parts is in, since a dialect may read them from headers that are not listed here, and from earlier requests: which
-    statement a name was prepared for, in which database a session is.
+    Trace ids, dates and user agents are left out, so that a retry is the same request, and so is what the service's
+    dialect knows to be new each time (`Operation.once`). All of the operation and its parts is in, since a dialect may
+    read them from headers that are not listed here, and from earlier requests: which statement a name was prepared for,
+    in which database a session is.
     """
-    document = [
+    told = lasting(target, headers, body, operation.once)
+    document: list[Any] = [
         "sluicegate fingerprint 2",
         [principal.issuer, principal.subject],
         sorted(set(rules)),
         method,
         origin,
-        normal_target(target),
-        sorted([name.lower(), value] for name, value in headers),
-        hashlib.sha256(body).hexdigest(),
+        normal_target(told.target),
+        sorted([name.lower(), value] for name, value in told.headers),
+        hashlib.sha256(told.body).hexdigest(),
         [_plain(one) for one in (operation, *operation.parts)],
     ]
     # JSON of lists and strings has one reading only: no two different documents are written alike.
@@ -51,6 +54,8 @@ def _plain(operation: Operation) -> list[Any]:
         value = getattr(operation, field.name)
         if field.name == "outputs" and value is not None:
             value = [[o.name, None if o.origins is None else sorted(map(list, o.origins)), o.copied] for o in value]
+        if field.name == "once":
+            value = sorted(value)
         if field.name not in ("parts", "route"):
             found.append([field.name, value])
     return found

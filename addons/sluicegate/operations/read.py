@@ -76,7 +76,12 @@ class Reader:
     ) -> Delivery | None:
         """How the response is to be read."""
         dialect, known = self._services[service]
-        return dialect.deliver(view, operation, reply, known, self._session(service, owner))
+        try:
+            return dialect.deliver(view, operation, reply, known, self._session(service, owner))
+        except Unreadable as why:
+            if operation.kind != "unknown":
+                raise
+            return Delivery(unreadable=str(why) or "the request was not understood")
 
     def _session(self, service: str, owner: str) -> Session:
         return Session(self._results, service, owner, self._scopes[service])

@@ -17,6 +17,7 @@ from sluicegate.errors import Refusal
 from sluicegate.exchange import Operation, Output
 from sluicegate.operations import saying
 from sluicegate.operations.body import read_object
+from sluicegate.operations.built_in.signed import SIGNED, TOKENS
 from sluicegate.operations.dialect import Dialect, Known, unknown
 from sluicegate.operations.results import Session
 from sluicegate.operations.view import ReplyView, RequestView, Unreadable
@@ -51,7 +52,7 @@ class AwsDialect(Dialect):
             operation = self.actions[action](document_sent(view), known, session)
         except Unreadable as why:
             return unknown(known.service, f"{action}: {why}")
-        return replace(operation, route=action)
+        return replace(operation, route=action, once=SIGNED + TOKENS)
 
     def refuse(self, view: RequestView, refusal: Refusal) -> Answer | None:
         """The error of AWS's JSON protocols: a 400 that no SDK tries again."""

@@ -27,6 +27,7 @@ _MEMBERS = frozenset(
     ("entrypoint", "submission_id", "job_id", "runtime_env", "metadata", "entrypoint_num_cpus", "entrypoint_num_gpus")
 ) | {"entrypoint_memory", "entrypoint_resources", "entrypoint_label_selector"}
 _UPLOADED = "gcs://"
+_VERSION = ("api", "version")
 
 
 class RayDialect(Dialect):
@@ -65,8 +66,10 @@ class RayDialect(Dialect):
         return None
 
     def refuse(self, view: RequestView, refusal: Refusal) -> Answer | None:
-        """The client shows the body as it is."""
-        return saying.as_text(refusal)
+        """The client shows the body as it is; but at 403 it adds that the cluster's token is wrong, which it is not."""
+        answer = saying.as_text(refusal)
+        first = segments_of(view.path.removesuffix("/")) == _VERSION  # of this one it shows the body at 403 alone
+        return answer if first else answer._replace(status=400)
 
 
 def _read(view: RequestView, known: Known, session: Session) -> Operation:
@@ -87,7 +90,7 @@ def _read(view: RequestView, known: Known, session: Session) -> Operation:
         return replace(found, kind="admin", result=handle)
     if view.method != "GET":
         raise Unreadable("no route is of this form")
-    if segments == ("api", "version"):
+    if segments == _VERSION:
         return Operation(known.service, "poll")
     if segments == ("api", "jobs"):
         # Everybody's jobs, with the environments that they were started in.

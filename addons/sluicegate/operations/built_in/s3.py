@@ -16,6 +16,7 @@ from sluicegate.operations import query, saying
 from sluicegate.operations.built_in import s3_bodies as bodies
 from sluicegate.operations.built_in.aws_json import together
 from sluicegate.operations.built_in.s3_places import Object, datasets_of, object_of, source_of
+from sluicegate.operations.built_in.signed import SIGNED
 from sluicegate.operations.destination import judge, judge_all
 from sluicegate.operations.dialect import Dialect, Known, unknown
 from sluicegate.operations.results import Session
@@ -78,7 +79,7 @@ class S3Dialect(Dialect):
             if "x-amz-target" in view.headers or "x-amz-rename-source" in view.headers:
                 raise Unreadable("it has a header that makes another request of it")
             where = object_of(view, known)
-            return _read(view, parameters, where, known, session)
+            return replace(_read(view, parameters, where, known, session), once=SIGNED)
         except Unreadable as why:
             return unknown(known.service, f"{view.method}: {why}")
 

@@ -74,6 +74,10 @@ _PARAMETERS = re.compile(
     r"|ABORT_DETACHED_QUERY|ERROR_ON_NONDETERMINISTIC_\w+|TRANSACTION_DEFAULT_ISOLATION_LEVEL|STRICT_JSON_OUTPUT"
 )
 """Session parameters that change nothing about what a statement means. SEARCH_PATH, for one, does."""
+_ONCE = (
+    *("query:requestId", "query:request_guid", "query:clientStartTime", "query:retryCount", "query:retryReason"),
+    *("$.sequenceId", "$.querySubmissionTime", "$.queryContextDTO"),
+)
 _RESULT_SCAN = re.compile(
     r"\s*select\s+\*\s+from\s+table\s*\(\s*result_scan\s*\(\s*'([0-9a-z-]{1,64})'\s*\)\s*\)\s*", re.IGNORECASE
 )
@@ -199,19 +203,20 @@ def _query(view: RequestView, known: Known, session: Session) -> Asked:
         handle = _query_handle(scan[1])
         return followed(session.find(handle), "query", handle)
     state = _state_handle(view)
-    read = _read(text, known, session, state)
+    read, place = _read(text, known, session, state)
     moves = "use" in read.operation.statements or read.operation.kind in ("unknown", "script")
     if state is not None and moves:
         # Until the answer says what it came to, nobody knows the session's database and schema.
         session.remember(state, Operation(known.service, "poll"))
-    operation = replace(read.operation, route="query")
+    operation = replace(read.operation, route="query", place=place, once=_ONCE if place else ())
     if flag_of(document, "describeOnly") and operation.kind == "read":
         operation = replace(operation, rows=0)
     flag_of(document, "asyncExec")
     return Asked(operation, _regenerated(view, document, read))
 
 
-def _read(text: str, known: Known, session: Session, state: str | None) -> Read:
+def _read(text: str, known: Known, session: Session, state: str | None) -> tuple[Read, str]:
+    """The statement, and where its unqualified names belong; empty where nobody knows for certain."""
     catalog, schema, certain = None, None, False
     if state is not None:
         try:
@@ -226,7 +231,7 @@ def _read(text: str, known: Known, session: Session, state: str | None) -> Read:
     read = read_sql(text, "snowflake", known, catalog=catalog, schema=schema)
     if "use" in read.operation.statements and len(read.operation.statements) > 1:
         read = read_sql(text, "snowflake", nowhere)  # it may move before the next statement is run
-    return read
+    return read, json.dumps([catalog, schema]) if certain and catalog and schema else ""
 
 
 def _regenerated(view: RequestView, document: dict[str, Any], read: Read) -> Rewrite | None:

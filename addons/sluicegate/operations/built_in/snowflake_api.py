@@ -102,6 +102,8 @@ def _submit(view: RequestView, known: Known) -> Asked:
         read = read_sql(text, "snowflake", known.nowhere())
     role = text_of(document, "role")
     operation = replace(read.operation, route=_SUBMIT, claims=(f"role={role[:200]}",) if role else ())
+    if catalog is not None and schema is not None:
+        operation = replace(operation, once=("query:requestId", "query:retry"))
     if read.regenerated is None:
         return Asked(operation)
     out = json.dumps({**document, "statement": read.regenerated}, default=float, allow_nan=False)
