@@ -224,6 +224,9 @@ async def test_expired_while_it_waits(gate: Gate) -> None:
     flow, exchange = request()
     sent = asyncio.create_task(gate.send(flow, exchange))
     await gate.pending()
+    async with asyncio.timeout(10):
+        while gate.waiting.idle:  # it is in the database a moment before anybody waits for it
+            await asyncio.sleep(0)
     gate.clock.advance(600)
     assert await sent == "403 approval-expired"
 
