@@ -28,8 +28,8 @@ def is_glob(text: str) -> bool:
 def named(name: str, globs: Iterable[str], *, broad: bool) -> bool:
     """Whether a dataset's name is one of the names or globs; without regard to case in the broad reading."""
     if broad:
-        name = fold(name)
-        return any(fnmatch.fnmatchcase(name, fold(glob)) for glob in globs)
+        folded = fold(name)
+        return any(fnmatch.fnmatchcase(folded, fold(glob)) or fnmatch.fnmatchcase(name, glob) for glob in globs)
     return any(fnmatch.fnmatchcase(name, glob) for glob in globs)
 
 
@@ -146,5 +146,8 @@ def _covered(text: str, glob: str) -> bool:
 
 
 def _meant(text: str, glob: str) -> bool:
+    if _covered(text, glob):  # whatever an allow takes for it, a deny does too
+        return True
     text, glob = text.lower(), glob.lower()
-    return fnmatch.fnmatchcase(text, glob) or fnmatch.fnmatchcase(text, glob.rstrip("/") + "/*")
+    below = glob.rstrip("/") + "/*"
+    return any(fnmatch.fnmatchcase(one, pattern) for one in (text, text.partition("?")[0]) for pattern in (glob, below))
