@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sluicegate.exchange import Operation, Principal
@@ -48,6 +48,13 @@ def test_the_explanation_ends_where_the_decision_does(rule_list, mask_list, prin
 
 @settings(max_examples=60, deadline=None)
 @given(rules(MORE_KEYS), st.sampled_from(PEOPLE), st.sampled_from(EVERY), st.sampled_from(CONTEXTS))
+@example(
+    # No key can be made to fit a dataset that the policy declares for another service.
+    {"effect": "allow", "approvers": ["group:x"]},
+    PEOPLE[0],
+    Operation("second", "read", dataset="customers", columns=("ssn",), column_scope="listed"),
+    CONTEXTS[0],
+)
 def test_the_key_that_is_blamed_is_to_blame(rule, principal, operation, context):
     made = settings_of([rule], [])
     (told,) = explain(Policy(made, ""), principal, operation, context).traces[0].rules

@@ -112,10 +112,17 @@ class _Asking:
         matched = covers if strict else self._says(rule, operation, strict=False)
         key = why = ""
         if not matched:
-            misses = (key for key in TESTED if not self._says(_only(rule, key, operation), operation, strict=strict))
-            key = next(misses, "")
+            key = self._blamed(rule, operation, strict=strict)
             why = why_not(rule, key, self.principal, operation, self.context, strict=strict, settings=self.settings)
         return RuleTrace(rule.id, rule.effect, matched, covers, key, why, rule.mode == "enforce", tuple(rule.approvers))
+
+    def _blamed(self, rule: model.Rule, operation: Operation, *, strict: bool) -> str:
+        """The first key that does not fit when all others are made to."""
+        if not self._says(_only(rule, "reason", operation), operation, strict=strict):
+            # Of what is made to fit, only a dataset cannot always be: one that the policy declares elsewhere.
+            return "dataset"
+        misses = (key for key in TESTED if not self._says(_only(rule, key, operation), operation, strict=strict))
+        return next(misses, "")
 
     def _says(self, rule: model.Rule, operation: Operation, *, strict: bool) -> bool:
         """Whether a rule matches when it is all that there is."""
