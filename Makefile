@@ -14,7 +14,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes
 T ?= tests
 K ?=
 
-.PHONY: help setup setup-dev demo up test lint format type check-docs bench bench-masking interop lock clean
+.PHONY: help setup setup-dev demo up test fuzz lint format type check-docs bench bench-masking interop lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-14s %s\n' "$$t" "$$d"; done
@@ -43,6 +43,9 @@ up: setup ## Start the demo's services and the gateway, and stay
 
 test: setup-dev ## Run the tests (T=path, K=expression)
 	@$(BIN)/python -m pytest $(T) $(if $(K),-k "$(K)") -n 2 --dist loadfile
+
+fuzz: setup-dev ## Run the property tests with examples that were never tried before (T=path, K=expression)
+	@HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest $$(grep -rl "import.*given" $(T)) $(if $(K),-k "$(K)") -n 2 --dist loadfile
 
 lint: setup-dev ## Ruff, and the import contract
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -9,8 +11,10 @@ from demo.certificates import certificates
 from tests.provider import Provider
 
 # How long an example takes says something about the machine, not about the code.
-settings.register_profile("sluicegate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("sluicegate")
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples each time, so that a change is judged by what it changed; `make fuzz` looks for new ones.
+settings.register_profile("repeat", settings.get_profile("search"), derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from sluicegate.errors import Fault
 from sluicegate.exchange import Assurance, Method
 from sluicegate.policy.context import Context, Use, kept_name
 from sluicegate.settings import Problem, nearest
-from sluicegate.settings.model import Slug, Table, Text
+from sluicegate.settings.model.base import Slug, Table, Text
 from sluicegate.settings.positions import Path as Place
 from sluicegate.settings.positions import line_numbers, line_of
 

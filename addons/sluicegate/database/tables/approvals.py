@@ -1,20 +1,15 @@
-"""The tables. Times are seconds since the epoch, UTC; lists and tables of names are JSON.
-
-What stands here and what the migrations make must be the same; a test compares them.
-"""
+"""Held requests, and what people decided about them."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
     Boolean,
     Column,
     Double,
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
@@ -22,14 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from sluicegate.database.tables.base import metadata
 
 approvals = Table(
     "approvals",
@@ -88,49 +76,3 @@ decisions = Table(
     UniqueConstraint("approval_id", "subject"),
 )
 """What each person said about an approval."""
-
-exchanges = Table(
-    "exchanges",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("started", Double, nullable=False, index=True),
-    Column("finished", Double),
-    Column("subject", Text, index=True),
-    Column("name", Text),
-    Column("session", Text, index=True),
-    Column("groups", JSON, nullable=False),
-    Column("client", Text, nullable=False),
-    Column("service", Text),
-    Column("dataset", Text),
-    Column("kind", String(16)),
-    Column("method", Text, nullable=False),
-    Column("host", Text, nullable=False),
-    Column("path", Text, nullable=False),
-    Column("status", Integer),
-    Column("effect", String(8)),
-    Column("rules", JSON, nullable=False),
-    Column("reasons", JSON, nullable=False),
-    # No foreign key: the index can be rebuilt from the recordings alone.
-    Column("approval_id", String(36)),
-    Column("exposure", JSON),
-    Column("refusal", String(64)),
-    Column("flow_file", Text),
-    Column("flow_offset", BigInteger),
-)
-"""The index of recordings: one row an exchange. It is not evidence; the flow files are."""
-
-usage = Table(
-    "usage",
-    metadata,
-    Column("run", String(32), primary_key=True),
-    Column("person", Text, primary_key=True),
-    Column("dataset", Text, primary_key=True),
-    Column("slot", BigInteger, primary_key=True, autoincrement=False),
-    Column("chunks", BigInteger, nullable=False),
-    Column("rows", BigInteger, nullable=False),
-    Column("bytes", BigInteger, nullable=False),
-    Column("names", JSON, nullable=False),
-    Column("unnamed", BigInteger, nullable=False),
-    Index("ix_usage_slot", "slot"),
-)
-"""What people took, by quarters of an hour, for budgets. Each run of a gateway has rows of its own; kept for a day."""

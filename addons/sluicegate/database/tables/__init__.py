@@ -1,0 +1,13 @@
+"""The tables. Times are seconds since the epoch, UTC; lists and tables of names are JSON.
+
+What stands here and what the migrations make must be the same; a test compares them.
+"""
+
+from __future__ import annotations
+
+from sluicegate.database.tables.approvals import approvals, decisions
+from sluicegate.database.tables.base import metadata
+from sluicegate.database.tables.recordings import exchanges
+from sluicegate.database.tables.usage import usage
+
+__all__ = ["approvals", "decisions", "exchanges", "metadata", "usage"]

@@ -1,0 +1,16 @@
+"""[console]: the approvers' side."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from sluicegate.settings.model.base import Table
+
+
+class Console(Table):
+    """[console]: the approvers' side, its own process on its own port."""
+
+    listen: Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}$")] = "127.0.0.1:8090"
+    """Address and port of the console."""
