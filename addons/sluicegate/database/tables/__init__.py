@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from sluicegate.database.tables.approvals import approvals, decisions
 from sluicegate.database.tables.base import metadata
+from sluicegate.database.tables.events import events
 from sluicegate.database.tables.recordings import exchanges
 from sluicegate.database.tables.usage import usage
 
-__all__ = ["approvals", "decisions", "exchanges", "metadata", "usage"]
+__all__ = ["approvals", "decisions", "events", "exchanges", "metadata", "usage"]
