@@ -160,7 +160,7 @@ def test_nothing_off_the_wire_drives_the_terminal_or_is_read_as_markup(run, fold
 
 def test_play_keeps_the_rhythm_and_skips_what_is_idle(run, folder, monkeypatch):
     waits = []
-    monkeypatch.setattr(cli.time, "sleep", waits.append)
+    monkeypatch.setattr("time.sleep", waits.append)
     code, out, _ = run("play", "session-1", "--from", folder[0], "--speed", "4")
     assert code == 1
     assert waits == [0.5]

@@ -1,0 +1,43 @@
+"""The command line as a whole: the list of commands, and how their troubles are shown."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from sluicegate.errors import Fault
+from sluicegate_replay.cli.list import list_exchanges
+from sluicegate_replay.cli.play import play
+from sluicegate_replay.cli.show import show
+from sluicegate_replay.escape import plain
+
+app = typer.Typer(
+    name="sluicegate-replay",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def options() -> None:
+    """Show and play recordings, without ever changing them.
+
+    Exit codes: 0 all is whole, 1 something is damaged or its outcome is unknown, 2 wrong use.
+    """
+
+
+app.command("list")(list_exchanges)
+app.command()(show)
+app.command()(play)
+
+
+def main() -> None:
+    """Run the command; every trouble is one clear line on stderr."""
+    try:
+        app()
+    except Fault as fault:
+        print(f"sluicegate-replay: {plain(fault)}", file=sys.stderr)
+        sys.exit(fault.exit_code)
