@@ -46,7 +46,7 @@ def place() -> Path:
 
 
 def load() -> Stored | None:
-    """The sign-in; None when there is none. Raises Fault for a file that others can read or that says something else."""
+    """The sign-in; None when there is none. Raises Fault for a file that others can read or one with something else."""
     path = place()
     try:
         with path.open("rb") as file:
