@@ -184,3 +184,41 @@ async def test_the_addon_waits_for_the_worker(monkeypatch):
         assert exchange.operation.kind == "read" and exchange.operation.dataset == "emp"
     finally:
         await addon.close()
+
+
+MONSTERS = {
+    "a text of a million characters": "select id from emp where name in ('" + "', '".join(f"n{n:08}" for n in range(78_000)) + "')",
+    "a hundred thousand numbers": "select id from emp where id in (" + ", ".join(["1"] * 100_000) + ")",
+    "fifty thousand brackets": "select id from emp where id = " + "(" * 50_000 + "1" + ")" * 50_000,
+    "fifty thousand nots": "select id from emp where " + "not " * 50_000 + "id = 1",
+    "a union of three thousand": " union all ".join(["select id from emp"] * 3_000),
+    "three thousand joins": "select a.id from emp a" + "".join(f" join emp b{n} on a.id = b{n}.id" for n in range(3_000)),
+    "ten thousand columns": "select " + ", ".join(f"ssn as c{n}" for n in range(10_000)) + " from emp",
+    "ten thousand additions": "select " + "+".join(["id"] * 10_000) + " from emp",
+    "ten thousand statements": ";".join(["select id from emp"] * 10_000),
+    "comments without an end": "select id from emp " + "/* " * 100_000,
+    "a quote without an end": "select id from emp where name = '" + "x" * 100_000,
+}  # fmt: skip
+
+
+async def test_monsters_are_read_or_refused_within_the_limit_and_the_next_statement_is_read():
+    """The time limit is the worker's own: what it does not read is opaque, and what it reads says what it touches."""
+    worker, language = Worker(1.0), "snowflake"
+    try:
+        for name, text in MONSTERS.items():
+            assert len(text) <= MAX_CHARACTERS, name
+            read = await _patiently(worker, Asked(text, language, KNOWN, None, None, {}))
+            operation = read.operation
+            if operation.opaque:
+                assert operation.kind == "unknown" and read.regenerated is None, name
+            else:
+                touched = {*operation.columns, *operation.predicates}
+                touched |= {column for part in operation.parts for column in (*part.columns, *part.predicates)}
+                assert ("ssn" if "columns" in name else "id") in touched or operation.column_scope != "listed", name
+        worker._seconds = 30.0
+        after = await _patiently(
+            worker, Asked("select id from emp -- " + "x" * INLINE, language, KNOWN, None, None, {})
+        )
+        assert after.operation.kind == "read" and after.operation.columns == ("id",)
+    finally:
+        worker.stop()
