@@ -7,7 +7,8 @@ what separates words. A statement that could be read in two ways is not read at 
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
+from threading import get_ident
 
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
@@ -36,7 +37,7 @@ def tokens_of(text: str, language: Dialect, name: str) -> list[Token]:
     if (found := _CONTROL.search(text)) is not None:
         raise Opaque(f"the statement has a character that is not printed (U+{ord(found[0]):04X})")
     try:
-        tokens = _tokenizer(type(language))(dialect=language).tokenize(text)
+        tokens = _tokenizer(language, get_ident()).tokenize(text)
     except (SqlglotError, ValueError, IndexError, RecursionError):
         raise Opaque("the statement has a string or comment without an end") from None
     if "/*" in text or "*/" in text or "#" in text:
@@ -49,9 +50,15 @@ def tokens_of(text: str, language: Dialect, name: str) -> list[Token]:
 
 
 @cache
-def _tokenizer(language: type[Dialect]) -> type[Tokenizer]:
+def _plain(language: type[Dialect]) -> type[Tokenizer]:
     """The tokenizer of a language, that reads on behind words such as EXPLAIN instead of taking the rest as a text."""
     return type("Plain", (language.tokenizer_class,), {"COMMANDS": set()})
+
+
+@lru_cache(maxsize=64)
+def _tokenizer(language: Dialect, thread: int) -> Tokenizer:
+    """One for each thread: making it costs as much as reading a short text, and it cannot read two at a time."""
+    return _plain(type(language))(dialect=language)
 
 
 def _check_comments(text: str, tokens: list[Token]) -> None:

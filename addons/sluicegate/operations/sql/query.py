@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Any
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -22,8 +22,7 @@ def read_query(node: exp.Expr, context: Context, kind: str = "select") -> list[O
     """What a query reads. Raises Opaque."""
     lineage = lineage_of(context)
     items = lineage.read(node)
-    operations = reads(lineage, items, context, (kind,))
-    return [replace(operations[0], rows=limit(node)), *operations[1:]]
+    return reads(lineage, items, context, (kind,), limit(node))
 
 
 def read_tables(node: exp.Expr, context: Context, kind: str) -> list[Operation]:
@@ -33,39 +32,43 @@ def read_tables(node: exp.Expr, context: Context, kind: str) -> list[Operation]:
     return reads(lineage, [], context, (kind,))
 
 
-def reads(lineage: Lineage, items: list[Item], context: Context, kinds: tuple[str, ...]) -> list[Operation]:
-    """An operation for each table that is read; the first also says the columns of the result."""
+def reads(
+    lineage: Lineage, items: list[Item], context: Context, kinds: tuple[str, ...], rows: int | None = None
+) -> list[Operation]:
+    """An operation for each table that is read; the first also says the columns of the result, and how many rows."""
     left = union(item.origins for item in items)
     vague = bool(lineage.coarse) or any(not dataset for dataset, _ in lineage.touched)
-    found: list[Operation] = []
-    undeclared: set[str] = set()
     service = context.known.service
+    # What each operation is made with: copies of a frozen value with so many fields cost more than the reading.
+    found: list[dict[str, Any]] = []
+    undeclared: set[str] = set()
     for table in lineage.found.values():
         for dataset in table.datasets:
-            every = vague or (dataset, EVERY) in lineage.touched
-            predicates = _names(dataset, lineage.predicates | (lineage.touched - left))
-            operation = Operation(service, "read", dataset, table.declared, predicates=predicates, statements=kinds)
+            made = {"dataset": dataset, "declared": table.declared, "statements": kinds}
+            made["predicates"] = _names(dataset, lineage.predicates | (lineage.touched - left))
             if not table.declared:
                 undeclared.add(dataset)
-                operation = replace(operation, column_scope="unknown")
-            elif every:
-                operation = replace(operation, column_scope="all")
+                made["column_scope"] = "unknown"
+            elif vague or (dataset, EVERY) in lineage.touched:
+                made["column_scope"] = "all"
             else:
-                operation = replace(operation, column_scope="listed", columns=_names(dataset, left))
-            found.append(operation)
+                made |= {"column_scope": "listed", "columns": _names(dataset, left)}
+            found.append(made)
     if not found:
-        found.append(Operation(service, "read", column_scope="unknown" if vague else "none", statements=kinds))
-    outputs = None
+        found.append({"column_scope": "unknown" if vague else "none", "statements": kinds})
+    first = found[0]
+    if rows is not None:
+        first["rows"] = rows
     if not lineage.coarse and not any(item.source is not None for item in items):
-        outputs = tuple(
+        first["outputs"] = tuple(
             Output(item.name, _told(item.origins, undeclared), item.copied and len(item.origins) == 1) for item in items
         )
-    names = tuple(lineage.functions)
-    kind: Kind = "unknown" if names else "read"
-    why = f"it calls {', '.join(names)[:200]}, which is not known to be harmless" if names else ""
-    called = tuple(f"function:{name}"[:200] for name in names)
-    found[0] = replace(found[0], kind=kind, outputs=outputs, opaque=why, statements=(*kinds, *called))
-    return found
+    kind: Kind = "read"
+    if names := tuple(lineage.functions):
+        kind = "unknown"
+        first["opaque"] = f"it calls {', '.join(names)[:200]}, which is not known to be harmless"
+        first["statements"] = (*kinds, *(f"function:{name}"[:200] for name in names))
+    return [Operation(service, kind if made is first else "read", **made) for made in found]
 
 
 def _names(dataset: str, pairs: set[Pair] | Origins) -> tuple[str, ...]:

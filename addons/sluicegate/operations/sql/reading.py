@@ -7,12 +7,14 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
+from threading import get_ident
 from typing import NamedTuple
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
+from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from sluicegate.exchange import Operation
@@ -95,7 +97,7 @@ def read_text(text: str, context: Context) -> list[Statement]:
 def parse(tokens: list[Token], text: str, context: Context) -> exp.Expr:
     """The syntax tree of one statement. Raises Opaque."""
     try:
-        found = context.language.parser().parse(tokens, text)
+        found = _parser(context.language, get_ident()).parse(tokens, text)
     except SqlglotError:
         raise Opaque("the statement is not SQL as the service writes it") from None
     except RecursionError:
@@ -132,6 +134,12 @@ def together(statements: list[Statement], text: str) -> Operation:
 
 
 _SUSPICIOUS = re.compile(r"/\*|--|#|\\|[^\x00-\x7f]")
+
+
+@lru_cache(maxsize=64)
+def _parser(language: Dialect, thread: int) -> Parser:
+    """One for each thread: it is set back for each text, and cannot read two at a time."""
+    return language.parser()
 
 
 @cache
