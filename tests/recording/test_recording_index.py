@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from sqlalchemy import delete, select
 from sluicegate.clock import SetClock
 from sluicegate.database import Database
 from sluicegate.database.tables import exchanges
-from sluicegate.exchange import Exposure
+from sluicegate.exchange import Exposure, Finding, Operation
 from sluicegate.recording import index as index_module
 from sluicegate.recording.addon import RecordingAddon
 from sluicegate.recording.reindex import reindex
@@ -42,6 +43,9 @@ async def fill(root: Path, count: int = 20) -> None:
         for number in range(count):
             flow, exchange = live(f"/{number}?token=hunter2", 1_750_000_000.0 + number)
             exchange.exposure = Exposure({"odd\udc80\0name": "clear"}, 1, {})
+            exchange.risk, exchange.job = number / 7, "nightly"
+            exchange.findings.append(Finding("odd-hours", "Chunk 3 again at 03:12.", {"url": "/3?token=hunter2"}))
+            exchange.operation = replace(exchange.operation, parts=(Operation("chunks", "export", "orders"),))
             await exchange_through(addon, flow, exchange)
 
 
@@ -54,6 +58,11 @@ async def test_rows_say_what_the_recordings_say(tmp_path):
     assert row["rules"] == ["people-read"]
     assert row["effect"] == "allow"
     assert row["status"] == 200
+    assert (row["assurance"], row["job"], row["risk"]) == ("bearer", "nightly", 0.0)
+    assert row["findings"] == [
+        {"indicator": "odd-hours", "detail": "Chunk 3 again at 03:12.", "evidence": {"url": "/3?token=[removed]"}}
+    ]
+    assert [(part["kind"], part["dataset"]) for part in row["parts"]] == [("export", "orders")]
     assert row["exposure"]["columns"] == {"odd\\udc80\\0name": "clear"}
     file = State(tmp_path).recordings / row["flow_file"]
     assert row["id"].encode() in file.read_bytes()[row["flow_offset"] :]

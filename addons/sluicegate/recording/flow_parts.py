@@ -21,7 +21,10 @@ METADATA = "sluicegate"
 Key = tuple[Any, ...]
 _EMPTIED = ("certificate_list", "alpn_offers", "cipher_list")
 _NOTHING = "mitmcert"
-_SINGLE = ("id", "started", "finished", "path", "detail", "error", "operation", "exposure")
+_SINGLE = (
+    *("id", "started", "finished", "path", "detail", "error", "operation", "exposure"),
+    *("risk", "findings", "parts", "part_count"),
+)
 """What of the metadata is another in each exchange, or is remembered by itself."""
 
 

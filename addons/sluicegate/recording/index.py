@@ -24,6 +24,7 @@ _GATHER_SECONDS = 0.25
 _SAME_NAME = (
     *("id", "started", "finished", "subject", "name", "session", "groups", "client", "service", "dataset", "kind"),
     *("method", "host", "path", "status", "effect", "rules", "reasons", "exposure", "refusal"),
+    *("assurance", "job", "risk", "findings", "parts"),
 )
 
 Row = dict[str, Any]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sluicegate.exchange import Exchange, Operation
+from sluicegate.exchange import Exchange, Finding, Operation
 from sluicegate.recording.redact import Redactor
 
 VERSION = 1
 _LISTED = 100
 """How many chunks and columns are named; the request itself is in the flow file."""
+_PARTS = 20
+"""How many parts and findings are described."""
 
 
 def summarise(exchange: Exchange, redact: Redactor, finished: float) -> dict[str, Any]:
@@ -29,11 +31,15 @@ def summarise(exchange: Exchange, redact: Redactor, finished: float) -> dict[str
         "issuer": principal.issuer if principal else None,
         "session": principal.session if principal else None,
         "groups": tuple(sorted(principal.groups)) if principal else (),
+        "assurance": principal.assurance if principal else None,
+        "device": principal.device if principal else None,
         "client": exchange.client,
         "service": exchange.service,
         "dataset": operation.dataset if operation else None,
         "kind": operation.kind if operation else None,
         "operation": describe(operation, redact) if operation else None,
+        "parts": tuple([describe(part, redact) for part in operation.parts[:_PARTS]]) if operation else (),
+        "part_count": len(operation.parts) if operation else 0,
         "method": exchange.method,
         "scheme": exchange.scheme,
         "host": exchange.host,
@@ -51,6 +57,8 @@ def summarise(exchange: Exchange, redact: Redactor, finished: float) -> dict[str
         "policy": verdict.policy if verdict else "",
         "reported": verdict.reported if verdict else (),
         "job": exchange.job,
+        "risk": float(exchange.risk),
+        "findings": tuple([_finding(finding, redact) for finding in exchange.findings[:_PARTS]]),
         "approval": exchange.approval,
         "exposure": (
             {"columns": dict(exposure.columns), "rows": exposure.rows, "masks": dict(exposure.masks)}
@@ -76,6 +84,14 @@ def describe(operation: Operation, redact: Redactor) -> dict[str, Any]:
         "destination_side": operation.destination_side,
         "script_digest": operation.script_digest,
         "route": operation.route,
+    }
+
+
+def _finding(finding: Finding, redact: Redactor) -> dict[str, Any]:
+    return {
+        "indicator": finding.indicator,
+        "detail": finding.detail,
+        "evidence": {name: redact.target(value) for name, value in finding.evidence.items()},
     }
 
 

@@ -6,6 +6,7 @@ more than its size. The encoder writes what mitmproxy reads; it takes half the t
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
@@ -50,62 +51,100 @@ def encode(value: Any) -> bytes:
 _key = lru_cache(1024)(encode)  # a table has the same few keys in every flow
 
 
-def parse(data: bytes) -> Any:
-    """The one value that the bytes are. Raises ValueError when they are not exactly one, or too deep or too many."""
-    value, end = _Parser(data).value(0, len(data), 0)
-    if end != len(data):
+def parse(data: bytes, without: Collection[str] = ()) -> Any:
+    """The one value that the bytes are. Raises ValueError when they are not exactly one, or too deep or too many.
+
+    Of a table, the values at the keys `without` are stepped over unseen and left out.
+    """
+    begin, end = _ends(data, 0, len(data))
+    if end + 1 != len(data):
         raise ValueError("there is something behind the end")
-    return value
+    return _Parser(data).typed(data[end], begin, end, 0, frozenset(map(_key, without)))
+
+
+_SHORT = {b"%d" % length: length for length in range(10_000)}
+"""Lengths by their digits: one look-up instead of a check and a conversion."""
+_NONE: frozenset[bytes] = frozenset()
+
+
+def _ends(data: bytes, at: int, limit: int) -> tuple[int, int]:
+    """Where the value that starts at `at` has its content, and where that ends: its type stands there."""
+    colon = data.find(b":", at, min(limit, at + 13))
+    digits = data[at:colon]
+    length = _SHORT.get(digits)
+    if length is None:
+        if colon < 0 or not digits.isdigit() or (digits[0] == 48 and len(digits) > 1):
+            raise ValueError("a length is missing")
+        length = int(digits)
+    end = colon + 1 + length
+    if end >= limit:
+        raise ValueError("a length is too large")
+    return colon + 1, end
 
 
 class _Parser:
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self.items = 0
+        self.items = 1
 
-    def value(self, start: int, limit: int, depth: int) -> tuple[Any, int]:
+    def typed(self, tag: int, begin: int, end: int, depth: int, without: frozenset[bytes] = _NONE) -> Any:
+        """The value of a type whose content stands between two places."""
         data = self.data
-        self.items += 1
-        if depth > MAX_DEPTH or self.items > MAX_ITEMS:
-            raise ValueError("it is nested too deeply or has too many parts")
-        colon = data.find(b":", start, min(limit, start + 13))
-        digits = data[start:colon]
-        if colon < 0 or not digits.isdigit() or (digits[0] == 48 and len(digits) > 1):
-            raise ValueError("a length is missing")
-        begin = colon + 1
-        end = begin + int(digits)
-        if end >= limit:
-            raise ValueError("a length is too large")
-        return self._typed(data[end], begin, end, depth), end + 1
-
-    def _typed(self, tag: int, begin: int, end: int, depth: int) -> Any:
-        data = self.data
-        match tag:
-            case 44:  # ,
-                return data[begin:end]
-            case 59:  # ;
-                return data[begin:end].decode()
-            case 35 if end - begin <= 40:  # #
-                return int(data[begin:end])
-            case 94 if end - begin <= 40:  # ^
-                return float(data[begin:end])
-            case 33 if data[begin:end] in (b"true", b"false"):  # !
-                return end - begin == 4
-            case 126 if begin == end:  # ~
-                return None
-            case 93:  # ]
-                return self._sequence(begin, end, depth)
-            case 125:  # }
-                items = self._sequence(begin, end, depth)
-                keys = items[::2]
-                if len(items) % 2 or not all(isinstance(key, str | bytes) for key in keys):
-                    raise ValueError("a table is not whole")
-                return dict(zip(keys, items[1::2], strict=True))
+        if tag == 59:  # ;
+            return data[begin:end].decode()
+        if tag == 44:  # ,
+            return data[begin:end]
+        if tag == 35 and end - begin <= 40:  # #
+            return int(data[begin:end])
+        if tag == 94 and end - begin <= 40:  # ^
+            return float(data[begin:end])
+        if tag == 33 and data[begin:end] in (b"true", b"false"):  # !
+            return end - begin == 4
+        if tag == 126 and begin == end:  # ~
+            return None
+        if tag == 93:  # ]
+            return self._sequence(begin, end, depth + 1)
+        if tag == 125:  # }
+            return self._table(begin, end, depth + 1, without)
         raise ValueError("a value is not what its type says")
 
     def _sequence(self, at: int, end: int, depth: int) -> list[Any]:
-        items = []
+        data, found = self.data, []
+        self._deeper(depth)
         while at < end:
-            item, at = self.value(at, end, depth + 1)
-            items.append(item)
-        return items
+            begin, stop = _ends(data, at, end)
+            found.append(self.typed(data[stop], begin, stop, depth))
+            at = stop + 1
+            self._count()
+        return found
+
+    def _table(self, at: int, end: int, depth: int, without: frozenset[bytes]) -> dict[str | bytes, Any]:
+        data, found = self.data, {}
+        self._deeper(depth)
+        while at < end:
+            key, value = self._name(at, end)
+            begin, stop = _ends(data, value, end)
+            if not without or data[at:value] not in without:
+                found[key] = self.typed(data[stop], begin, stop, depth)
+            at = stop + 1
+            self._count()
+        return found
+
+    def _name(self, at: int, end: int) -> tuple[str | bytes, int]:
+        """The key of a table that starts at a place, and where its value does."""
+        data = self.data
+        begin, stop = _ends(data, at, end)
+        if data[stop] == 59:
+            return data[begin:stop].decode(), stop + 1
+        if data[stop] == 44:
+            return data[begin:stop], stop + 1
+        raise ValueError("a table is not whole")
+
+    def _deeper(self, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise ValueError("it is nested too deeply")
+
+    def _count(self) -> None:
+        self.items += 1
+        if self.items > MAX_ITEMS:
+            raise ValueError("it has too many parts")

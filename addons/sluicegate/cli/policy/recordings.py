@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast, get_args
 
 from sluicegate import codings
 from sluicegate.errors import Fault
-from sluicegate.exchange import Principal
+from sluicegate.exchange import Assurance, Principal
 from sluicegate.policy.context import Context
 from sluicegate.recording.flow_reader import read_folder
 from sluicegate.recording.recorded import Damage, Message, Recorded
@@ -31,7 +31,7 @@ class Question:
     principal: Principal
     asked: Asked
     context: Context
-    """The moment and the address; risk, findings and use at that time are not in a recording."""
+    """The moment, the address, the job and the risk; findings and use before the verdict are not in a recording."""
 
 
 def questions(folder: Path, since: float = 0.0) -> Iterator[Question | str]:
@@ -76,10 +76,23 @@ def question(recorded: Recorded) -> Question | str:
         recorded.text("issuer"),
         frozenset(recorded.texts("groups")),
         session=recorded.text("session"),
+        device=recorded.text("device") or None,
         name=recorded.text("name"),
+        assurance=_assurance(recorded),
     )
-    context = Context(now=recorded.started, client=recorded.text("client"), job=recorded.text("job") or None)
+    risk = recorded.summary.get("risk")
+    context = Context(
+        now=recorded.started,
+        client=recorded.text("client"),
+        job=recorded.text("job") or None,
+        risk=risk if isinstance(risk, float) else 0.0,
+    )
     return Question(recorded, principal, asked, context)
+
+
+def _assurance(recorded: Recorded) -> Assurance:
+    said = recorded.text("assurance")
+    return cast("Assurance", said) if said in get_args(Assurance) else "bearer"
 
 
 def judge(rehearsal: Rehearsal, asked: Question, max_body: int) -> Judged:

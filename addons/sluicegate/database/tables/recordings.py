@@ -40,6 +40,11 @@ exchanges = Table(
     Column("approval_id", String(36)),
     Column("exposure", JSON),
     Column("refusal", String(64)),
+    Column("assurance", String(16)),
+    Column("job", Text),
+    Column("risk", Double),
+    Column("findings", JSON),
+    Column("parts", JSON),
     Column("flow_file", Text),
     Column("flow_offset", BigInteger),
 )
