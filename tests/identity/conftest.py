@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from sluicegate.clock import SetClock
+from sluicegate.database import Database
 from sluicegate.identity import Verifier
 from sluicegate.settings.model import Identity
 from tests.provider import Provider
@@ -31,6 +33,14 @@ async def verifier(provider: Provider, clock: SetClock) -> AsyncIterator[Verifie
     await verifier.open()
     yield verifier
     await verifier.close()
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database.at(tmp_path / "sluicegate.sqlite3")
+    await database.open()
+    yield database
+    await database.close()
 
 
 class Hostile:

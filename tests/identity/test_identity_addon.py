@@ -14,6 +14,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import tflow
 
 from sluicegate.clock import SetClock
+from sluicegate.database import Database
 from sluicegate.errors import Fault, Refusal
 from sluicegate.exchange import Exchange
 from sluicegate.identity.addon import IdentityAddon
@@ -22,8 +23,8 @@ from tests.provider import Provider
 
 
 @pytest.fixture
-async def addon(provider: Provider, clock: SetClock) -> AsyncIterator[IdentityAddon]:
-    addon = IdentityAddon(Identity(issuer=provider.issuer), clock)
+async def addon(provider: Provider, clock: SetClock, database: Database) -> AsyncIterator[IdentityAddon]:
+    addon = IdentityAddon(Identity(issuer=provider.issuer), database, clock)
     await addon.open()
     yield addon
     await addon.close()
@@ -330,16 +331,20 @@ async def test_no_token_is_left_in_any_refusal(addon: IdentityAddon, provider: P
     assert not any(part in told for part in token.split("."))
 
 
-async def test_the_gate_does_not_open_without_its_provider(provider: Provider, clock: SetClock) -> None:
+async def test_the_gate_does_not_open_without_its_provider(
+    provider: Provider, clock: SetClock, database: Database
+) -> None:
     provider.stop()
-    addon = IdentityAddon(Identity(issuer=provider.issuer), clock)
+    addon = IdentityAddon(Identity(issuer=provider.issuer), database, clock)
     with pytest.raises(Fault):
         await addon.open()
     await addon.close()
 
 
-async def test_closing_ends_a_fetch_that_is_under_way(hostile: Any, provider: Provider, clock: SetClock) -> None:
-    addon = IdentityAddon(Identity(issuer=provider.issuer), clock)
+async def test_closing_ends_a_fetch_that_is_under_way(
+    hostile: Any, provider: Provider, clock: SetClock, database: Database
+) -> None:
+    addon = IdentityAddon(Identity(issuer=provider.issuer), database, clock)
     await addon.open()
     provider.rotate()
     clock.advance(30)

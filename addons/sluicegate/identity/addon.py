@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from dataclasses import dataclass
 
 from mitmproxy import connection, http
 from mitmproxy.proxy import mode_specs
 
 from sluicegate.clock import Clock
+from sluicegate.database import Database
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange, Principal
 from sluicegate.identity import credential, refusals
-from sluicegate.identity.verifier import Verifier
+from sluicegate.identity.recognise import Recognizer
 from sluicegate.settings.model import Identity
 
-Kept = str | Refusal
-"""What came with the CONNECT of a connection: the token, or why there is none that could be used."""
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """The credential that came with a request, or with the CONNECT of the connection that it is in."""
+
+    token: str
+    at: float
+    peer: str
+
+
+Kept = Presented | Refusal
+"""What came with the CONNECT of a connection: the credential, or why there is none that could be used."""
 
 
 class IdentityAddon:
@@ -23,20 +35,21 @@ class IdentityAddon:
 
     name = "identity"
 
-    def __init__(self, settings: Identity, clock: Clock) -> None:
-        self.verifier = Verifier(settings, clock)
+    def __init__(self, settings: Identity, database: Database, clock: Clock) -> None:
+        self.recognizer = Recognizer(settings, database, clock)
+        self._clock = clock
         self._issuer = settings.issuer
         self._tunnels: dict[str, Kept] = {}
         """By connection. Verified again for each request in the tunnel, because a token outlives neither its
         expiry nor its key, and a tunnel may."""
 
     async def open(self) -> None:
-        """Raises Fault when the identity provider's keys cannot be had."""
-        await self.verifier.open()
+        """Raises Fault when the identity provider's keys or the sessions cannot be had."""
+        await self.recognizer.open()
 
     async def close(self) -> None:
         self._tunnels.clear()
-        await self.verifier.close()
+        await self.recognizer.close()
 
     def client_disconnected(self, client: connection.Client) -> None:
         """Forget the credential of the connection."""
@@ -51,7 +64,7 @@ class IdentityAddon:
             token = credential.from_proxy(values)
             if token is None:
                 raise refusals.missing(self._issuer, challenge=True)
-            kept = token
+            kept = self._presented(token, flow)
         except Refusal as refusal:
             if refusal.status == 407:
                 raise
@@ -62,12 +75,12 @@ class IdentityAddon:
         self._tunnels[client] = kept
         if isinstance(kept, Refusal):
             return None
-        exchange.principal = self.verifier.cached(kept)
+        exchange.principal = self.recognizer.cached(kept.token, kept.peer)
         return None if exchange.principal is not None else self._connect(kept, exchange)
 
-    async def _connect(self, token: str, exchange: Exchange) -> None:
+    async def _connect(self, kept: Presented, exchange: Exchange) -> None:
         try:
-            exchange.principal = await self.verifier.verify(token)
+            exchange.principal = await self._who(kept, exchange)
         except Refusal:
             exchange.principal = None  # each request in the tunnel is told why
 
@@ -83,26 +96,33 @@ class IdentityAddon:
             if token is None:
                 raise refusals.missing(self._issuer, challenge=False)
             _take_authorization(flow, exchange)
+            came = self._presented(token, flow)
         else:
-            token = self._proxy_token(client.id, proxy_values)
+            came = self._from_proxy(flow, proxy_values)
             if values:
-                inner = self._inner_token(flow, exchange, values, token)
-        _withhold(token, flow, exchange)
-        principal = self.verifier.cached(token)
+                inner = self._inner_token(flow, exchange, values, came.token)
+        _withhold(came.token, flow, exchange)
+        principal = self.recognizer.cached(came.token, came.peer)
         if principal is None or inner is not None:
-            return self._verify(token, inner, exchange)
+            return self._verify(came, inner, exchange)
         exchange.principal = principal
         return None
 
-    def _proxy_token(self, client: str, values: list[str]) -> str:
-        kept = self._tunnels.get(client)
+    def _presented(self, token: str, flow: http.HTTPFlow) -> Presented:
+        peer = flow.client_conn.peername
+        return Presented(token, self._clock.now(), peer[0] if peer else "")
+
+    def _from_proxy(self, flow: http.HTTPFlow, values: list[str]) -> Presented:
+        kept = self._tunnels.get(flow.client_conn.id)
         if isinstance(kept, Refusal):
             # Kept for the life of the tunnel: without this each raise would lengthen its traceback.
             raise kept.with_traceback(None)
-        token = kept or credential.from_proxy(values)
+        if kept is not None:
+            return kept
+        token = credential.from_proxy(values)
         if token is None:
             raise refusals.missing(self._issuer, challenge=True)
-        return token
+        return self._presented(token, flow)
 
     def _inner_token(self, flow: http.HTTPFlow, exchange: Exchange, values: list[str], token: str) -> str | None:
         """The token in Authorization that is ours too, taken out of the request. The service gets none of those."""
@@ -115,22 +135,25 @@ class IdentityAddon:
             inner = credential.from_authorization(values)
         except Refusal:
             return None  # no token of ours looks like that, and the service may know what it is
-        if inner is None or not self.verifier.claims_to_be_ours(inner):
+        if inner is None or not self.recognizer.claims_to_be_ours(inner):
             return None
         _take_authorization(flow, exchange)
         return inner
 
-    async def _verify(self, token: str, inner: str | None, exchange: Exchange) -> None:
-        principal = await self.verifier.verify(token)
+    async def _who(self, came: Presented, exchange: Exchange) -> Principal:
+        return await self.recognizer.verify(came.token, came.peer, presented=came.at, findings=exchange.findings)
+
+    async def _verify(self, came: Presented, inner: str | None, exchange: Exchange) -> None:
+        principal = await self._who(came, exchange)
         if inner is not None:
-            other = await self._known(inner)
+            other = await self._known(inner, came.peer)
             if other is not None and other.subject != principal.subject:
                 raise refusals.mixed("The request carries the tokens of two different people.")
         exchange.principal = principal
 
-    async def _known(self, inner: str) -> Principal | None:
+    async def _known(self, inner: str, peer: str) -> Principal | None:
         try:
-            return await self.verifier.verify(inner)
+            return await self.recognizer.verify(inner, peer)
         except Refusal:
             return None  # it proves nothing, so it contradicts nothing; the service does not get it either way
 
@@ -168,4 +191,4 @@ def _strip_proxy_headers(flow: http.HTTPFlow, exchange: Exchange) -> list[str]:
 def _same(one: Kept, other: Kept) -> bool:
     if isinstance(one, Refusal) or isinstance(other, Refusal):
         return isinstance(one, Refusal) and isinstance(other, Refusal) and one.code == other.code
-    return one == other
+    return one.token == other.token

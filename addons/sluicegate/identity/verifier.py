@@ -18,6 +18,7 @@ from sluicegate.identity.compact import split
 from sluicegate.identity.keys import Keys
 from sluicegate.identity.provider import PATIENCE, Provider, ProviderTrouble
 from sluicegate.identity.refusals import rejected, unreachable
+from sluicegate.identity.sessions.taken_back import TakenBack
 from sluicegate.settings.model import Identity
 
 MAX_REMEMBERED = 4096
@@ -27,14 +28,24 @@ MAX_REMEMBERED = 4096
 class Verifier:
     """Verifies tokens of one issuer at event time. Lives on one event loop: `open` before, `close` after use."""
 
-    def __init__(self, settings: Identity, clock: Clock, *, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        settings: Identity,
+        clock: Clock,
+        *,
+        patience: float = PATIENCE,
+        taken_back: TakenBack | None = None,
+    ) -> None:
+        """`taken_back`: tokens that count no more although they are sound; None where there are no such."""
         self.settings = settings
+        self._taken_back = taken_back or TakenBack(settings.issuer)
         self._clock = clock
         self._keys = Keys(Provider(settings.issuer, trusted_ca=settings.trusted_ca, patience=patience), clock)
         self._known: dict[bytes, Principal] = {}
         self._ours: dict[bytes, bool] = {}
         """By digest, whether a token claims to be ours: so that a service's own tokens are read once each."""
-        self._version = -1
+        self._version = (-1, -1)
+        """Of the keys and of what was taken back, when what is known was verified."""
 
     async def open(self) -> None:
         """Fetch the provider's keys. Raises Fault, with one line, when that cannot be done."""
@@ -59,7 +70,7 @@ class Verifier:
     def cached(self, token: str) -> Principal | None:
         """The Principal of a token that was verified before and is still good; else None. Never waits, never raises."""
         keys, now = self._keys, self._clock.now()
-        if not keys.ready(now) or self._version != keys.version:
+        if not keys.ready(now) or self._version != (keys.version, self._taken_back.version):
             self._forget()
             return None
         digest = tokens.digest(token)
@@ -81,6 +92,8 @@ class Verifier:
                 raise unreachable()
             raise rejected("token-key-unknown", "The token is signed with a key that its issuer does not publish.")
         principal = tokens.prove(unproved, key, self.settings, self._clock.now())
+        if self._taken_back.has(principal.subject, principal.session, unproved.claims["iat"]):
+            raise rejected("token-revoked", "The token was taken back: its session ended, or its subject's tokens did.")
         self._remember(token, principal)
         return principal
 
@@ -98,14 +111,14 @@ class Verifier:
         return ours
 
     def _remember(self, token: str, principal: Principal) -> None:
-        if self._version != self._keys.version:
+        if self._version != (self._keys.version, self._taken_back.version):
             self._forget()
         _make_room(self._known)
         self._known[tokens.digest(token)] = principal
 
     def _forget(self) -> None:
         self._known.clear()
-        self._version = self._keys.version
+        self._version = (self._keys.version, self._taken_back.version)
 
 
 def _make_room(memory: dict[bytes, Any]) -> None:

@@ -85,7 +85,7 @@ def build(loaded: Loaded, state: State, *, clock: Clock | None = None, checkpoin
     usage = Usage()
     rooms: list[Any] = [
         LockdownAddon(settings, own_ports),
-        IdentityAddon(settings.identity, clock),
+        IdentityAddon(settings.identity, database, clock),
         reading,
         PolicyAddon(loaded, usage),
         ApprovalsAddon(settings.approvals, Store(database, settings.approvals, clock), clock),

@@ -9,6 +9,19 @@ from sluicegate.database.tables.approvals import approvals, decisions
 from sluicegate.database.tables.base import metadata
 from sluicegate.database.tables.events import events
 from sluicegate.database.tables.recordings import exchanges
+from sluicegate.database.tables.sessions import handles, revocations, session_revision, sessions, used_tokens
 from sluicegate.database.tables.usage import usage
 
-__all__ = ["approvals", "decisions", "events", "exchanges", "metadata", "usage"]
+__all__ = [
+    "approvals",
+    "decisions",
+    "events",
+    "exchanges",
+    "handles",
+    "metadata",
+    "revocations",
+    "session_revision",
+    "sessions",
+    "usage",
+    "used_tokens",
+]

@@ -6,16 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sluicegate.settings.model.base import Table, Text
+from sluicegate.settings.model.base import Network, Seconds, Table, Text
 
 
 class Identity(Table):
-    """[identity]: the OIDC provider whose tokens are accepted."""
+    """[identity]: the OIDC provider whose tokens are accepted, and the sessions of those who signed in with it."""
 
     issuer: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")]
     """Issuer, exactly as in the tokens' `iss`. https, or http on loopback."""
     audience: Text = "sluicegate"
-    """What the tokens' `aud` must contain."""
+    """What the `aud` of access tokens must contain. ID tokens are for `client_id` instead, so the two must differ."""
     algorithms: list[Literal["RS256", "PS256", "ES256", "EdDSA"]] = ["RS256", "ES256", "EdDSA"]
     """Signature algorithms that are accepted."""
     groups_claim: Text = "groups"
@@ -24,3 +24,29 @@ class Identity(Table):
     """PEM file with the authorities that the provider is verified against."""
     leeway_seconds: Annotated[float, Field(ge=0, le=60)] = 30.0
     """Clock difference that is tolerated in exp, nbf and iat."""
+    client_id: Text = "sluicegate-cli"
+    """The public client (no secret, PKCE) that `sluicegate login` signs people in with."""
+    scopes: list[Text] = ["openid", "profile", "groups", "offline_access"]
+    """Scopes that `sluicegate login` asks for. Without `offline_access` most providers give no refresh token."""
+    device_sign_in: bool = True
+    """Whether people may sign in without a browser on their machine (RFC 8628), which can be used for phishing."""
+    gateway_address: Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}$")] | None = None
+    """`host:port` by which workstations reach the gateway. Left out: [gateway].listen."""
+    session_seconds: Seconds = 28_800.0
+    """How long a sign-in is good for, whatever is done with it."""
+    idle_seconds: Seconds = 1800.0
+    """How long a sign-in may go unused."""
+    refresh_seconds: Annotated[float, Field(ge=10, le=86_400)] = 300.0
+    """How often the provider is asked whether a person is still there, and in which groups."""
+    unconfirmed_seconds: Seconds = 14_400.0
+    """How long a session goes on without the provider's word, when it is down or gave no refresh token."""
+    unread_seconds: Annotated[float, Field(ge=1, le=600)] = 30.0
+    """How long a gateway goes on with what it knows of sessions while it cannot read the database."""
+    operators: list[Text] = []
+    """`group:NAME` or `person:SUBJECT`, who see and end everybody's sessions."""
+    sharing: Literal["end", "report"] = "end"
+    """What becomes of a session that is used from two places at once: it ends, or a finding is written and no more."""
+    sharing_seconds: Seconds = 60.0
+    """Within this time, going back and forth between two places twice is being in two places at once."""
+    same_place: list[Network] = []
+    """Networks whose addresses count as one place: pools of address translation, both ends of a VPN."""

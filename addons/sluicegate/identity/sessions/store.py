@@ -1,0 +1,270 @@
+"""Sessions in the database. Each function is part of a transaction of the caller's, and tells what happened in it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import batched
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sluicegate.database import events
+from sluicegate.database.tables import handles, revocations, session_revision, sessions, used_tokens
+from sluicegate.exchange import Principal
+from sluicegate.identity.sessions.session import Session, Why
+
+KEPT_SECONDS = 7 * 86_400.0
+"""How long a session that is over can still be looked at."""
+MOST_OF_A_PERSON = 50
+"""Sessions in force that one person may have; with one more, the one that was used longest ago ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A sign-in that was proved, as it is written down."""
+
+    principal: Principal
+    provider_session: str | None
+    device: str
+    address: str
+    expires: float
+    refresh_token: bytes | None
+    """Sealed."""
+    refresh_at: float | None
+
+
+def begin(connection: Connection, sign_in: SignIn, digest: bytes, now: float) -> Session:
+    """A new session and its first handle."""
+    revision, who = _change(connection), sign_in.principal
+    identity = secrets.token_hex(8)
+    connection.execute(
+        insert(sessions).values(
+            id=identity,
+            revision=revision,
+            subject=who.subject,
+            issuer=who.issuer,
+            name=who.name,
+            groups=sorted(who.groups),
+            provider_session=sign_in.provider_session,
+            device=sign_in.device,
+            address=sign_in.address,
+            created=now,
+            expires=sign_in.expires,
+            used=now,
+            confirmed=now,
+            refresh_token=sign_in.refresh_token,
+            refresh_at=sign_in.refresh_at,
+        )
+    )
+    connection.execute(insert(handles).values(digest=digest, session=identity, revision=revision, created=now))
+    session = one(connection, identity)
+    assert session is not None
+    events.tell(connection, "session.started", now, {**_about(session), "device": session.device})
+    own = in_force_of(connection, who.issuer, who.subject)
+    for surplus in sorted(own, key=lambda other: (other.used, other.created))[: max(0, len(own) - MOST_OF_A_PERSON)]:
+        end(connection, [surplus], now, by=who.subject, why="replaced")
+    return session
+
+
+def one(connection: Connection, identity: str) -> Session | None:
+    """The session with an id."""
+    row = connection.execute(select(sessions).where(sessions.c.id == identity)).one_or_none()
+    return None if row is None else Session.of(row)
+
+
+def listed(connection: Connection, *, issuer: str | None = None, subject: str | None = None) -> list[Session]:
+    """All sessions that are kept, of one person or of everybody, newest first."""
+    query = select(sessions).order_by(sessions.c.created.desc()).limit(1000)
+    if subject is not None:
+        query = query.where(sessions.c.subject == subject, sessions.c.issuer == issuer)
+    return [Session.of(row) for row in connection.execute(query)]
+
+
+def in_force_of(connection: Connection, issuer: str, subject: str) -> list[Session]:
+    """A person's sessions that were not ended."""
+    query = select(sessions).where(
+        sessions.c.issuer == issuer, sessions.c.subject == subject, sessions.c.ended.is_(None)
+    )
+    return [Session.of(row) for row in connection.execute(query)]
+
+
+def in_force_at_provider(connection: Connection, issuer: str, subject: str | None, sid: str | None) -> list[Session]:
+    """The sessions that a logout token means: of a provider's session, of a subject, or of both (both must fit)."""
+    query = select(sessions).where(sessions.c.issuer == issuer, sessions.c.ended.is_(None))
+    if sid is not None:
+        query = query.where(sessions.c.provider_session == sid)
+    if subject is not None:
+        query = query.where(sessions.c.subject == subject)
+    return [Session.of(row) for row in connection.execute(query)]
+
+
+def end(connection: Connection, ending: Iterable[Session], now: float, *, by: str, why: Why, **more: Any) -> int:
+    """End sessions: their handles stop counting, and their refresh tokens are forgotten. Returns how many it ended."""
+    ended = 0
+    for session in ending:
+        done = connection.execute(
+            update(sessions)
+            .where(sessions.c.id == session.id, sessions.c.ended.is_(None))
+            .values(
+                revision=_change(connection),
+                ended=now,
+                ended_by=by[:255],
+                ended_why=why,
+                refresh_token=None,
+                refresh_at=None,
+            )
+        )
+        if done.rowcount:
+            ended += 1
+            kind = "session.stolen" if why == "stolen" else "session.ended"
+            events.tell(connection, kind, now, {**_about(session), "by": by, "why": why, **more})
+    return ended
+
+
+def supersede(connection: Connection, session: Session, old: bytes, new: bytes, now: float) -> bool:
+    """Put a new handle into the place of an old one, which goes on for a moment. False when it was replaced before."""
+    revision = _change(connection)
+    done = connection.execute(
+        update(handles)
+        .where(handles.c.digest == old, handles.c.session == session.id, handles.c.superseded.is_(None))
+        .values(superseded=now, revision=revision)
+    )
+    if not done.rowcount:
+        return False
+    connection.execute(insert(handles).values(digest=new, session=session.id, revision=revision, created=now))
+    return True
+
+
+def confirm(connection: Connection, session: Session, who: Principal, token: bytes, at: float, now: float) -> None:
+    """The provider has said anew who the person is. Raises LookupError when the session has ended meanwhile."""
+    done = connection.execute(
+        update(sessions)
+        .where(sessions.c.id == session.id, sessions.c.ended.is_(None))
+        .values(
+            revision=_change(connection),
+            name=who.name,
+            groups=sorted(who.groups),
+            confirmed=now,
+            refresh_token=token,
+            refresh_at=at,
+        )
+    )
+    if not done.rowcount:
+        raise LookupError(session.id)
+    if who.groups != session.groups:
+        changed = {
+            "groups_added": sorted(who.groups - session.groups),
+            "groups_lost": sorted(session.groups - who.groups),
+        }
+        events.tell(connection, "session.groups-changed", now, {**_about(session), **changed})
+
+
+def revoke_tokens(
+    connection: Connection, issuer: str, subject: str | None, sid: str | None, now: float, until: float
+) -> None:
+    """From now on no token of the provider's session `sid` counts, or none that `subject` was given until now."""
+    connection.execute(
+        insert(revocations).values(
+            revision=_change(connection),
+            issuer=issuer,
+            subject=subject,
+            provider_session=sid,
+            at=now,
+            until=until,
+        )
+    )
+
+
+def use_once(connection: Connection, digest: bytes, until: float) -> bool:
+    """Whether a token comes for the first time; from now on it has been used."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    done = connection.execute(dialect.insert(used_tokens).values(digest=digest, until=until).on_conflict_do_nothing())
+    return done.rowcount == 1
+
+
+def touch(connection: Connection, used: Mapping[str, float]) -> None:
+    """When sessions were last used. It changes nothing that gateways have to hear of, so it has no revision."""
+    for identity, at in used.items():
+        connection.execute(update(sessions).where(sessions.c.id == identity, sessions.c.used < at).values(used=at))
+
+
+def last_used(connection: Connection, identity: str) -> float | None:
+    """When a session was last used, as far as any gateway has written it down."""
+    return connection.execute(select(sessions.c.used).where(sessions.c.id == identity)).scalar_one_or_none()
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """A handle as it is kept."""
+
+    digest: bytes
+    session: str
+    superseded: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """What a provider's tokens must not be, to count: of session `sid`, or issued to `subject` until `at`."""
+
+    issuer: str
+    subject: str | None
+    sid: str | None
+    at: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed after a revision, up to `revision`."""
+
+    revision: int
+    sessions: list[Session]
+    handles: list[Handle]
+    revocations: list[Revocation]
+
+
+def changes(connection: Connection, after: int, now: float) -> Changes:
+    """What changed after a revision; everything that can still matter when `after` is below 0."""
+    revision = connection.execute(select(session_revision.c.value)).scalar_one()
+    if revision == after:
+        return Changes(revision, [], [], [])
+    recent = and_(sessions.c.revision > after, sessions.c.expires > now - KEPT_SECONDS)
+    found = [Session.of(row) for row in connection.execute(select(sessions).where(recent))]
+    joined = select(handles).join(sessions, sessions.c.id == handles.c.session)
+    rows = connection.execute(joined.where(handles.c.revision > after, sessions.c.expires > now - KEPT_SECONDS))
+    taken_back = connection.execute(
+        select(revocations).where(revocations.c.revision > after, revocations.c.until > now)
+    )
+    return Changes(
+        revision,
+        found,
+        [Handle(bytes(row.digest), row.session, row.superseded) for row in rows],
+        [Revocation(row.issuer, row.subject, row.provider_session, row.at, row.until) for row in taken_back],
+    )
+
+
+def sweep(connection: Connection, now: float, idle_before: float) -> None:
+    """End what went unused or is over, and remove what nobody needs any more."""
+    over = or_(sessions.c.expires <= now, sessions.c.used < idle_before)
+    for row in connection.execute(select(sessions).where(sessions.c.ended.is_(None), over)).all():
+        session = Session.of(row)
+        end(connection, [session], now, by="", why="expired" if session.expires <= now else "idle")
+    old = select(sessions.c.id).where(sessions.c.expires < now - KEPT_SECONDS)
+    for ids in batched(connection.execute(old).scalars().all(), 500):
+        connection.execute(delete(handles).where(handles.c.session.in_(ids)))
+        connection.execute(delete(sessions).where(sessions.c.id.in_(ids)))
+    connection.execute(delete(revocations).where(revocations.c.until <= now))
+    connection.execute(delete(used_tokens).where(used_tokens.c.until <= now))
+
+
+def _change(connection: Connection) -> int:
+    """The number of a change. Its row stays locked until the commit, which puts all changes in one order."""
+    connection.execute(update(session_revision).values(value=session_revision.c.value + 1))
+    return int(connection.execute(select(session_revision.c.value)).scalar_one())
+
+
+def _about(session: Session) -> dict[str, Any]:
+    return {"session": session.id, "subject": session.subject, "issuer": session.issuer, "name": session.name}
