@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sluicegate.errors import Refusal
+from sluicegate.mask_method import USUAL, Manner, Method
 
 Effect = Literal["allow", "deny", "hold"]
 Kind = Literal[
@@ -19,7 +20,6 @@ Kind = Literal[
 Assurance = Literal["network", "account", "bearer", "bound"]
 ColumnScope = Literal["listed", "all", "none", "unknown"]
 Side = Literal["internal", "external"]
-Method = Literal["redact", "null", "hmac", "last4"]
 
 SCRIPT_KEPT = (64 << 10) + 1
 """Characters of a script that are kept for the policy's patterns. What is longer counts as matching them."""
@@ -162,6 +162,8 @@ class Obligation:
     path: str | None = None
     dataset: str | None = None
     """The dataset whose columns are meant, where it is known; result columns are matched to it by their origins."""
+    manner: Manner = USUAL
+    """The settings of the method."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,3 +161,48 @@ def test_a_masked_path_guards_its_last_name(bench, ask):
     made = bench(ALLOW, masks=[{"path": "$.rows[*].iban", "method": "last4"}])
     assert made.effect(ask("id", statement="IBAN = 1")) == "deny"
     assert made.effect(ask("id", statement="id = 1")) == "allow"
+
+
+def test_globs_and_aliases_become_names_and_stay_globs(bench, ask):
+    made = bench(ALLOW, masks=[{"columns": ["ss*"], "aliases": ["tax_*"], "method": "redact"}])
+    assert columns_of(made.verdict(ask())) == {"ss*", "ssn", "tax_*"}
+
+
+def test_a_column_that_a_glob_means_chooses_no_rows(bench, ask):
+    masks = [{"columns": ["s?n"], "aliases": ["tax_*"], "method": "redact"}]
+    made = bench(ALLOW, masks=masks)
+    for column in ("ssn", "SSN", "customers.ssn", "tax_id"):
+        refused = made.verdict(ask("id", predicates=(column,)))
+        assert (refused.effect, refused.rules) == ("deny", ("m0",)), column
+    assert made.verdict(ask("id", predicates=("city",))).effect == "allow"
+    assert made.verdict(ask(statement="select * from customers where tax_id > 3")).effect == "deny"
+
+
+def test_a_mask_that_only_reports_stops_no_statement_and_never_beats_another(bench, ask):
+    masks = [
+        {"columns": ["ssn"], "method": "drop", "on_match": "report"},
+        {"columns": ["email"], "method": "last4"},
+        {"columns": ["email"], "method": "drop", "on_match": "report"},
+    ]
+    made = bench(ALLOW, masks=masks)
+    assert made.verdict(ask("id", predicates=("ssn",))).effect == "allow"
+    owed = {(o.mask, o.manner.on_match) for o in made.verdict(ask()).obligations}
+    assert owed == {("m0", "report"), ("m1", "mask")}
+
+
+def test_a_mask_that_refuses_beats_every_method(bench, ask):
+    masks = [{"columns": ["ssn"], "method": "drop"}, {"columns": ["ssn"], "method": "last4", "on_match": "refuse"}]
+    for order in (masks, masks[::-1]):
+        (owed,) = bench(ALLOW, masks=order).verdict(ask()).obligations
+        assert (owed.method, owed.manner.on_match) == ("last4", "refuse")
+
+
+def test_of_two_masks_of_one_method_the_one_that_shows_less_wins(bench, ask):
+    masks = [
+        {"columns": ["ssn"], "method": "last", "keep": 6},
+        {"columns": ["ssn"], "method": "last", "keep": 2},
+        {"columns": ["ssn"], "method": "last4"},
+    ]
+    for order in permutations(masks):
+        (owed,) = bench(ALLOW, masks=list(order)).verdict(ask()).obligations
+        assert owed.manner.keep == 2

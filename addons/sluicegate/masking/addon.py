@@ -11,7 +11,7 @@ from mitmproxy import http
 
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange
-from sluicegate.masking import body, headers
+from sluicegate.masking import body, headers, reports
 from sluicegate.masking.body import Masked, Reply
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.methods import Methods
@@ -33,14 +33,14 @@ class MaskingAddon:
 
     def __init__(self, settings: Settings, key: bytes) -> None:
         self._max_body = settings.gateway.max_body_bytes
-        self._plans = Plans(Methods(key))
+        self._plans = Plans(Methods(key, settings.masking.tenant, settings.masking.key_version))
         self._accepts: WeakKeyDictionary[http.HTTPFlow, tuple[str, ...]] = WeakKeyDictionary()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="masking")
 
     def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         """Leaves only codings that the client and we can read; no pieces and no conditions where masks are owed."""
         plan = self._plan(exchange)
-        owing = plan is not None
+        owing = plan is not None and plan.owes
         current = flow.request.headers
         try:
             fields, codings = headers.ask(current.fields, owing, flow.request.path.partition("?")[2] if owing else "")
@@ -56,15 +56,15 @@ class MaskingAddon:
         plan = self._plan(exchange)
         if plan is None:
             return None
+        if plan.reported is not None:
+            return self._looked(flow, exchange, plan, plan.reported)
+        return self._response(flow, exchange, plan)
+
+    def _response(self, flow: http.HTTPFlow, exchange: Exchange, plan: Plan) -> Awaitable[None] | None:
         response = flow.response
         if response is None:
             raise RuntimeError("there is no response to mask")
-        reply = Reply(
-            flow.request.method.upper(),
-            response.status_code,
-            response.headers.fields,
-            None if response.stream else response.raw_content,
-        )
+        reply = _reply(flow, response)
         accepts = self._accepts.get(flow, ())
         raw = reply.body or b""
         if len(raw) > AT_ONCE or (raw and _packed(exchange, raw)):
@@ -89,6 +89,19 @@ class MaskingAddon:
         owed = exchange.verdict.obligations
         return self._plans.of(owed) if owed else None
 
+    async def _looked(self, flow: http.HTTPFlow, exchange: Exchange, plan: Plan, reported: Plan) -> None:
+        """First what is only reported, in the response as it came; then the masks."""
+        if flow.response is None:
+            raise RuntimeError("there is no response to look at")
+        reply, loop = _reply(flow, flow.response), asyncio.get_running_loop()
+        exchange.findings += await loop.run_in_executor(
+            self._threads, reports.findings, reply, reported, self._max_body, exchange.delivery
+        )
+        if plan.owes:
+            done = self._response(flow, exchange, plan)
+            if done is not None:
+                await done
+
     async def _later(
         self, response: http.Response, exchange: Exchange, reply: Reply, plan: Plan, accepts: tuple[str, ...]
     ) -> None:
@@ -105,6 +118,15 @@ class MaskingAddon:
         response.trailers = None
         response.headers.fields = masked.headers
         exchange.exposure = masked.exposure
+
+
+def _reply(flow: http.HTTPFlow, response: http.Response) -> Reply:
+    return Reply(
+        flow.request.method.upper(),
+        response.status_code,
+        response.headers.fields,
+        None if response.stream else response.raw_content,
+    )
 
 
 def _packed(exchange: Exchange, raw: bytes) -> bool:

@@ -7,8 +7,10 @@ nothing are passed as they are, unless JSON in their texts, or a field inside th
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -46,7 +48,53 @@ def masked(array: pa.Array, nullable: bool, hit: Hit) -> pa.Array:
     if types.is_run_end_encoded(kind) and _is_text(kind.value_type):
         plain = masked(pc.run_end_decode(array), nullable, hit)
         return pc.run_end_encode(plain, run_end_type=kind.run_end_type)
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_temporal(kind):
+        return _plain_values(array, nullable, hit)
     return empty(kind, len(array), nullable)
+
+
+def _plain_values(array: pa.Array, nullable: bool, hit: Hit) -> pa.Array:
+    """Numbers and moments: as the method leaves them where that is of their type, else null or zero."""
+    kind = array.type
+    if hit.manner.on_match == "refuse":
+        hit.apply([None] * len(array))
+    if types.is_date(kind) or types.is_timestamp(kind):
+        if hit.method == "date":
+            return pc.floor_temporal(array, unit=hit.manner.grain).cast(kind)
+        return empty(kind, len(array), nullable)
+    if types.is_temporal(kind) or (hit.method != "number" and not (hit.manner.typed and hit.method in ("hmac", "fpe"))):
+        if hit.manner.typed:
+            zeros = empty(kind, len(array), False)
+            return pc.if_else(array.is_valid(), zeros, pa.scalar(None, kind)) if nullable else zeros
+        return empty(kind, len(array), nullable)
+    wide = array.cast(pa.float64()) if types.is_floating(kind) else array
+    found = wide.dictionary_encode()
+    names = [_of_kind(new, kind) for new in hit.apply([_json_number(v) for v in found.dictionary.to_pylist()])]
+    try:
+        made = pa.array(names, wide.type).take(found.indices).cast(kind)
+    except (pa.ArrowInvalid, OverflowError):
+        return empty(kind, len(array), nullable)  # the type has no place for what came out
+    return made if nullable else pc.fill_null(made, pa.scalar(0).cast(kind))
+
+
+def _json_number(value: Any) -> Any:
+    """A number of Arrow as it would be decoded from JSON."""
+    if value is None or isinstance(value, int):
+        return value
+    return msgspec.Raw((f"{value:f}" if isinstance(value, Decimal) else repr(value)).encode())
+
+
+def _of_kind(value: Any, kind: pa.DataType) -> Any:
+    if isinstance(value, msgspec.Raw):
+        value = Decimal(bytes(value).decode())
+    if not isinstance(value, int | Decimal) or isinstance(value, bool):
+        return None
+    if types.is_decimal(kind):
+        return Decimal(value)
+    if types.is_integer(kind):
+        width = kind.bit_width - (not types.is_unsigned_integer(kind))
+        return int(value) if value < 0 else int(value) % (1 << width)
+    return float(value)
 
 
 def empty(kind: pa.DataType, length: int, nullable: bool) -> pa.Array:

@@ -13,8 +13,9 @@ from sluicegate.exchange import Delivery, Exposure
 from sluicegate.masking.formats import mask_content
 from sluicegate.masking.headers import Pairs, rewrite
 from sluicegate.masking.json_body import Unfit, parse, serialise
+from sluicegate.masking.methods import Forbidden
 from sluicegate.masking.names import normal
-from sluicegate.masking.refusal import unmaskable
+from sluicegate.masking.refusal import unmaskable, withheld
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.walk import Counts, mask_document
 
@@ -58,21 +59,37 @@ def mask(reply: Reply, plan: Plan, accepts: tuple[str, ...], limit: int, deliver
                 length = _length(reply.headers)  # clients of object stores ask for the size first, and need one
             headers = rewrite(reply.headers, length, "", plan.columns, gone)
             return Masked(headers, b"", Exposure())
-        if delivery is not None and delivery.bare:
-            masked, exposure = plain, Exposure()
-        elif delivery is None and said.media == "application/json":
-            document, counts = mask_document(parse(plain), plan, plain)
-            masked, exposure = serialise(document), _exposure(document, plan, counts)
-        else:
-            masked, exposure = mask_content(plain, said.media, plan, delivery, limit, reply.status)
+        masked, exposure = _masked(plain, said, plan, delivery, limit, reply.status)
         coding = said.coding if said.coding in accepts else ""
         body = codings.encode(masked, coding)
         headers = rewrite(reply.headers, len(body), coding, plan.columns, gone)
         return Masked(headers, body, exposure)
+    except Forbidden as error:
+        raise withheld(error.mask) from None
     except (Unfit, CodingError) as error:
         raise unmaskable(plan.masks, str(error)) from None
     except RecursionError:
         raise unmaskable(plan.masks, "its JSON is nested too deeply") from None
+
+
+def look(reply: Reply, plan: Plan, limit: int, delivery: Delivery | None = None) -> Exposure:
+    """What the masks of a plan would replace in a response that stays as it is. Raises Unfit, CodingError or
+    RecursionError where nobody can tell.
+    """
+    said = declared(reply.headers)
+    plain = content(reply, said, limit)
+    return Exposure() if plain is None else _masked(plain, said, plan, delivery, limit, reply.status)[1]
+
+
+def _masked(
+    plain: bytes, said: Declared, plan: Plan, delivery: Delivery | None, limit: int, status: int
+) -> tuple[bytes, Exposure]:
+    if delivery is not None and delivery.bare:
+        return plain, Exposure()
+    if delivery is None and said.media == "application/json":
+        document, counts = mask_document(parse(plain), plan, plain)
+        return serialise(document), _exposure(document, plan, counts)
+    return mask_content(plain, said.media, plan, delivery, limit, status)
 
 
 def _length(pairs: Pairs) -> int | None:

@@ -34,7 +34,10 @@ def masker(apply: Masker, cell: str, typed: bool) -> Masker:
 def _typed(apply: Masker) -> Masker:
     def mask(values: list[Any]) -> list[Any]:
         masked = apply(values)
-        return [None if type(value) in _TYPED else new for value, new in zip(values, masked, strict=True)]
+        return [
+            None if type(value) in _TYPED and type(new) not in _TYPED else new
+            for value, new in zip(values, masked, strict=True)
+        ]
 
     return mask
 

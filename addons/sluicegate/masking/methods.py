@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import struct
-import unicodedata
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, NamedTuple
 
-import msgspec
-
-from sluicegate.exchange import Method
-from sluicegate.masking.base32 import base32_all
-from sluicegate.masking.json_body import canonical
+from sluicegate.mask_method import PLACEHOLDER, USUAL, Manner, Method, Strictness, strictness
+from sluicegate.masking import fpe, generalise, partial, pseudonyms
+from sluicegate.masking.json_body import Unfit
+from sluicegate.masking.keys import Keys
+from sluicegate.masking.values import NUMBERS
 
 Masker = Callable[[list[Any]], list[Any]]
 """Masks the values of one column: as many as it gets, in their order."""
@@ -20,104 +18,115 @@ Masker = Callable[[list[Any]], list[Any]]
 REDACTED = "[redacted]"
 """What redact leaves, whatever there was, null included."""
 
-STRICTNESS: dict[Method, int] = {"null": 0, "redact": 1, "hmac": 2, "last4": 3}
-"""Smaller is stricter: of several masks on one value the smallest wins."""
-
 
 class Action(NamedTuple):
     """A mask that wants a value. Actions sort by strictness."""
 
-    strictness: int
+    strictness: Strictness
     mask: str
     method: Method
+    manner: Manner = USUAL
+
+    @classmethod
+    def of(cls, mask: str, method: Method, manner: Manner = USUAL) -> Action:
+        """The action of a mask."""
+        return cls(strictness(method, manner), mask, method, manner)
 
 
-PSEUDONYM = "h1."
-"""Opens each pseudonym and says how it was made; a new key or another computation takes a new tag."""
+class Forbidden(Unfit):
+    """A value was met that a mask with `on_match = "refuse"` does not let out."""
 
-_HIDDEN = "****"
-_ENDLESS = frozenset((bool, dict, list))
-_BLOCK = 64  # of SHA-256, in bytes
+    def __init__(self, mask: str) -> None:
+        super().__init__(f"the mask {mask} does not let such values out at all")
+        self.mask = mask
 
 
 class Methods:
     """The methods, with the key that pseudonyms are made with."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, tenant: str = "", version: int = 1) -> None:
         if len(key) < 16:
             raise ValueError("a masking key has at least 16 bytes")
-        padded = (key if len(key) <= _BLOCK else hashlib.sha256(key).digest()).ljust(_BLOCK, b"\0")
-        self._inner = hashlib.sha256(bytes(b ^ 0x36 for b in padded))
-        self._outer = hashlib.sha256(bytes(b ^ 0x5C for b in padded))
+        self._keys = Keys(key, tenant, version)
 
-    def masker(self, method: Method, domain: str) -> Masker:
+    def masker(self, method: Method, domain: str, manner: Manner = USUAL, mask: str = "") -> Masker:
         """The function that masks values. `domain` is the column's normal name: equal values join within it."""
+        if manner.on_match == "refuse":
+            return _refuser(mask)
+        found = self._of(method, manner.domain or domain, manner)
+        return _typed(found) if manner.typed and method not in ("drop", "null") else found
+
+    def _of(self, method: Method, domain: str, manner: Manner) -> Masker:
         match method:
             case "redact":
                 return lambda values: [REDACTED] * len(values)  # whatever there was, null included
-            case "null":
-                return lambda values: [None] * len(values)
+            case "null" | "drop":
+                return lambda values: [None] * len(values)  # who can take a member out of its object does
             case "last4":
-                return lambda values: list(map(last4, values))
+                return lambda values: [partial.last(value, 4) for value in values]
+            case "last":
+                return lambda values: [partial.last(value, manner.keep) for value in values]
+            case "first":
+                return lambda values: [partial.first(value, manner.keep) for value in values]
+            case "date":
+                return lambda values: [generalise.date(value, manner.grain, REDACTED) for value in values]
+            case "number":
+                step = Decimal(manner.step)
+                return lambda values: [generalise.number(value, step, REDACTED) for value in values]
+            case "fpe":
+                return fpe.masker(self._keys, domain, manner.alphabet, lambda _value: REDACTED)
+            case "template":
+                return _template(manner.text, pseudonyms.masker(self._keys, domain))
             case "hmac":
-                return self._pseudonym(domain)
-
-    def _pseudonym(self, domain: str) -> Masker:
-        # HMAC (RFC 2104) with the padded key and the domain hashed once: each value then costs two short hashes.
-        name = unicodedata.normalize("NFC", domain).encode()
-        inner, outer, pack = self._inner.copy(), self._outer.copy, struct.Struct(">I").pack
-        inner.update(pack(len(name)) + name)
-        begun = inner.copy
-
-        def mask(values: list[Any]) -> list[Any]:
-            digests = []
-            for value in values:
-                if value is None:
-                    continue  # there is nobody to give a name to, and nulls do not join
-                data = (value.strip() if value.__class__ is str and value.isascii() else _clean(value)).encode()
-                first = begun()
-                first.update(pack(len(data)) + data)
-                second = outer()
-                second.update(first.digest())
-                digests.append(second.digest())
-            names = [PSEUDONYM + name for name in base32_all(digests)]
-            if len(names) == len(values):
-                return names
-            left = iter(names)
-            return [None if value is None else next(left) for value in values]
-
-        return mask
+                return pseudonyms.masker(self._keys, domain, typed=manner.typed)
 
 
-def last4(value: Any) -> Any:
-    """The last four characters, or fewer: never more than half. The stars do not tell how long the value was.
+def _refuser(mask: str) -> Masker:
+    def refuse(values: list[Any]) -> list[Any]:
+        if values:
+            raise Forbidden(mask)
+        return values
 
-    Null stays null. A truth value, an object, an array, or a text that holds one shows nothing at all: their ends
-    are not the end of one value.
-    """
+    return refuse
+
+
+def _template(text: str, names: Masker) -> Masker:
+    parts = list(PLACEHOLDER.finditer(text))
+    if not parts:
+        return lambda values: [text] * len(values)
+
+    def mask(values: list[Any]) -> list[Any]:
+        named = names(values) if any(part[3] for part in parts) else values
+        return [None if value is None else _filled(value, name) for value, name in zip(values, named, strict=True)]
+
+    def _filled(value: Any, name: str) -> str:
+        def part(match: Any) -> str:
+            if match[3]:
+                return name
+            shown = (partial.first if match[1] == "first" else partial.last)(value, int(match[2]))
+            return str(shown).replace(partial.HIDDEN, "")
+
+        return PLACEHOLDER.sub(part, text)
+
+    return mask
+
+
+def _typed(apply: Masker) -> Masker:
+    """The same, where a value that is no text stays of its kind."""
+
+    def mask(values: list[Any]) -> list[Any]:
+        return [_as(value, new) for value, new in zip(values, apply(values), strict=True)]
+
+    return mask
+
+
+def _as(value: Any, new: Any) -> Any:
     if value is None:
         return None
-    if value.__class__ in _ENDLESS:
-        return _HIDDEN
-    shown = (value if value.__class__ is str else text(value)).strip()
-    if shown[:1] in ("{", "["):
-        return _HIDDEN
-    length = len(shown)
-    if length >= 8:
-        return _HIDDEN + shown[-4:]
-    return _HIDDEN + shown[length - length // 2 :]
-
-
-def text(value: Any) -> str:
-    """The string form of a JSON value; a number and the string of its digits have the same one."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, msgspec.Raw):
-        return bytes(value).decode()
-    return canonical(value)
-
-
-def _clean(value: Any) -> str:
-    # Spelling must not break joins: composed characters, and no blanks at the ends.
-    form: str = value if value.__class__ is str else text(value)
-    return form.strip() if form.isascii() else unicodedata.normalize("NFC", form).strip()
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, NUMBERS):
+        return new if isinstance(new, NUMBERS) and not isinstance(new, bool) else 0
+    if isinstance(value, list):
+        return []
+    return {} if isinstance(value, dict) else new

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any, cast
+
+from sluicegate.column_names import fits, is_glob
+from sluicegate.masking.confusables import LOOK_ALIKES
 
 _UNSEEN = frozenset(map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10))))
 """Characters outside Cf that show nothing either (Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties)."""
@@ -15,7 +20,10 @@ _LONG = 256
 
 
 def normal(name: str) -> str:
-    """NFKC and case folding after everything invisible is taken out; ends are stripped."""
+    """NFKC and case folding after everything invisible is taken out; what looks like an ASCII letter becomes it.
+
+    A name that is all ASCII is only compared without regard to case: `id1` and `idl` are two columns.
+    """
     # Long names would fill memory if they were kept, and a service chooses how many there are.
     return _cached(name) if len(name) <= _LONG else _normal(name)
 
@@ -35,7 +43,30 @@ def _folded(name: str) -> str:
         return name.strip().lower()
     seen = "".join(c for c in name if c not in _UNSEEN and unicodedata.category(c) not in ("Cf", "Cc"))
     folded = unicodedata.normalize("NFKC", seen).casefold()
-    return unicodedata.normalize("NFKC", folded).strip()
+    return unicodedata.normalize("NFKC", folded).translate(LOOK_ALIKES).strip()
+
+
+class Named[V](dict[str, V]):
+    """What names in normal form stand for, where some of them have wildcards: of several the smallest."""
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> dict[str, Any]:
+        """A plain dict where none of the names will have wildcards."""
+        return cls() if any(map(is_glob, names)) else {}
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """What a name stands for."""
+        found = [value for own, value in self.items() if own == name or (is_glob(own) and fits(name, own))]
+        return min(found) if found else default  # type: ignore[type-var]
+
+    def __contains__(self, name: object) -> bool:
+        return self.get(str(name)) is not None
+
+    def __getitem__(self, name: str) -> V:
+        found = self.get(name)
+        if found is None:
+            raise KeyError(name)
+        return cast(V, found)
 
 
 _cached = lru_cache(maxsize=4096)(_normal)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from sluicegate.exchange import Obligation, Output
-from sluicegate.masking.methods import STRICTNESS, Action
-from sluicegate.masking.names import normal
+from sluicegate.mask_method import Manner, shows_nothing
+from sluicegate.masking.methods import Action
+from sluicegate.masking.names import Named, normal
 
 
 class Origins:
@@ -19,13 +20,14 @@ class Origins:
 
     def __init__(self, obligations: Iterable[Obligation], named: Mapping[str, Action]) -> None:
         self._named = named
-        self._owed: dict[tuple[str | None, str], Action] = {}
+        self._owed: dict[str | None, dict[str, Action]] = {}
         for owed in obligations:
-            action = Action(STRICTNESS[owed.method], owed.mask, owed.method)
+            columns = self._owed.setdefault(_folded(owed.dataset), Named())
+            action = Action.of(owed.mask, owed.method, owed.manner)
             for name in map(normal, owed.columns):
-                place = (_folded(owed.dataset), name)
-                self._owed[place] = min(action, self._owed.get(place, action))
-        self.everything = min(map(hidden, self._owed.values()), default=None)
+                columns[name] = min(action, dict.get(columns, name, action))
+        every = [action for columns in self._owed.values() for action in columns.values()]
+        self.everything = min(map(hidden, every), default=None)
         """What a column owes of which nobody knows what it is made from."""
 
     def owes(self, output: Output) -> Action | None:
@@ -40,7 +42,7 @@ class Origins:
             base = normal(column)
             if named is not None and copied and base != name:
                 found = [hidden(named)]  # another column under this name
-            found += [a for d in (_folded(dataset), None) if (a := self._owed.get((d, base))) is not None]
+            found += [a for d in (_folded(dataset), None) if (a := self._owed.get(d, _NONE).get(base)) is not None]
         if not found:
             return None
         return min(found) if copied else min(map(hidden, found))
@@ -52,11 +54,14 @@ class Origins:
         return output.name
 
 
+_NONE: dict[str, Action] = {}
+
+
 def hidden(action: Action) -> Action:
     """The mask as it is where nothing of a value may be shown."""
-    if action.strictness <= STRICTNESS["redact"]:
+    if shows_nothing(action.method, action.manner):
         return action
-    return Action(STRICTNESS["redact"], action.mask, "redact")
+    return Action.of(action.mask, "redact", Manner(typed=action.manner.typed))
 
 
 def _folded(dataset: str | None) -> str | None:

@@ -18,6 +18,18 @@ def unmaskable(masks: tuple[str, ...], reason: str) -> Refusal:
     )
 
 
+def withheld(mask: str) -> Refusal:
+    """403: a value was met that a mask with `on_match = "refuse"` does not let out, masked or not."""
+    return Refusal(
+        403,
+        "withheld",
+        "The response holds values that do not leave",
+        f"The response holds values that the mask {mask} does not let out. Nothing of it was passed on.",
+        next_step="Ask without these columns.",
+        rules=(mask,),
+    )
+
+
 def unaskable(masks: tuple[str, ...], reason: str) -> Refusal:
     """403, before the request goes out: its response could not be masked. `reason` goes on after `and`."""
     owed = ", ".join(masks)

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
-from sluicegate.exchange import Method, Obligation
+from sluicegate.exchange import Obligation
 from sluicegate.jsonpath import Below, Elements, Names, Step, parse
+from sluicegate.mask_method import USUAL, Manner, Method
 from sluicegate.masking.columnar import Headers
-from sluicegate.masking.methods import STRICTNESS, Action, Masker, Methods
-from sluicegate.masking.names import normal
+from sluicegate.masking.methods import Action, Masker, Methods
+from sluicegate.masking.names import Named, normal
 from sluicegate.masking.origins import Origins
 
 _KEPT_KEYS = 2048  # a state forgets all its keys when there are more; services may use data as keys
@@ -37,6 +38,7 @@ class Hit:
     """In normal form; empty for the whole document."""
     apply: Masker
     method: Method = "redact"
+    manner: Manner = USUAL
 
 
 Move = tuple["State", Masker | None, Hit | None]
@@ -47,7 +49,9 @@ class Shape(NamedTuple):
     """Objects with the same keys in the same order, at one node."""
 
     masked: tuple[tuple[str, Masker, Hit], ...]
-    """The keys that owe a mask."""
+    """The keys that owe a mask, without those that are taken out."""
+    dropped: tuple[tuple[str, Hit], ...]
+    """The keys that are taken out."""
     constants: dict[str, Any]
     """Those of them that owe the same whatever their value is, with what they owe."""
     others: Callable[[dict[str, Any]], tuple[Any, ...]]
@@ -103,14 +107,16 @@ class State:
             self.shapes.clear()
         if len(keys) > _WIDE or max(map(len, keys), default=0) > _LONG_KEY:
             return None
-        masked, others = [], []
+        masked, dropped, others = [], [], []
         for key in keys:
             _, apply, hit = self.move(key)
-            if apply is not None and hit is not None:
-                masked.append((key, apply, hit))
-            else:
+            if apply is None or hit is None:
                 others.append(key)
-        shape = self.shapes[keys] = Shape(tuple(masked), _constants(masked), _reader(others))
+            elif hit.method == "drop" and hit.manner.on_match == "mask":
+                dropped.append((key, hit))
+            else:
+                masked.append((key, apply, hit))
+        shape = self.shapes[keys] = Shape(tuple(masked), tuple(dropped), _constants(masked), _reader(others))
         return shape
 
     def forget(self) -> None:
@@ -124,8 +130,15 @@ class Plan:
     """The masks of one tuple of obligations. Raises ValueError when one of them cannot be compiled."""
 
     def __init__(self, obligations: tuple[Obligation, ...], methods: Methods) -> None:
+        reported = [owed for owed in obligations if owed.manner.on_match == "report"]
+        self.reported = Plan(tuple(map(_looking, reported)), methods) if reported else None
+        """What is only looked for: masked in a copy that nobody gets, and counted."""
+        if reported:
+            obligations = tuple(owed for owed in obligations if owed.manner.on_match != "report")
+        self.owes = bool(obligations)
+        """Whether anything is masked at all."""
         self.masks = tuple(sorted({owed.mask for owed in obligations}))
-        self.columns: dict[str, Action] = {}
+        self.columns: dict[str, Action] = Named.of(name for owed in obligations for name in owed.columns)
         """Column name in normal form, to the strictest mask on it."""
         self.headers = Headers(self.columns)
         """Reads the lists of columns beside rows that do not name theirs."""
@@ -143,9 +156,9 @@ class Plan:
         for owed in obligations:
             if not owed.columns and owed.path is None:
                 raise ValueError(f"the mask {owed.mask} names neither columns nor a path")
-            action = Action(STRICTNESS[owed.method], owed.mask, owed.method)
+            action = Action.of(owed.mask, owed.method, owed.manner)
             for name in map(normal, owed.columns):
-                self.columns[name] = min(action, self.columns.get(name, action))
+                self.columns[name] = min(action, dict.get(self.columns, name, action))
             if owed.path is not None:
                 start |= 1 << len(self.steps)
                 path = parse(owed.path)
@@ -199,7 +212,8 @@ class Plan:
         found = self._hits.get((action, name))
         if found is None:
             domain = normal(name)
-            found = Hit(action.mask, domain, self._methods.masker(action.method, domain), action.method)
+            apply = self._methods.masker(action.method, domain, action.manner, action.mask)
+            found = Hit(action.mask, domain, apply, action.method, action.manner)
             _keep(self._hits, (action, name), found, name)
         return found
 
@@ -260,7 +274,13 @@ def _keep[K, V](memory: dict[K, V], key: K, value: V, name: str) -> None:
 
 
 def _constants(masked: list[tuple[str, Masker, Hit]]) -> dict[str, Any]:
-    return {key: apply([None])[0] for key, apply, hit in masked if hit.method in ("redact", "null")}
+    alike = ("redact", "null")
+    return {key: apply([None])[0] for key, apply, hit in masked if hit.method in alike and hit.manner == USUAL}
+
+
+def _looking(owed: Obligation) -> Obligation:
+    """What a mask that only reports would find."""
+    return replace(owed, method="redact", manner=USUAL)
 
 
 def _reader(keys: list[str]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:

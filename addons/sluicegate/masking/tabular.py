@@ -24,11 +24,11 @@ def owed_by_name(plan: Plan) -> Mapping[str, Action]:
     """
     if not plan.paths:
         return plan.columns
-    named = dict(plan.columns)
+    named = type(plan.columns)(plan.columns)
     for steps, action in plan.paths:
         for name in _last_names(steps):
             key = normal(name)
-            named[key] = min(action, named.get(key, action))
+            named[key] = min(action, dict.get(named, key, action))
     return named
 
 

@@ -70,12 +70,14 @@ class Walk:
     def _object(self, node: dict[str, Any], state: State, depth: int) -> None:
         if depth >= MAX_DEPTH:
             raise Unfit("its JSON is nested too deeply")
-        moves, counts, openers, members = state.moves, self.counts, nested.OPENERS, None
-        for key, value in node.items():  # values are replaced, keys never, so the iteration stays valid
+        moves, counts, openers, members, dropped = state.moves, self.counts, nested.OPENERS, None, None
+        for key, value in node.items():  # values are replaced, and keys go at the end, so the iteration stays valid
             child, apply, hit = moves.get(key) or state.move(key)
             if apply is not None and hit is not None:
                 node[key] = apply([value])[0]
                 counts[hit] = counts.get(hit, 0) + 1
+                if hit.method == "drop":
+                    dropped = [key] if dropped is None else [*dropped, key]
                 continue
             kind = type(value)
             if kind is str:
@@ -93,6 +95,8 @@ class Walk:
         if members is not None and self.plan.columns:
             for member in members:
                 self.headers.check_rows(node, member)
+        for key in dropped or ():
+            del node[key]
 
     def _array(
         self, node: list[Any], state: State, depth: int, name: str, header: columnar.Header | None = None
@@ -199,6 +203,10 @@ class Walk:
         if shape.constants:
             for row in rows:
                 row.update(shape.constants)
+        for key, hit in shape.dropped:
+            for row in rows:
+                del row[key]
+            counts[hit] = counts.get(hit, 0) + len(rows)
         for key, apply, hit in shape.masked:
             if key in shape.constants:
                 counts[hit] = counts.get(hit, 0) + len(rows)

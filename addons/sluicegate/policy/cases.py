@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from sluicegate.errors import Fault
-from sluicegate.exchange import Assurance, Method
+from sluicegate.exchange import Assurance
+from sluicegate.mask_method import Method
 from sluicegate.policy.context import Context, Use, kept_name
 from sluicegate.settings import Problem, nearest
 from sluicegate.settings.model.base import Slug, Table, Text

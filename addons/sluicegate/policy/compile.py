@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sluicegate import jsonpath
+from sluicegate import column_names, jsonpath
+from sluicegate.column_names import Folded
 from sluicegate.exchange import OTHERS, Operation, Principal
 from sluicegate.policy import circumstances, commands
 from sluicegate.policy.context import NOTHING, Context
@@ -150,6 +151,9 @@ class Compiler:
         for table in tables:
             for name in words:
                 chosen |= self._classes[table].get(name, frozenset())
+                if column_names.is_glob(name):
+                    columns = self._settings.datasets[table].columns
+                    chosen |= {column for column in columns if column_names.fits(fold(column), fold(name))}
         wide = dataset is None or not chosen.isdisjoint(self._settings.datasets[dataset].columns)
         return frozenset(chosen), wide
 
@@ -174,17 +178,28 @@ class Compiler:
                 test = _mask_dataset_test(self._wire_names(mask.dataset))
             elif not named(dataset, mask.dataset, broad=True):
                 return None
-        columns, wide = self._columns(mask.columns, key) if mask.columns is not None else (frozenset(), True)
+        columns, wide = self._columns(mask.words, key) if mask.columns is not None else (frozenset(), True)
         if not columns and mask.path is None:
             return None
         guarded = columns if mask.path is None else _names_in(mask.path)
         # A statement that names the dataset where a column belongs may mean the whole row.
         rows = {dataset, self._settings.datasets[dataset].name or dataset} if dataset is not None else set()
-        folded = frozenset(map(fold, guarded | rows))
+        folded = Folded.of(map(fold, guarded | rows))
         unless = People.parse(mask.unless)
-        allowed = mask.predicates == "allow"
+        allowed = mask.predicates == "allow" or mask.on_match == "report"
         return Mask(
-            mask.id, mask.method, columns, mask.path, unless, test, guarded, folded, dataset, wide=wide, guesses=allowed
+            mask.id,
+            mask.method,
+            columns,
+            mask.path,
+            unless,
+            test,
+            guarded,
+            folded,
+            dataset,
+            wide=wide,
+            guesses=allowed,
+            manner=mask.manner,
         )
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sluicegate.exchange import OTHERS
+from sluicegate.mask_method import strictness
 from sluicegate.policy.compile import Compiler
 from sluicegate.policy.cover import Cover, glob_within
-from sluicegate.policy.masks import STRICTNESS
 from sluicegate.policy.shapes import Shape, impossible, shapes
 from sluicegate.policy.typos import typos
 from sluicegate.settings import Loaded, Problem, Settings, model
@@ -158,7 +158,12 @@ def _somewhere(compiler: Compiler, settings: Settings, mask: model.MaskRule) -> 
     )
 
 
-_MASK_SIDES = frozenset({"id", "method", "columns", "path", "service", "dataset", "unless"})
+_MASK_SIDES = frozenset(
+    (
+        *("id", "method", "columns", "aliases", "path", "service", "dataset", "unless"),
+        *("keep", "grain", "step", "text", "alphabet", "typed", "domain", "on_match"),
+    )
+)
 
 
 def _beats(settings: Settings, other: model.MaskRule, mask: model.MaskRule) -> bool:
@@ -166,9 +171,7 @@ def _beats(settings: Settings, other: model.MaskRule, mask: model.MaskRule) -> b
     for key in model.MaskRule.model_fields:
         if key not in _MASK_SIDES and getattr(other, key) != getattr(mask, key):
             return False
-    if other.method not in STRICTNESS or mask.method not in STRICTNESS:
-        return False
-    if (-STRICTNESS[other.method], other.id) > (-STRICTNESS[mask.method], mask.id):
+    if (strictness(other.method, other.manner), other.id) > (strictness(mask.method, mask.manner), mask.id):
         return False
     if mask.path != other.path or (mask.columns is None) != (other.columns is None):
         return False
@@ -176,7 +179,7 @@ def _beats(settings: Settings, other: model.MaskRule, mask: model.MaskRule) -> b
     datasets = other.dataset is None or (
         mask.dataset is not None and all(any(glob_within(n, w) for w in other.dataset) for n in mask.dataset)
     )
-    columns = set(mask.columns or ()) <= set(other.columns or ())
+    columns = set(mask.words) <= set(other.words)
     return wider and datasets and columns and set(other.unless) <= set(mask.unless)
 
 
@@ -187,7 +190,7 @@ def _in_services(settings: Settings, mask: model.MaskRule) -> Sequence[str]:
 def _idle_classes(settings: Settings) -> Iterator[_Found]:
     """Columns that are declared sensitive while nothing is said about them."""
     words = {word for rule in settings.rules for word in rule.columns or ()}
-    words |= {word for mask in settings.masks for word in mask.columns or ()}
+    words |= {word for mask in settings.masks for word in mask.words}
     words |= {mask.path.rpartition(".")[2] for mask in settings.masks if mask.path is not None}
     if "*" in words:
         return  # a path that ends so may mean any of them

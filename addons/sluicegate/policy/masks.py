@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from sluicegate.exchange import Method, Obligation, Operation
+from sluicegate.exchange import Obligation, Operation
+from sluicegate.mask_method import USUAL, Manner, Method, Strictness, strictness
 from sluicegate.policy.match import asked_columns
 from sluicegate.policy.people import People
-
-STRICTNESS: dict[Method, int] = {"null": 3, "redact": 2, "hmac": 1, "last4": 0}
-"""The higher one wins. `null` and `redact` tell equally little; one of them has to come first."""
 
 MaskTest = Callable[[Operation], bool]
 
@@ -36,6 +34,7 @@ class Mask:
     """Whether the dataset has one of the columns, or could have."""
     guesses: bool = False
     """Whether statements may choose rows by what is masked."""
+    manner: Manner = USUAL
 
     def concerns(self, operation: Operation) -> bool:
         """Whether the operation asks for something that this masks, as far as the request says."""
@@ -51,7 +50,7 @@ def strictest(masks: Sequence[Mask]) -> tuple[Obligation, ...]:
     """One method for each column and each path. Of two that are as strict, the first id has it."""
     columns: dict[str, Mask] = {}
     paths: dict[str, Mask] = {}
-    for mask in sorted(masks, key=lambda mask: (-STRICTNESS[mask.method], mask.id)):
+    for mask in sorted(masks, key=_order):
         for column in mask.columns:
             columns.setdefault(column, mask)
         if mask.path is not None:
@@ -60,9 +59,9 @@ def strictest(masks: Sequence[Mask]) -> tuple[Obligation, ...]:
     for mask in masks:
         kept = frozenset(column for column in mask.columns if columns[column] is mask)
         if kept:
-            owed.append(Obligation(mask.id, mask.method, kept, dataset=mask.dataset))
+            owed.append(Obligation(mask.id, mask.method, kept, dataset=mask.dataset, manner=mask.manner))
         if mask.path is not None and paths[mask.path] is mask:
-            owed.append(Obligation(mask.id, mask.method, path=mask.path))
+            owed.append(Obligation(mask.id, mask.method, path=mask.path, manner=mask.manner))
     return tuple(owed)
 
 
@@ -82,5 +81,9 @@ def together(owed: Iterable[tuple[Obligation, ...]]) -> tuple[Obligation, ...]:
     )
 
 
-def _rank(obligation: Obligation) -> tuple[int, str]:
-    return -STRICTNESS[obligation.method], obligation.mask
+def _order(mask: Mask) -> tuple[Strictness, str]:
+    return strictness(mask.method, mask.manner), mask.id
+
+
+def _rank(obligation: Obligation) -> tuple[Strictness, str]:
+    return strictness(obligation.method, obligation.manner), obligation.mask

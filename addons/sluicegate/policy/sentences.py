@@ -15,6 +15,13 @@ _METHODS = {
     "redact": "are blanked out (redact)",
     "hmac": "are replaced by stable pseudonyms (hmac)",
     "last4": "are cut to their last four characters (last4)",
+    "drop": "are taken out (drop)",
+    "template": "are replaced by a text (template)",
+    "fpe": "are encrypted in their own form (fpe)",
+    "number": "are rounded down (number)",
+    "date": "are cut to a period (date)",
+    "first": "are cut to their first characters (first)",
+    "last": "are cut to their last characters (last)",
 }
 
 
@@ -118,13 +125,15 @@ def mask_sentence(mask: model.MaskRule, settings: Settings) -> str:
     if mask.service is not None:
         what += f" at {_or(mask.service)}"
     how = _METHODS.get(mask.method, f"are masked ({mask.method})")
+    if mask.on_match != "mask":
+        how = "are refused" if mask.on_match == "refuse" else "leave as they are, and are reported"
     return f"{what} {how}{', except for ' + people_in_words(mask.unless) if mask.unless else ''}."
 
 
 def _columns(mask: model.MaskRule, settings: Settings) -> list[str]:
     """The words of a mask, each class with the columns that it means."""
     shown = []
-    for word in mask.columns or ():
+    for word in mask.words:
         members = [
             f"{key}.{column}" for key, table in settings.datasets.items() for column, of in table.columns.items()
             if of == word

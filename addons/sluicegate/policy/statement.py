@@ -36,7 +36,7 @@ def words(statement: str) -> frozenset[str] | None:
 def mentions(statement: str, folded: frozenset[str]) -> bool:
     """Whether a statement could be reading one of the names, which are given folded."""
     found = words(statement)
-    return found is None or not found.isdisjoint(folded)
+    return found is None or not folded.isdisjoint(found)
 
 
 def exact(operation: Operation) -> bool:

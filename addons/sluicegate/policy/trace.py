@@ -171,7 +171,7 @@ def _columns(obligations: tuple[Obligation, ...], mask: model.MaskRule) -> tuple
 
 
 def _words(mask: model.MaskRule) -> tuple[str, ...]:
-    return tuple(sorted(mask.columns or ())) if mask.path is None else (mask.path,)
+    return tuple(sorted(mask.words)) if mask.path is None else (mask.path,)
 
 
 def _through(texts: list[str], principal: Principal) -> str:

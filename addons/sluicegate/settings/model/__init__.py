@@ -12,7 +12,7 @@ from sluicegate.settings.model.datasets import Dataset, Job
 from sluicegate.settings.model.dialects import Dialect, Route
 from sluicegate.settings.model.gateway import Gateway
 from sluicegate.settings.model.identity import Identity
-from sluicegate.settings.model.masks import MaskRule
+from sluicegate.settings.model.masks import Masking, MaskRule
 from sluicegate.settings.model.recording import Recording
 from sluicegate.settings.model.rules import Budget, Rule
 from sluicegate.settings.model.services import Credential, Service
@@ -28,6 +28,7 @@ __all__ = [
     "Identity",
     "Job",
     "MaskRule",
+    "Masking",
     "Recording",
     "Route",
     "Rule",
@@ -48,6 +49,7 @@ class Settings(Table):
     jobs: dict[Slug, Job] = {}
     rules: list[Rule] = []
     masks: list[MaskRule] = []
+    masking: Masking = Masking()
     approvals: Approvals = Approvals()
     recording: Recording = Recording()
     console: Console = Console()
