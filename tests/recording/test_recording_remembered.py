@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.exchange import Exposure
-from sluicegate.recording import remembered as remembered_module
 from sluicegate.recording.flow_parts import METADATA, metadata
 from sluicegate.recording.flow_writer import FlowWriter
 from sluicegate.recording.redact import Redactor
@@ -26,10 +25,9 @@ def test_each_value_is_encoded_once_and_large_ones_are_not_kept():
     assert asked == ["small", "x" * 5000, "x" * 5000]
 
 
-def test_the_oldest_makes_room(monkeypatch):
-    monkeypatch.setattr(remembered_module, "_COUNT", 3)
+def test_the_oldest_makes_room():
     asked: list[int] = []
-    remembered = Remembered[int](lambda key: asked.append(key) or b"%d" % key)
+    remembered = Remembered[int](lambda key: asked.append(key) or b"%d" % key, 3)
     for key in (1, 2, 3, 4, 4, 1):
         assert remembered(key) == b"%d" % key
     assert asked == [1, 2, 3, 4, 1]

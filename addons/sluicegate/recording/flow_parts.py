@@ -97,7 +97,8 @@ class _Connections:
             {_NOTHING: None} if _NOTHING in serialized else {}
         )
         self._values = itemgetter(*self._names)
-        self._remembered = Remembered[Key](self._encode)
+        # Each connection leaves an entry behind; more than are open at a time only look like a leak.
+        self._remembered = Remembered[Key](self._encode, 128)
 
     def __call__(self, conn: connection.Connection) -> bytes:
         """The connection as a table. Raises TypeError."""
