@@ -10,16 +10,21 @@ import threading
 import pytest
 from mitmproxy.flow import Error
 from mitmproxy.http import Response
+from sqlalchemy import insert
 
 from sluicegate.clock import SetClock
 from sluicegate.database import Database
+from sluicegate.database.events import tell, waiting
+from sluicegate.database.tables import events
 from sluicegate.errors import Fault, Refusal
 from sluicegate.exchange import Verdict
 from sluicegate.recording import ahead as ahead_module
 from sluicegate.recording.addon import RecordingAddon
 from sluicegate.recording.flow_reader import read_all
 from sluicegate.recording.intents import Intent
+from sluicegate.recording.journal import RecorderDown
 from sluicegate.recording.recorded import Damage, Recorded
+from sluicegate.recording.verify import folder_keys, verify
 from sluicegate.settings import State
 from sluicegate.settings.model import Recording
 from tests.recording.recorders import exchange_through, live, recorder
@@ -205,13 +210,53 @@ async def test_open_says_in_one_line_why_it_cannot(tmp_path):
     await addon.close()
 
 
-async def test_two_recorders_share_a_folder_without_sharing_a_file(tmp_path):
-    async with recorder(tmp_path) as one, recorder(tmp_path) as other:
-        pairs = [live(f"/{n}") for n in range(40)]
-        await asyncio.gather(
-            *(exchange_through(addon, *pair) for addon, pair in zip([one, other] * 20, pairs, strict=True))
-        )
-        items = recorded(tmp_path)
-        assert sorted(item.id for item in items) == sorted(exchange.id for _, exchange in pairs)
-        assert len({item.file for item in items}) == 2
-        assert open_intents(tmp_path) == []
+async def test_a_second_recorder_is_refused_the_folder_and_the_first_goes_on(tmp_path):
+    async with recorder(tmp_path) as one:
+        with pytest.raises(Fault, match="Another gateway"):
+            async with recorder(tmp_path):
+                pass
+        await exchange_through(one, *live())
+    assert len(recorded(tmp_path)) == 1
+    async with recorder(tmp_path) as other:
+        await exchange_through(other, *live())
+    assert len(recorded(tmp_path)) == 2
+    report = verify(State(tmp_path).recordings, folder_keys(State(tmp_path).recordings))
+    assert report.findings == []
+    assert (report.counts["intent"], report.counts["outcome"], report.counts["gateway.start"]) == (2, 2, 2)
+
+
+async def test_events_of_other_processes_are_entered_once_and_taken_out(tmp_path):
+    async with recorder(tmp_path) as addon:
+        database = addon._database
+        await database.run(lambda c: tell(c, "approval.decided", 5.0, {"who": "ada"}))
+        kept = await database.read(waiting)
+        await addon._outbox.drain()
+        assert await database.read(waiting) == []
+        # A crash between the record and the removal brings the same event again.
+        again = {"id": kept[0].id, "kind": kept[0].kind, "at": kept[0].at, "body": kept[0].body}
+        await database.run(lambda c: c.execute(insert(events).values(**again)))
+    async with recorder(tmp_path) as addon:
+        await addon._outbox.drain()
+        assert await addon._database.read(waiting) == []
+        # A database that begins anew gives the same numbers to other events.
+        await addon._database.run(lambda c: c.execute(insert(events).values(**{**again, "at": 6.0})))
+    folder = State(tmp_path).recordings
+    lines = [line for path in folder.rglob("*.events") for line in path.read_bytes().splitlines()]
+    assert len(lines) == 2
+    report = verify(folder, folder_keys(folder))
+    assert report.findings == [] and report.counts["approval.decided"] == 2
+
+
+async def test_an_event_stays_in_the_database_while_it_cannot_be_recorded(tmp_path, monkeypatch):
+    async with recorder(tmp_path) as addon:
+        await addon._database.run(lambda c: tell(c, "policy.changed", 5.0, {}))
+        with monkeypatch.context() as broken:
+            broken.setattr(ahead_module, "_put", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+            with pytest.raises(RecorderDown):
+                await addon._outbox.drain()
+        assert len(await addon._database.read(waiting)) == 1
+        assert await addon._outbox.drain() == 1
+    folder = State(tmp_path).recordings
+    report = verify(folder, folder_keys(folder))
+    assert report.findings == [] and report.counts["policy.changed"] == 1
+    assert report.counts["gap"] == 1

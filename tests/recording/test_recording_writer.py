@@ -152,7 +152,7 @@ def test_planted_secrets_are_in_neither_file(header, parameter, noise, answer):
     exchange.secret_headers.add("x-chunks-key-of-ours")
     exchange.secret = SECRET
     assert SECRET.encode() not in written(flow, exchange)
-    assert SECRET.encode() not in intents.encode(exchange, Redactor(["x_pin"]), 1.0, "run", "0" * 64)
+    assert SECRET.encode() not in intents.encode(exchange, Redactor(["x_pin"]), 1.0, "run", "0" * 64, "5a1t")
 
 
 def test_stock_mitmdump_opens_it(tmp_path):

@@ -28,6 +28,10 @@ def up(
         typer.Option(help="regular: clients set HTTPS_PROXY. transparent: packets are redirected to the gateway."),
     ] = "regular",
     console: Annotated[bool, typer.Option(help="Start the console as a process of its own.")] = True,
+    acknowledge_loss: Annotated[
+        bool,
+        typer.Option("--acknowledge-loss", help="Start although recordings were lost; the ledger says so forever."),
+    ] = False,
 ) -> None:
     """Start the gateway and its console; SIGTERM lets exchanges in flight end.
 
@@ -39,7 +43,7 @@ def up(
 
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="sluicegate: %(levelname)s %(message)s")
     loaded = load_checked(policy)
-    gateway = build(loaded, state_of(policy, state).open())
+    gateway = build(loaded, state_of(policy, state).open(), acknowledge_loss=acknowledge_loss)
     asyncio.run(_run(gateway, mode, console))
 
 

@@ -67,7 +67,14 @@ class Gateway:
                 await part.close()
 
 
-def build(loaded: Loaded, state: State, *, clock: Clock | None = None, checkpoints: bool = True) -> Gateway:
+def build(
+    loaded: Loaded,
+    state: State,
+    *,
+    clock: Clock | None = None,
+    checkpoints: bool = True,
+    acknowledge_loss: bool = False,
+) -> Gateway:
     """The pipeline for a policy. Raises Fault when a part of it cannot be made."""
     clock = clock or SystemClock()
     settings = loaded.settings
@@ -95,7 +102,7 @@ def build(loaded: Loaded, state: State, *, clock: Clock | None = None, checkpoin
         ExposureAddon(settings),
         UsageAddon(usage, database, clock),
         judged,
-        RecordingAddon(settings.recording, state, database, clock),
+        RecordingAddon(settings.recording, state, database, clock, acknowledge_loss=acknowledge_loss),
         last,
     ]
     stages = [Stage(room, index, line) for index, room in enumerate(rooms)]

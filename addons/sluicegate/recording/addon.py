@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import uuid
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from weakref import WeakSet
 
@@ -21,6 +22,10 @@ from sluicegate.recording.flow_untouched import passed_untouched
 from sluicegate.recording.flow_writer import FlowWriter
 from sluicegate.recording.index import Index, row
 from sluicegate.recording.journal import Journal, Place, RecorderDown
+from sluicegate.recording.ledger.keys import Pseudonyms, default_origin, signing_key
+from sluicegate.recording.ledger.log import Ledger
+from sluicegate.recording.ledger.note import Signer
+from sluicegate.recording.outbox import Outbox, recorded_lately
 from sluicegate.recording.redact import Redactor
 from sluicegate.recording.segment import FileKind
 from sluicegate.settings import State
@@ -36,12 +41,20 @@ class RecordingAddon:
     name = "recording"
     sees_refusals = True
 
-    def __init__(self, settings: Recording, state: State, database: Database, clock: Clock) -> None:
+    def __init__(
+        self, settings: Recording, state: State, database: Database, clock: Clock, *, acknowledge_loss: bool = False
+    ) -> None:
         self._clock = clock
+        self._state = state
+        self._settings = settings
+        self._acknowledge_loss = acknowledge_loss
         self._redact = Redactor(settings.secret_query)
         self._run = uuid.uuid4().hex
         self._writer = FlowWriter(self._redact, self._run)
         self._index = Index(database)
+        self._outbox: Outbox | None = None
+        self._database = database
+        self._who: Callable[[str, str], str] = _unnamed
         self._journal = Journal(
             state.recordings,
             clock,
@@ -56,16 +69,30 @@ class RecordingAddon:
     async def open(self) -> None:
         """Make the folder and the first files. Raises Fault when the disk does not take them."""
         try:
-            await asyncio.to_thread(self._journal.open)
+            await asyncio.to_thread(self._open)
         except OSError as error:
             raise Fault(
                 f"The recordings in {self._journal.folder} cannot be written: {error.strerror or error}.",
                 hint="Nothing is let through that cannot be recorded.",
             ) from None
         self._index.open()
+        known = await asyncio.to_thread(recorded_lately, self._journal.folder)
+        self._outbox = Outbox(self._database, self._enter, known)
+        self._outbox.open()
+
+    def _open(self) -> None:
+        self._who = Pseudonyms(self._state.keys).of
+        key = signing_key(self._state.keys)
+        signer = Signer(self._settings.log_name or default_origin(key), key)
+        ledger = Ledger(self._journal.folder, signer, acknowledge_loss=self._acknowledge_loss)
+        self._journal.keep_ledger(ledger)
+        self._journal.open()
 
     async def close(self) -> None:
         """Put everything that waits on the disk."""
+        if self._outbox is not None:
+            await self._outbox.close()
+            self._outbox = None
         await asyncio.to_thread(self._journal.close)
         await self._index.close()
 
@@ -96,8 +123,9 @@ class RecordingAddon:
     async def _intent(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         body = self._writer.request_body(flow) or b""
         digest = hashlib.sha256(body) if len(body) < _LARGE else await asyncio.to_thread(hashlib.sha256, body)
-        line = intents.encode(exchange, self._redact, self._clock.now(), self._run, digest.hexdigest())
-        await self._append("intents", line)
+        salt = os.urandom(16).hex()
+        line = intents.encode(exchange, self._redact, self._clock.now(), self._run, digest.hexdigest(), salt)
+        await self._append("intents", line, "intent", self._said(exchange))
         self._intended.add(flow)
 
     def _outcome(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
@@ -106,19 +134,35 @@ class RecordingAddon:
         summary = self._writer.summary(flow, exchange, self._clock.now(), intent=flow in self._intended)
         record = self._writer.encode(flow, exchange, summary)
         self._ended.add(flow)
-        return self._keep(flow, record, summary)
+        said = {**self._said(exchange), "status": summary["status"], "refusal": summary["refusal"]}
+        return self._keep(flow, record, summary, said)
 
-    async def _keep(self, flow: http.HTTPFlow, record: bytes, summary: dict[str, Any]) -> None:
+    def _said(self, exchange: Exchange) -> dict[str, Any]:
+        """What the ledger says in clear of an exchange: nothing of a person, nothing off the wire."""
+        principal, verdict = exchange.principal, exchange.verdict
+        return {
+            "id": exchange.id,
+            "who": self._who(principal.issuer, principal.subject) if principal else None,
+            "service": exchange.service,
+            "effect": verdict.effect if verdict else None,
+            "policy": verdict.policy if verdict else "",
+        }
+
+    async def _enter(self, kind: str, record: bytes) -> None:
+        """Have the record of an event on the disk, and an entry of it in the ledger. Raises RecorderDown."""
+        await self._journal.append("events", record, kind)
+
+    async def _keep(self, flow: http.HTTPFlow, record: bytes, summary: dict[str, Any], said: dict[str, Any]) -> None:
         try:
-            place = await self._append("flows", record)
+            place = await self._append("flows", record, "outcome", said)
         except Refusal:
             self._ended.discard(flow)  # it is not on the disk, so an error that follows may still be
             raise
         self._index.add(row(summary, place))
 
-    async def _append(self, kind: FileKind, record: bytes) -> Place:
+    async def _append(self, kind: FileKind, record: bytes, what: str, said: dict[str, Any]) -> Place:
         try:
-            return await self._journal.append(kind, record)
+            return await self._journal.append(kind, record, what, said)
         except RecorderDown:
             raise Refusal(
                 503,
@@ -128,3 +172,7 @@ class RecordingAddon:
                 next_step="Try again later; if it stays, tell the gateway's operator.",
                 headers={"retry-after": "30"},
             ) from None
+
+
+def _unnamed(issuer: str, subject: str) -> str:
+    return ""  # nothing of it is recorded: the journal is not open

@@ -22,7 +22,7 @@ Key = tuple[Any, ...]
 _EMPTIED = ("certificate_list", "alpn_offers", "cipher_list")
 _NOTHING = "mitmcert"
 _SINGLE = (
-    *("id", "started", "finished", "path", "detail", "error", "operation", "exposure"),
+    *("id", "started", "finished", "path", "detail", "error", "salt", "operation", "exposure"),
     *("risk", "findings", "parts", "part_count"),
 )
 """What of the metadata is another in each exchange, or is remembered by itself."""

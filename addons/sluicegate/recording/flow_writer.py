@@ -5,6 +5,7 @@ The live objects are only read.
 
 from __future__ import annotations
 
+import os
 import zlib
 from functools import lru_cache
 from typing import Any
@@ -55,6 +56,7 @@ class FlowWriter:
             "error": self._redact.error(flow.error.msg) if flow.error else None,
             "intent": intent,
             "run": self._run,
+            "salt": os.urandom(16).hex(),
         }
 
     def encode(self, flow: http.HTTPFlow, exchange: Exchange, summary: dict[str, Any]) -> bytes:

@@ -31,8 +31,11 @@ class Intent:
     fields: dict[str, Any]
 
 
-def encode(exchange: Exchange, redact: Redactor, now: float, run: str, body_sha256: str) -> bytes:
-    """The line for an exchange. `body_sha256` is of the request body as it will be recorded; `now` is event time."""
+def encode(exchange: Exchange, redact: Redactor, now: float, run: str, body_sha256: str, salt: str) -> bytes:
+    """The line for an exchange. `body_sha256` is of the request body as it will be recorded; `now` is event time.
+
+    `salt` makes the line one that nobody can guess from the ledger's hash of it.
+    """
     principal, operation, verdict = exchange.principal, exchange.operation, exchange.verdict
     return seal(
         {
@@ -55,6 +58,7 @@ def encode(exchange: Exchange, redact: Redactor, now: float, run: str, body_sha2
             "approval": exchange.approval,
             "policy": verdict.policy if verdict else "",
             "body_sha256": body_sha256,
+            "salt": salt,
         }
     )
 

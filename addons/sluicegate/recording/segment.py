@@ -1,4 +1,4 @@
-"""A segment: the pair of append-only files that one recorder writes for a while, named by the time it was opened."""
+"""A segment: the append-only files that one recorder writes for a while, named by the time it was opened."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-FileKind = Literal["flows", "intents"]
-FILE_KINDS: tuple[FileKind, ...] = ("flows", "intents")
+FileKind = Literal["flows", "intents", "events", "tail"]
+FILE_KINDS: tuple[FileKind, ...] = ("flows", "intents", "events")
+"""What is recorded, in the order in which a batch is written."""
+TAIL: FileKind = "tail"
+"""The ledger's entries, until they are in its tiles."""
+_LATER: tuple[FileKind, ...] = ("events",)
+"""Made when first needed."""
 
 _PROBE_BYTES = 1 << 16
 _SAME_SECOND = 10_000
@@ -35,21 +40,23 @@ class Segment:
 
     folder: Path
     opened: float
+    name: str = ""
+    """Of its files, below the folder and without what tells them apart."""
     files: dict[FileKind, _File] = field(default_factory=dict)
 
     @classmethod
-    def create(cls, folder: Path, now: float) -> Segment:
+    def create(cls, folder: Path, now: float, kinds: tuple[FileKind, ...] = FILE_KINDS) -> Segment:
         """New files below `folder`, for the event time `now`. Proves first that the disk takes and keeps bytes."""
         moment = datetime.fromtimestamp(now, UTC)
         day = folder / f"{moment:%Y-%m-%d}"
         day.mkdir(mode=0o700, parents=True, exist_ok=True)
         _prove(day)
         for number in range(1, _SAME_SECOND):
-            segment = cls(folder, now)
+            segment = cls(folder, now, f"{moment:%Y-%m-%d}/{moment:%H%M%S}Z-{number:04d}")
             try:
-                for kind in FILE_KINDS:
-                    name = f"{moment:%Y-%m-%d}/{moment:%H%M%S}Z-{number:04d}.{kind}"
-                    segment.files[kind] = _File(os.open(folder / name, _CREATE, 0o600), name)
+                for kind in kinds:
+                    if kind not in _LATER:
+                        segment._make(kind)
                 _sync_folder(day)
                 _sync_folder(folder)
             except FileExistsError:
@@ -63,11 +70,14 @@ class Segment:
 
     @property
     def size(self) -> int:
-        """Bytes in both files."""
+        """Bytes in its files."""
         return sum(file.written for file in self.files.values())
 
     def write(self, kind: FileKind, records: list[bytes]) -> tuple[str, list[int]]:
         """Append, and return the file's name below the folder and the offset of each record. Nothing is durable yet."""
+        if kind not in self.files:
+            self._make(kind)
+            _sync_folder((self.folder / self.name).parent)
         file = self.files[kind]
         offsets, at = [], file.written
         for record in records:
@@ -81,12 +91,20 @@ class Segment:
             rest = rest[count:]
         return file.name, offsets
 
+    def _make(self, kind: FileKind) -> None:
+        name = f"{self.name}.{kind}"
+        self.files[kind] = _File(os.open(self.folder / name, _CREATE, 0o600), name)
+
     def sync(self) -> None:
         """Put what was written on the disk."""
         for file in self.files.values():
             if file.unsynced:
                 _sync(file.descriptor)
                 file.unsynced = False
+
+    def names(self, kind: FileKind) -> list[str]:
+        """The name of its file of a kind, where there is one."""
+        return [self.files[kind].name] if kind in self.files else []
 
     def keep(self) -> None:
         """What was written so far is about to be acknowledged."""

@@ -20,5 +20,7 @@ class Recording(Table):
     """A new file is begun when one has grown to this size,"""
     segment_seconds: Seconds = 3600.0
     """or to this age."""
+    log_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{0,200}$")] = ""
+    """The name of the ledger in its signed heads, such as `gate.example.com/log`. Empty: made from its first key."""
     secret_query: list[Text] = []
     """Further query parameters whose values are never recorded."""
