@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004_sessions"
-down_revision = "0003_events"
+revision = "0005_sessions"
+down_revision = "0004_recorded"
 branch_labels = None
 depends_on = None
 
