@@ -43,6 +43,7 @@ class Outbox:
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
         self._failing = False
+        self._one_at_a_time = asyncio.Lock()
 
     def open(self) -> None:
         """Start draining, on the running loop."""
@@ -57,6 +58,10 @@ class Outbox:
 
     async def drain(self) -> int:
         """Record what waits, and take it out; how many events that were. Raises whatever the database or disk says."""
+        async with self._one_at_a_time:
+            return await self._drain()
+
+    async def _drain(self) -> int:
         count = 0
         while events := await self._database.read(partial(waiting, most=BATCH)):
             fresh = [event for event in events if _known(event) not in self._known]
