@@ -246,10 +246,15 @@ class Wire:
         self.send(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{credential}{extra}\r\n".encode())
         return self.head()
 
-    def tls(self, ca: Path, sni: str | None, alpn: list[str] | None = None) -> Wire:
-        """Start TLS inside; the gateway's certificate is verified against its authority."""
-        context = ssl.create_default_context(cafile=str(ca))
+    def tls(self, ca: Path | None, sni: str | None, alpn: list[str] | None = None) -> Wire:
+        """Start TLS inside; the gateway's certificate is verified against its authority.
+
+        None does not verify: it is for hosts that the authority may not sign for, and for clients that mean ill.
+        """
+        context = ssl.create_default_context(cafile=str(ca) if ca else None)
         context.check_hostname = False
+        if ca is None:
+            context.verify_mode = ssl.CERT_NONE
         if alpn:
             context.set_alpn_protocols(alpn)
         self.socket = context.wrap_socket(self.socket, server_hostname=sni)

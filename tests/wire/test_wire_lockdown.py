@@ -88,10 +88,23 @@ def test_absolute_form_to_the_proxy(gate, ada, untouched):
     assert wire.ask(ask(path=f"http://169.254.169.254{PATH}", host="169.254.169.254"))[0] == 407
 
 
-def test_unknown_hosts_and_ports_are_told_so_inside_the_tunnel(gate, tunnel, untouched):
-    for host, port in (("localhost", gate.other.port), ("localhost", 22), ("example.org", 443)):
+def test_unknown_ports_are_told_so_inside_the_tunnel(gate, tunnel, untouched):
+    for host, port in (("localhost", gate.other.port), ("localhost", 22)):
         wire = tunnel(host=host, port=port, sni=host)
-        refused(wire.ask(ask(host=f"{host}:{port}" if port != 443 else host)), 403, "unknown-host")
+        refused(wire.ask(ask(host=f"{host}:{port}")), 403, "unknown-host")
+
+
+def test_unknown_hosts_are_told_so_before_it_opens_because_no_client_would_believe_our_certificate(
+    gate, ada, untouched
+):
+    for host in ("example.org", "localhost.evil.test", "127.0.0.1", "[::1]", "LOCALHOSTS"):
+        wire = Wire(gate.port)
+        assert wire.connect(host, 443, ada).startswith(b"HTTP/1.1 403 Host not in the policy"), host
+        wire.close()
+        wire = Wire(gate.port)
+        assert wire.connect(host, 443, "not-a-token").startswith(b"HTTP/1.1 511 Sign in again"), host
+        wire.close()
+        assert Wire(gate.port).connect(host, 443).startswith(b"HTTP/1.1 407 ")
 
 
 def test_the_port_of_dns_is_closed(gate, tunnel, untouched):

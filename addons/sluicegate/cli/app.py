@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sluicegate import __version__
-from sluicegate.cli import approvals, console, policy, recording, up
+from sluicegate.cli import approvals, ca, console, policy, recording, up
 from sluicegate.errors import Fault
 
 app = typer.Typer(
@@ -41,6 +41,7 @@ app.command("console")(console.console)
 app.add_typer(policy.app, name="policy")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(recording.app, name="recording")
+app.add_typer(ca.app, name="ca")
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.master import Master
 
 from sluicegate.errors import Fault
-from sluicegate.pipeline import http_layers, options
+from sluicegate.pipeline import certificates, http_layers, options
 from sluicegate.pipeline.order import Gateway
 
 logger = logging.getLogger(__name__)
@@ -138,6 +138,7 @@ def install(master: Master, gateway: Gateway, *, opens: bool = True) -> Keeper:
         addon = master.addons.lookup.pop(name, None)
         master.addons.chain[:] = [entry for entry in master.addons.chain if entry is not addon]
     http_layers.put_in()
+    certificates.for_one_name(master.addons.get("tlsconfig"))
     settings = gateway.loaded.settings
     options.impose(master.options, settings.gateway.max_body_bytes, settings.gateway.trusted_ca)
     keeper = Keeper(gateway, opens=opens)

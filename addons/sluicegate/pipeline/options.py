@@ -44,6 +44,7 @@ EMPTY = (
     "proxy_debug",
     "show_ignored_hosts",
     "add_upstream_certs_to_client_chain",
+    "certs",
 )
 """Options that take hosts out of the gate, change messages behind it, or write what it has not masked."""
 

@@ -22,6 +22,7 @@ from sluicegate.masking import load_or_create
 from sluicegate.masking.addon import MaskingAddon
 from sluicegate.operations import Reader
 from sluicegate.operations.addon import OperationsAddon, RewriteAddon, view_of
+from sluicegate.pipeline.certificates import AuthorityAddon
 from sluicegate.pipeline.line import Line
 from sluicegate.pipeline.reload import Watch
 from sluicegate.pipeline.sentinel import Front, Last, Sentinel
@@ -93,6 +94,7 @@ def build(
     rooms: list[Any] = [
         LockdownAddon(settings, own_ports),
         IdentityAddon(settings.identity, database, clock),
+        AuthorityAddon(loaded, state),
         reading,
         PolicyAddon(loaded, usage),
         ApprovalsAddon(settings.approvals, Store(database, settings.approvals, clock), clock),

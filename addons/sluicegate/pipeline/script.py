@@ -12,7 +12,7 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.master import Master
 
 from sluicegate.errors import Fault
-from sluicegate.pipeline import authority
+from sluicegate.pipeline import authority, constraints
 from sluicegate.pipeline.check import load_checked
 from sluicegate.pipeline.install import deaf, install
 from sluicegate.pipeline.order import build
@@ -54,7 +54,11 @@ def _install() -> None:
     loaded = load_checked(policy)
     state = State(Path(ctx.options.sluicegate_state)) if ctx.options.sluicegate_state else State.beside(policy)
     gateway = build(loaded, state.open())
-    if ctx.options.confdir == "~/.mitmproxy":
-        authority.prepare(state.ca)
-        ctx.options.update(confdir=str(state.ca))  # one interception authority, whichever way the gateway starts
+    if ctx.options.confdir not in ("~/.mitmproxy", str(state.ca)):
+        raise Fault(
+            "Sluicegate signs with its own authority, and the option confdir names another.",
+            hint="Leave confdir out; `sluicegate ca show` tells where it is kept.",
+        )
+    authority.prepare(state.ca, constraints.of_policy(loaded.settings))
+    ctx.options.update(**authority.options(state.ca))  # one authority, whichever way the gateway starts
     install(ctx.master, gateway)

@@ -10,7 +10,7 @@ from mitmproxy import ctx, exceptions
 from mitmproxy.options import Options
 
 from sluicegate.errors import Fault
-from sluicegate.pipeline import authority
+from sluicegate.pipeline import authority, constraints
 from sluicegate.pipeline.embedded import EmbeddedMaster, tune
 from sluicegate.pipeline.install import deaf, install
 from sluicegate.pipeline.order import Gateway
@@ -46,11 +46,12 @@ async def serve(gateway: Gateway, mode: Mode, announce: Announce) -> None:
     """Serve until SIGTERM or SIGINT, then drain. Raises Fault with one clear line when it cannot start."""
     settings = gateway.loaded.settings.gateway
     host, _, port = settings.listen.rpartition(":")
-    authority.prepare(gateway.state.ca)
+    authority.prepare(gateway.state.ca, constraints.of_policy(gateway.loaded.settings))
     await gateway.open()
     try:
         master = EmbeddedMaster(Options())
-        master.options.update(confdir=str(gateway.state.ca), listen_host=host.strip("[]"), listen_port=int(port))
+        master.options.update(**authority.options(gateway.state.ca))
+        master.options.update(listen_host=host.strip("[]"), listen_port=int(port))
         try:
             install(master, gateway, opens=False)
             master.options.update(mode=[mode])
