@@ -234,7 +234,10 @@ async def test_events_of_other_processes_are_entered_once_and_taken_out(tmp_path
         assert await database.read(waiting) == []
         # A crash between the record and the removal brings the same event again.
         again = {"id": kept[0].id, "kind": kept[0].kind, "at": kept[0].at, "body": kept[0].body}
-        await database.run(lambda c: c.execute(insert(events).values(**again)))
+    database = Database.at(State(tmp_path).database)
+    await database.open()
+    await database.run(lambda c: c.execute(insert(events).values(**again)))
+    await database.close()
     async with recorder(tmp_path) as addon:
         await addon._outbox.drain()
         assert await addon._database.read(waiting) == []
