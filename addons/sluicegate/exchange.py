@@ -230,6 +230,8 @@ class Exchange:
     """The job that the request says it is within."""
     risk: float = 0.0
     """The person's risk before this request, as detection has it; 0 where nobody looked."""
+    known: frozenset[str] = frozenset()
+    """Indicators that were found about the person before this request, and have not faded."""
     verdict: Verdict | None = None
     rewrite: Rewrite | None = None
     """What becomes of the request once it may go."""

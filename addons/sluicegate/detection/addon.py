@@ -1,48 +1,165 @@
-"""Exposure as a stage: writes down what really left. It never changes the response, and never refuses it."""
+"""Detection in the pipeline: what the past says before the verdict, and what was really handed over after masking."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable
+from functools import partial
 
 from mitmproxy import http
 
+from sluicegate.clock import Clock
+from sluicegate.database import Database
+from sluicegate.detection import bodies
+from sluicegate.detection.event import of_exchange, person
 from sluicegate.detection.exposure import LIMIT, read
+from sluicegate.detection.finding import Found
+from sluicegate.detection.indicators import NAMES
+from sluicegate.detection.kept import Kept
+from sluicegate.detection.stored import store
+from sluicegate.detection.watching import Watching
+from sluicegate.detection.weighing import Weighing
+from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange, Exposure
-from sluicegate.settings import Settings
+from sluicegate.settings import Loaded, Settings
+
+logger = logging.getLogger(__name__)
 
 AT_ONCE = 128 << 10
 """Raw bytes up to which a body is read in the hook; larger and coded ones are read in a thread."""
 
 
+class RiskAddon:
+    """Before the verdict: sets `exchange.risk` and `exchange.known`, for the rules that look at them."""
+
+    name = "risk"
+
+    def __init__(self, loaded: Loaded, database: Database, clock: Clock) -> None:
+        self.watching = Watching(self.prepare(loaded))
+        self.kept = Kept(self.watching, database, clock)
+        self.database = database
+        self.adopt(self.watching.weighing)
+
+    @property
+    def mode(self) -> str:
+        """`enforce`, `report` or `off`."""
+        return self.part.settings.detection.mode
+
+    def prepare(self, loaded: Loaded) -> Weighing:
+        """What another policy says of datasets and people. Runs on a thread."""
+        return Weighing(loaded.settings)
+
+    def adopt(self, part: Weighing) -> None:
+        """From now on, events are weighed by it."""
+        self.part = part
+        self.watching.weighing = part
+
+    async def open(self) -> None:
+        """Take up what is known of people. Raises Fault."""
+        if self.mode != "off":
+            await self.kept.open()
+
+    async def close(self) -> None:
+        """Write what was learned."""
+        await self.kept.close()
+
+    def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """A look-up: microseconds."""
+        if exchange.principal is None:
+            raise RuntimeError("nobody is known to ask")
+        if self.mode != "enforce":
+            return
+        who = person(exchange.principal.issuer, exchange.principal.subject)
+        exchange.risk, exchange.known = self.watching.before(who, exchange.started)
+
+
 class ExposureAddon:
-    """Completes `exchange.exposure` where masking had nothing to do."""
+    """After masking: completes `exchange.exposure`, learns from the exchange, and writes down what it adds up to.
+
+    A finding is in the database, durably, before the response that caused it leaves. What was refused is learned from
+    as well: many refusals are a sign.
+    """
 
     name = "exposure"
+    sees_refusals = True
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, risk: RiskAddon) -> None:
         self._limit = min(LIMIT, settings.gateway.max_body_bytes)
+        self._risk = risk
 
     def response(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """Names and counts of what was handed over; columns stay empty where they cannot be read."""
-        if exchange.exposure is not None:
-            return None
         response = flow.response
         content = response.raw_content if response is not None and not response.stream else None
-        if response is None or not content or len(content) > self._limit:
-            exchange.exposure = Exposure()
-            return None
-        coding, content_type = _said(response.headers.fields)
-        if "json" in content_type.lower() and len(content) > (AT_ONCE >> 3 if coding else AT_ONCE):
-            return self._later(exchange, content, coding, content_type)
-        exchange.exposure = read(content, coding, content_type, self._limit)
-        return None
+        if exchange.exposure is None and exchange.refusal is None:
+            if response is None or not content or len(content) > self._limit:
+                exchange.exposure = Exposure()
+            else:
+                coding, content_type = said(response.headers.fields)
+                if "json" in content_type.lower() and len(content) > (AT_ONCE >> 3 if coding else AT_ONCE):
+                    return self._later(flow, exchange, content, coding, content_type)
+                exchange.exposure = read(content, coding, content_type, self._limit)
+        found = self._watch(flow, exchange)
+        return self._write(exchange, found) if found else None
 
-    async def _later(self, exchange: Exchange, content: bytes, coding: str, content_type: str) -> None:
+    async def _later(
+        self, flow: http.HTTPFlow, exchange: Exchange, content: bytes, coding: str, content_type: str
+    ) -> None:
         exchange.exposure = await asyncio.to_thread(read, content, coding, content_type, self._limit)
+        found = self._watch(flow, exchange)
+        if found:
+            await self._write(exchange, found)
+
+    def _watch(self, flow: http.HTTPFlow, exchange: Exchange) -> list[Found]:
+        risk = self._risk
+        if risk.mode == "off" or exchange.principal is None:
+            return []
+        request, response = flow.request.raw_content or b"", flow.response
+        body = b"" if response is None or response.stream else response.raw_content or b""
+        operation = exchange.operation
+        rows: tuple[int, ...] = ()
+        if response is not None and operation is not None and operation.declared and exchange.refusal is None:
+            rows = bodies.subjects(body, *said(response.headers.fields), operation.dataset or "")
+        event = of_exchange(
+            exchange,
+            status=response.status_code if response is not None else 0,
+            size=len(body),
+            sent=len(request),
+            asked=bodies.asked(request) if operation is None or not operation.chunks else "",
+            subjects=rows,
+            packed=bodies.packed(request),
+            own=NAMES,
+        )
+        if event is None:
+            return []
+        found = risk.watching.after(event)
+        risk.kept.note(event)
+        if risk.watching.unsettled:
+            asyncio.get_running_loop().call_soon(risk.watching.settle)
+        if found:
+            exchange.findings += [one.brief() for one in found]
+            if risk.mode == "enforce":
+                exchange.risk = max(exchange.risk, *(one.risk for one in found))
+        return found
+
+    async def _write(self, exchange: Exchange, found: list[Found]) -> None:
+        try:
+            await self._risk.database.run(partial(store, found=found), durable=True)
+        except Exception as error:
+            logger.exception("a finding cannot be written to the database")
+            if exchange.refusal is None and self._risk.mode == "enforce":
+                raise Refusal(
+                    503,
+                    "finding-not-written",
+                    "Finding not written",
+                    "The gateway must write down what this exchange points to, and cannot, so nothing was let through.",
+                    next_step="Try again later; if it stays, tell the gateway's operator.",
+                    headers={"retry-after": "30"},
+                ) from error
 
 
-def _said(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[str, str]:
+def said(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[str, str]:
     """Content-Encoding and Content-Type, all lines joined, in one pass: each look-up by name would be one."""
     coding, media = [], []
     for name, value in fields:

@@ -14,7 +14,7 @@ from sluicegate.approvals.store import Store
 from sluicegate.clock import Clock, SystemClock
 from sluicegate.credentials.addon import CredentialsAddon
 from sluicegate.database import Database
-from sluicegate.detection.addon import ExposureAddon
+from sluicegate.detection.addon import ExposureAddon, RiskAddon
 from sluicegate.errors import Fault
 from sluicegate.identity.addon import IdentityAddon
 from sluicegate.lockdown.addon import LockdownAddon
@@ -27,7 +27,7 @@ from sluicegate.pipeline.line import Line
 from sluicegate.pipeline.reload import Watch
 from sluicegate.pipeline.sentinel import Front, Last, Sentinel
 from sluicegate.pipeline.stage import Stage
-from sluicegate.policy.addon import PolicyAddon, UsageAddon
+from sluicegate.policy.addon import AfterwardsAddon, PolicyAddon, UsageAddon
 from sluicegate.policy.usage import Usage
 from sluicegate.recording.addon import RecordingAddon
 from sluicegate.settings import Loaded, State
@@ -91,17 +91,21 @@ def build(
         view_of(flow.request, exchange.host), exchange.service, refusal
     )
     usage = Usage()
+    risk = RiskAddon(loaded, database, clock)
+    policy = PolicyAddon(loaded, usage)
     rooms: list[Any] = [
         LockdownAddon(settings, own_ports),
         IdentityAddon(settings.identity, database, clock),
         AuthorityAddon(loaded, state),
         reading,
-        PolicyAddon(loaded, usage),
+        risk,
+        policy,
         ApprovalsAddon(settings.approvals, Store(database, settings.approvals, clock), clock),
         RewriteAddon(),
         CredentialsAddon(settings.services, os.environ, settings.gateway.max_body_bytes),
         MaskingAddon(settings, load_or_create(state)),
-        ExposureAddon(settings),
+        ExposureAddon(settings, risk),
+        AfterwardsAddon(policy),
         UsageAddon(usage, database, clock),
         judged,
         RecordingAddon(settings.recording, state, database, clock, acknowledge_loss=acknowledge_loss),

@@ -28,7 +28,12 @@ SECONDS = 1.0
 
 FOLLOWED = frozenset({"services", "dialects", "datasets", "jobs", "rules", "masks"})
 """Tables that a running gateway follows,"""
-FOLLOWED_KEYS = {"gateway": frozenset({"others", "tunnel_hosts", "internal_destinations"})}
+FOLLOWED_KEYS = {
+    "gateway": frozenset({"others", "tunnel_hosts", "internal_destinations"}),
+    "detection": frozenset(
+        {"off", "alerts_per_thousand", "half_life_days", "observe_days", "time_zone", "time_zones", "weights"}
+    ),
+}
 """and keys of others. Whatever is not named here needs a restart."""
 
 

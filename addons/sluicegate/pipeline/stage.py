@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 FLOW_HOOKS = ("http_connect", "request", "response", "error")
 PLAIN_HOOKS = ("client_connected", "client_disconnected", "server_connect", "tls_clienthello", "next_layer")
-RESPONSE_SHIFT = 16
+RESPONSE_SHIFT = 32
 """Marks for `request` are the low bits of Exchange.passed, marks for `response` the ones above this."""
 DEFAULT_LIMIT = 10.0
 """Seconds that a hook of a room may take, unless the room says otherwise."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from sluicegate.clock import Clock
 from sluicegate.database import Database
+from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange
 from sluicegate.policy.context import Context
 from sluicegate.policy.decide import decide
@@ -50,7 +51,9 @@ class PolicyAddon:
             raise denial(policy, exchange.principal, exchange.operation, verdict, context)
 
     def _context(self, policy: Policy, exchange: Exchange) -> Context:
-        findings = frozenset([finding.indicator for finding in exchange.findings]) if exchange.findings else _NONE
+        findings = exchange.known
+        if exchange.findings:
+            findings = findings | {finding.indicator for finding in exchange.findings}
         context = Context(exchange.started, exchange.client, exchange.job, exchange.risk, findings)
         if not policy.counts_use or exchange.principal is None:
             return context
@@ -58,7 +61,47 @@ class PolicyAddon:
         return Context(exchange.started, exchange.client, exchange.job, exchange.risk, findings, use)
 
 
-_NONE: frozenset[str] = frozenset()
+class AfterwardsAddon:
+    """Judges anew where the response itself led to a finding, before it leaves.
+
+    Nothing is held any more and nothing masked anew at that point: where the rules now say anything but what was
+    decided, the response stays here. Whoever asks again is judged with the finding from the start, so that a rule
+    that holds can hold, and one that masks can mask.
+    """
+
+    name = "afterwards"
+
+    def __init__(self, policy: PolicyAddon) -> None:
+        self._policy = policy
+
+    def response(self, flow: Any, exchange: Exchange) -> None:
+        if not exchange.findings:
+            return
+        policy: Policy = exchange.in_force.get(self._policy.name, self._policy.part)
+        if not policy.looks_at_risk:
+            return
+        principal, operation, before = exchange.principal, exchange.operation, exchange.verdict
+        if principal is None or operation is None or before is None:
+            raise RuntimeError("there is no verdict to look at again")
+        # What was taken already counts this request, so budgets are left out: they have been judged.
+        findings = exchange.known | {finding.indicator for finding in exchange.findings}
+        context = Context(exchange.started, exchange.client, exchange.job, exchange.risk, findings)
+        verdict = decide(policy, principal, operation, context)
+        if verdict.effect == "deny":
+            exchange.verdict = verdict
+            raise denial(policy, principal, operation, verdict, context)
+        further = set(verdict.rules) - set(before.rules) if verdict.effect == "hold" else set()
+        if further or verdict.obligations != before.obligations:
+            raise Refusal(
+                403,
+                "found-meanwhile",
+                "Not handed over",
+                " ".join(
+                    ("What the response held led to a finding, and with it the policy asks for more:", *verdict.reasons)
+                ),
+                next_step="Ask again: the request is then judged with the finding, and held or masked accordingly.",
+                rules=tuple(sorted(further)) or verdict.rules,
+            )
 
 
 class UsageAddon:

@@ -104,6 +104,8 @@ class Policy:
         self.has_jobs = bool(settings.jobs)
         self.counts_use = any(rule.budget is not None for rule in settings.rules)
         """Whether there are budgets."""
+        self.looks_at_risk = any(rule.risk_above is not None or rule.finding is not None for rule in settings.rules)
+        """Whether what is found about a person can change an answer."""
         self._compiler = Compiler(settings)
         self._persons = _persons(settings)
         self._places: dict[Key, Place] = {}

@@ -30,6 +30,7 @@ def summarise(exchange: Exchange, redact: Redactor, finished: float) -> dict[str
         "name": principal.label if principal else None,
         "issuer": principal.issuer if principal else None,
         "session": principal.session if principal else None,
+        "principal_kind": principal.kind if principal else None,
         "groups": tuple(sorted(principal.groups)) if principal else (),
         "assurance": principal.assurance if principal else None,
         "device": principal.device if principal else None,
@@ -58,6 +59,7 @@ def summarise(exchange: Exchange, redact: Redactor, finished: float) -> dict[str
         "reported": verdict.reported if verdict else (),
         "job": exchange.job,
         "risk": float(exchange.risk),
+        "known": tuple(sorted(exchange.known)),
         "findings": tuple([_finding(finding, redact) for finding in exchange.findings[:_PARTS]]),
         "approval": exchange.approval,
         "exposure": (
@@ -75,6 +77,7 @@ def describe(operation: Operation, redact: Redactor) -> dict[str, Any]:
     return {
         "kind": operation.kind,
         "dataset": operation.dataset,
+        "declared": operation.declared,
         "chunks": operation.chunks[:_LISTED],
         "chunk_count": len(operation.chunks),
         "columns": operation.columns[:_LISTED],
@@ -83,6 +86,7 @@ def describe(operation: Operation, redact: Redactor) -> dict[str, Any]:
         "destination": redact.target(operation.destination) if operation.destination is not None else None,
         "destination_side": operation.destination_side,
         "script_digest": operation.script_digest,
+        "statements": tuple(dict.fromkeys([word for one in (operation, *operation.parts) for word in one.statements])),
         "route": operation.route,
     }
 

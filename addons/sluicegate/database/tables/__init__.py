@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sluicegate.database.tables.approvals import approvals, decisions
 from sluicegate.database.tables.base import metadata
+from sluicegate.database.tables.detection import findings, findings_out, habits
 from sluicegate.database.tables.events import events
 from sluicegate.database.tables.recordings import exchanges
 from sluicegate.database.tables.sessions import handles, revocations, session_revision, sessions, used_tokens
@@ -17,6 +18,9 @@ __all__ = [
     "decisions",
     "events",
     "exchanges",
+    "findings",
+    "findings_out",
+    "habits",
     "handles",
     "metadata",
     "revocations",

@@ -9,6 +9,7 @@ from sluicegate.settings.model.approvals import Approvals
 from sluicegate.settings.model.base import Slug, Table
 from sluicegate.settings.model.console import Console
 from sluicegate.settings.model.datasets import Dataset, Job
+from sluicegate.settings.model.detection import Detection
 from sluicegate.settings.model.dialects import Dialect, Route
 from sluicegate.settings.model.gateway import Gateway
 from sluicegate.settings.model.identity import Identity
@@ -23,6 +24,7 @@ __all__ = [
     "Console",
     "Credential",
     "Dataset",
+    "Detection",
     "Dialect",
     "Gateway",
     "Identity",
@@ -51,5 +53,6 @@ class Settings(Table):
     masks: list[MaskRule] = []
     masking: Masking = Masking()
     approvals: Approvals = Approvals()
+    detection: Detection = Detection()
     recording: Recording = Recording()
     console: Console = Console()

@@ -1,0 +1,61 @@
+"""Which part of a dataset somebody has been through in the last 30 days: three summaries of ten days each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sluicegate.detection.sketches.distinct import Distinct
+
+SLICE_DAYS = 10
+SLICES = 3
+DATASETS = 4
+"""Datasets that are followed for one person; of more, the one that was touched longest ago goes."""
+
+
+class Covered:
+    """Different chunks (or requests) of one dataset, by slices of ten days."""
+
+    __slots__ = ("_whole", "slices", "until")
+
+    def __init__(self) -> None:
+        self.until = 0
+        """The number of the newest slice."""
+        self.slices: list[Distinct] = []
+        """The newest last."""
+        self._whole: Distinct | None = None
+        """All slices together, once that was asked for."""
+
+    def add(self, key: int, day: int) -> bool:
+        """A chunk was taken. True where it may be a new one."""
+        number = day // SLICE_DAYS
+        if not self.slices or number > self.until:
+            gone = number - self.until if self.slices else 1
+            self.slices = [*self.slices, *(Distinct() for _ in range(min(gone, SLICES)))][-SLICES:]
+            self.until = number
+            self._whole = None
+        if self._whole is not None:
+            self._whole.add(key)
+        return self.slices[-1].add(key)
+
+    def whole(self, day: int) -> Distinct:
+        """What was met in the last 30 days. Not to be changed."""
+        old = max(0, day // SLICE_DAYS - self.until)
+        if old:
+            return Distinct().merge(self.slices[old:])
+        if self._whole is None:
+            self._whole = Distinct().merge(self.slices)
+        return self._whole
+
+    @property
+    def packed(self) -> list[Any]:
+        """Plain values."""
+        return [self.until, [one.packed for one in self.slices]]
+
+    @classmethod
+    def unpacked(cls, value: Any) -> Covered:
+        """From what `packed` gave. Raises TypeError, ValueError."""
+        found = cls()
+        until, slices = value
+        found.until = int(until)
+        found.slices = [Distinct(one) for one in slices][-SLICES:]
+        return found

@@ -1,0 +1,134 @@
+"""What is known of one person: their habits, their day, and what has pointed to them. About 12 KB, packed."""
+
+from __future__ import annotations
+
+import zlib
+from array import array
+from typing import Any
+
+import msgspec
+
+from sluicegate.detection.covered import DATASETS, Covered
+from sluicegate.detection.day import MEASURES, TIMES, Day
+from sluicegate.detection.rhythm import Rhythm
+from sluicegate.detection.risk import KEPT, Point
+from sluicegate.detection.sketches.count_min import CountMin
+from sluicegate.detection.sketches.hours import Hours, oddness
+from sluicegate.detection.sketches.seen import Seen
+from sluicegate.detection.sketches.spread import Spread
+
+VERSION = 1
+_LARGEST = 1 << 20
+
+
+class Habit:
+    """One person. Changed by `learn` alone."""
+
+    __slots__ = (
+        "covered", "day", "days", "first", "found", "hours", "last", "odd", "points", "repeats", "rhythm", "seen",
+        "spreads", "steps", "times", "week",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.first = 0.0
+        self.last = 0.0
+        self.days = 0
+        """Days on which something was done, before this one."""
+        self.week = 0
+        self.hours = Hours()
+        self.repeats = CountMin()
+        self.times = array("I", bytes(4 * TIMES))
+        """How many days had each power of two of the same thing at odd hours."""
+        self.seen = Seen()
+        self.spreads = {measure: Spread() for measure in MEASURES}
+        self.covered: dict[str, Covered] = {}
+        self.rhythm = Rhythm()
+        self.steps = array("I", bytes(4 * 16))
+        """How many days had each set of the four steps of a sequence."""
+        self.day = Day()
+        self.points: list[Point] = []
+        self.found: dict[str, float] = {}
+        """When each indicator was last found about the person."""
+        self.odd: list[float] | None = None
+        """How odd each hour of the week is, by the days before this one; found when it is first asked for."""
+
+    def oddness(self, hour: int, group: Hours | None) -> float:
+        """How odd an hour of the week is to this person, in bits; 0 where it is not."""
+        if self.hours.usual(hour):
+            return 0.0
+        if self.odd is None:
+            self.odd = oddness(self.hours.shares(group))
+        return self.odd[hour]
+
+    def coverage(self, dataset: str) -> Covered:
+        """What was covered of a dataset; begun where nothing was."""
+        found = self.covered.pop(dataset, None)
+        if found is None:
+            if len(self.covered) >= DATASETS:
+                del self.covered[next(iter(self.covered))]
+            found = Covered()
+        self.covered[dataset] = found
+        return found
+
+    def plain(self) -> list[Any]:
+        """A copy in plain values, that may be packed on another thread."""
+        return [
+            VERSION,
+            [self.first, self.last, self.days, self.week],
+            self.hours.packed,
+            self.repeats.packed,
+            list(self.times),
+            self.seen.packed,
+            {measure: spread.packed for measure, spread in self.spreads.items()},
+            {dataset: covered.packed for dataset, covered in self.covered.items()},
+            self.rhythm.packed,
+            list(self.steps),
+            self.day.packed,
+            [list(point) for point in self.points],
+            dict(self.found),
+        ]
+
+    @classmethod
+    def of(cls, value: Any) -> Habit:
+        """From what `plain` gave. Raises ValueError."""
+        try:
+            version, numbers, hours, repeats, times, seen, spreads, covered, rhythm, steps, day, points, found = value
+            if version != VERSION:
+                raise ValueError("another version")
+            habit = cls()
+            habit.first, habit.last = float(numbers[0]), float(numbers[1])
+            habit.days, habit.week = int(numbers[2]), int(numbers[3])
+            habit.hours, habit.repeats, habit.seen = Hours(hours), CountMin(repeats), Seen(seen)
+            habit.times = array("I", [*map(int, times)][:TIMES])
+            habit.spreads |= {name: Spread.unpacked(spreads.get(name)) for name in MEASURES}
+            habit.covered = {str(name): Covered.unpacked(one) for name, one in covered.items()}
+            habit.rhythm = Rhythm.unpacked(rhythm)
+            habit.steps = array("I", [*map(int, steps)][:16])
+            habit.day = Day.unpacked(day)
+            habit.points = [
+                Point(str(name), str(about), int(number), float(at), float(score))
+                for name, about, number, at, score in points[:KEPT]
+            ]
+            habit.found = {str(name): float(at) for name, at in found.items()}
+            if len(habit.times) != TIMES or len(habit.steps) != 16 or len(habit.day.steps) != 4:
+                raise ValueError("cut off")
+        except (TypeError, AttributeError, IndexError, OverflowError) as error:
+            raise ValueError(f"not a habit: {error}") from None
+        return habit
+
+
+def pack(plain: list[Any]) -> bytes:
+    """Plain values as they are kept."""
+    return zlib.compress(msgspec.msgpack.encode(plain), 1)
+
+
+def unpack(data: bytes) -> Any:
+    """Plain values again. Raises ValueError."""
+    reader = zlib.decompressobj()
+    try:
+        plain = reader.decompress(data, _LARGEST)
+        if reader.unconsumed_tail or not reader.eof:
+            raise ValueError("too large, or cut off")
+        return msgspec.msgpack.decode(plain)
+    except (zlib.error, msgspec.MsgspecError) as error:
+        raise ValueError(str(error)) from None

@@ -1,0 +1,86 @@
+"""Exports and uploads to places outside that this person, their group, or anybody never used before."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from sluicegate.detection.event import Event, key
+from sluicegate.detection.look import Look
+
+EXPORTS = frozenset({"export", "share", "script"})
+NEW_TO_ALL, NEW_TO_GROUP, NEW_TO_PERSON = 13.0, 9.0, 6.0
+"""Bits; how often a new place is met is not learned, since whoever exports often would make new places usual."""
+UPLOAD = 10 << 10
+"""Bytes to another host, from which an upload is worth a word."""
+DROPS = (
+    *("transfer.sh", "file.io", "0x0.st", "gofile.io", "wetransfer.com", "mega.nz", "mega.co.nz", "anonfiles.com"),
+    *("pastebin.com", "paste.ee", "hastebin.com", "ghostbin.com", "rentry.co", "dpaste.com", "controlc.com"),
+    *("webhook.site", "requestbin.com", "pipedream.net", "ngrok.io", "ngrok-free.app", "trycloudflare.com"),
+    *("api.telegram.org", "discord.com", "discordapp.com", "hooks.slack.com", "hooks.zapier.com", "hook.eu1.make.com"),
+    *("dropbox.com", "dropboxapi.com", "drive.google.com", "content.googleapis.com", "box.com", "mediafire.com"),
+    *("gist.github.com", "api.github.com", "bashupload.com", "temp.sh", "catbox.moe", "uguu.se", "filebin.net"),
+)
+"""Hosts where anybody can put anything for anybody: pastes, drops, tunnels, webhooks, chats."""
+
+
+def look(look: Look) -> None:
+    """Whether data goes to a new place outside."""
+    event = look.event
+    if event.refused or not event.external or not event.destination:
+        return
+    if event.kind in EXPORTS:
+        _new(look, "new-destination", event.destination, 2.0 if event.kind == "share" else 0.0)
+    elif event.elsewhere and event.sent >= UPLOAD:
+        more = 4.0 * is_drop(event.destination) + 3.0 * event.packed
+        _new(look, "copy-out", event.destination, more)
+
+
+def _new(look: Look, indicator: str, destination: str, more: float) -> None:
+    place = place_key(destination)
+    if not look.habit.seen.add(place):
+        return
+    if place not in look.everybody.places:
+        new, to = NEW_TO_ALL, "that nobody used before"
+    elif place not in look.group.places:
+        new, to = NEW_TO_GROUP, "that nobody in the group used before"
+    else:
+        new, to = NEW_TO_PERSON, "that others used before, and this person not"
+    event = look.event
+    look.say(
+        indicator,
+        destination[:200],
+        new + more,
+        lambda: f"sent data to {destination[:200]}, {to}",
+        lambda: {
+            "destination": destination[:200],
+            "kind": event.kind,
+            "dataset": event.dataset or "",
+            "bytes": str(event.sent or event.size),
+            "packed": "yes" if event.packed else "no",
+        },
+        weight=max(look.weight, held(look)),
+    )
+
+
+def held(look: Look) -> float:
+    """What the person holds of today weighs: what goes out may be that."""
+    return 2.0 if look.habit.day.steps[0] else 1.0
+
+
+def place_key(destination: str) -> int:
+    """The key of the account, bucket or host of a destination: what is behind it is the same place."""
+    scheme, _, rest = destination.partition("://")
+    return key("place", scheme, rest.partition("/")[0].lower() if rest else destination[:300])
+
+
+def is_drop(destination: str) -> bool:
+    """Whether it is a host where anybody can put anything."""
+    host = urlsplit(destination).hostname or ""
+    return any(host == drop or host.endswith("." + drop) for drop in DROPS)
+
+
+def sends(event: Event) -> bool:
+    """Whether data goes outside."""
+    if event.refused or not event.external:
+        return False
+    return event.kind in EXPORTS or (event.elsewhere and event.sent >= UPLOAD)

@@ -1,0 +1,262 @@
+"""Habits in the database, so that a restart forgets nobody's and several gateways share them. Written behind requests.
+
+A state is written with its version. Where another gateway has written since, its state is taken, and what was seen
+here in the meantime is learned anew on top of it: so nothing that any of them saw is lost or counted twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from functools import partial
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from sluicegate.clock import Clock
+from sluicegate.database import Database
+from sluicegate.database.tables import habits as table
+from sluicegate.detection.budget import Budget
+from sluicegate.detection.event import Event
+from sluicegate.detection.habit import Habit, pack, unpack
+from sluicegate.detection.peers import Lesson, Peers
+from sluicegate.detection.watching import PEOPLE, Watching
+from sluicegate.errors import Fault
+
+logger = logging.getLogger(__name__)
+
+SECONDS = 5.0
+"""How long something learned may be in memory alone. How often is not policy, so this is the machine's time."""
+BATCH = 100
+"""States that are written in one transaction."""
+WAITING = 200_000
+"""Events that wait for the database at most; of more, what is oldest is not learned by others."""
+_OVERLAP = 120.0
+"""Seconds by which the clocks of gateways may differ."""
+PERSON, GROUP, BUDGET = "person:", "group:", "budget"
+
+
+class Row(NamedTuple):
+    """A state as it is kept."""
+
+    name: str
+    version: int
+    state: bytes
+
+
+class Kept:
+    """Loads what is known, writes what changed, and takes up what others wrote."""
+
+    def __init__(self, watching: Watching, database: Database, clock: Clock) -> None:
+        self._watching = watching
+        self._database = database
+        self._clock = clock
+        self._versions: dict[str, int] = {}
+        self._packed: dict[str, bytes] = {}
+        """People who were loaded and not looked at yet."""
+        self._events: dict[str, list[Event]] = {}
+        self._lessons: dict[str, list[Lesson]] = {}
+        self._count = 0
+        self._base = Budget().plain()
+        self._looked = 0.0
+        self._task: asyncio.Task[None] | None = None
+        self._lacking = False
+        watching.fetch = self._fetch
+        watching.taught = self._taught
+
+    async def open(self) -> None:
+        """Load, and begin to write. Raises Fault."""
+        try:
+            rows = await self._database.read(_load)
+        except (SQLAlchemyError, TimeoutError):
+            raise Fault(
+                "What people usually do cannot be read from the database, so nobody would be watched."
+            ) from None
+        self._looked = self._clock.now()
+        for row in rows:
+            self._take(row)
+        self._task = asyncio.get_running_loop().create_task(self._keep(), name="detection")
+
+    async def close(self) -> None:
+        """Write what is left."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        self._task = None
+        for _ in range(3):  # a conflict is written in the next round
+            await self.write()
+
+    def note(self, event: Event) -> None:
+        """An event was learned, and is to be kept."""
+        if self._count >= WAITING:
+            return
+        self._events.setdefault(event.person, []).append(event)
+        self._count += 1
+
+    async def write(self) -> None:
+        """Write what changed. What cannot be written stays and is tried again."""
+        self._watching.settle()
+        try:
+            people = list(self._events)
+            for at in range(0, len(people), BATCH):
+                await self._write_people(people[at : at + BATCH])
+            await self._write_groups(list(self._lessons))
+        except Exception:  # whatever the database does: what is in memory goes on
+            if not self._lacking:
+                logger.exception("habits cannot be written to the database; a restart would forget what is new")
+            self._lacking = True
+        else:
+            self._lacking = False
+
+    async def refresh(self) -> None:
+        """Take up what other gateways wrote of people and groups of whom nothing waits here."""
+        since, self._looked = self._looked, self._clock.now()
+        rows = await self._database.read(partial(_changed, since=since - _OVERLAP, known=dict(self._versions)))
+        for row in rows:
+            waits = row.name[len(PERSON) :] in self._events or row.name[len(GROUP) :] in self._lessons
+            if not waits and row.name != BUDGET:
+                self._take(row)
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(SECONDS)
+            await self.write()
+            try:
+                await self.refresh()
+            except Exception:
+                logger.exception("what other gateways learned cannot be read")
+
+    async def _write_people(self, people: list[str]) -> None:
+        taken = {person: self._events.pop(person) for person in people}
+        self._count -= sum(map(len, taken.values()))
+        states = {PERSON + person: habit.plain() for person in people if (habit := self._watching.people.get(person))}
+        try:
+            newer = await self._store(states)
+        except BaseException:
+            for person, events in taken.items():
+                self._events[person] = events + self._events.get(person, [])
+                self._count += len(events)
+            raise
+        for row in newer:
+            person = row.name[len(PERSON) :]
+            again = taken[person] + self._events.get(person, [])
+            self._take(row)
+            for event in again:
+                self._watching.learn(event)
+            self._count += len(taken[person])
+            self._events[person] = again
+
+    async def _write_groups(self, groups: list[str]) -> None:
+        if not groups:
+            return
+        taken = {group: self._lessons.pop(group) for group in groups}
+        states: dict[str, list[Any]] = {GROUP + group: self._watching.peers(group).plain() for group in groups}
+        budget = self._watching.budget.plain()
+        try:
+            newer = await self._store({**states, BUDGET: budget})
+        except BaseException:
+            for group, lessons in taken.items():
+                self._lessons[group] = lessons + self._lessons.get(group, [])
+            raise
+        if not any(row.name == BUDGET for row in newer):
+            self._base = budget
+        for row in newer:
+            if row.name == BUDGET:
+                self._merge_budget(row)
+                continue
+            group = row.name[len(GROUP) :]
+            again = taken[group] + self._lessons.get(group, [])
+            self._take(row)
+            for lesson in again:
+                self._watching.peers(group).learn(lesson)
+            self._lessons[group] = again
+
+    async def _store(self, states: dict[str, list[Any]]) -> list[Row]:
+        """Write states; those that somebody else has written since come back instead."""
+        known = {name: self._versions.get(name, 0) for name in states}
+        newer = await self._database.run(partial(_store, states=states, known=known, now=self._clock.now()))
+        ahead = {row.name for row in newer}
+        self._versions |= {name: version + 1 for name, version in known.items() if name not in ahead}
+        return newer
+
+    def _merge_budget(self, row: Row) -> None:
+        try:
+            theirs = Budget.of(unpack(row.state))
+        except ValueError:
+            theirs = Budget()
+        theirs.add(self._watching.budget, Budget.of(self._base))
+        self._base = Budget.of(unpack(row.state)).plain()
+        self._watching.budget = theirs
+        self._versions[BUDGET] = row.version
+
+    def _take(self, row: Row) -> None:
+        """Put a state in the place of what is here. One that cannot be read counts as nothing known, and is said."""
+        self._versions[row.name] = row.version
+        try:
+            if row.name.startswith(PERSON):
+                self._packed[row.name[len(PERSON) :]] = row.state
+                self._watching.people.pop(row.name[len(PERSON) :], None)
+            elif row.name.startswith(GROUP):
+                self._watching.groups[row.name[len(GROUP) :]] = Peers.of(unpack(row.state))
+            elif row.name == BUDGET:
+                self._watching.budget = Budget.of(unpack(row.state))
+                self._base = self._watching.budget.plain()
+        except ValueError as error:
+            logger.error("what is kept of %s cannot be read (%s); it is learned anew", row.name, error)
+
+    def _fetch(self, person: str) -> Habit | None:
+        state = self._packed.pop(person, None)
+        if state is None:
+            return None
+        try:
+            return Habit.of(unpack(state))
+        except ValueError as error:
+            logger.error("what is kept of %s cannot be read (%s); it is learned anew", person, error)
+            return None
+
+    def _taught(self, group: str, lesson: Lesson) -> None:
+        self._lessons.setdefault(group, []).append(lesson)
+
+
+def _load(connection: Connection) -> list[Row]:
+    columns = (table.c.name, table.c.version, table.c.state)
+    groups = connection.execute(select(*columns).where(table.c.name.not_like(f"{PERSON}%")))
+    people = connection.execute(
+        select(*columns).where(table.c.name.like(f"{PERSON}%")).order_by(table.c.changed.desc()).limit(PEOPLE)
+    )
+    return [Row(*row) for row in groups] + [Row(*row) for row in people]
+
+
+def _changed(connection: Connection, *, since: float, known: dict[str, int]) -> list[Row]:
+    found = connection.execute(select(table.c.name, table.c.version).where(table.c.changed >= since)).all()
+    names = [name for name, version in found if known.get(name, 0) < version]
+    rows: list[Row] = []
+    for at in range(0, len(names), BATCH):
+        chosen = table.c.name.in_(names[at : at + BATCH])
+        rows += [
+            Row(*row) for row in connection.execute(select(table.c.name, table.c.version, table.c.state).where(chosen))
+        ]
+    return rows
+
+
+def _store(connection: Connection, *, states: dict[str, list[Any]], known: dict[str, int], now: float) -> list[Row]:
+    newer = []
+    for name, state in states.items():
+        values = {"version": known[name] + 1, "changed": now, "state": pack(state)}
+        changed = connection.execute(
+            update(table).where(table.c.name == name, table.c.version == known[name]).values(**values)
+        )
+        if changed.rowcount:
+            continue
+        row = connection.execute(
+            select(table.c.name, table.c.version, table.c.state).where(table.c.name == name)
+        ).first()
+        if row is None:
+            connection.execute(insert(table).values(name=name, **values))
+        else:
+            newer.append(Row(*row))
+    return newer

@@ -1,0 +1,91 @@
+"""What an indicator is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from sluicegate.detection.event import Event
+from sluicegate.detection.habit import Habit
+from sluicegate.detection.peers import Peers
+from sluicegate.detection.surprise import MOST
+
+LEAST = 6.0
+"""Bits below which nothing is said: one event of 64 is that strange."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What an indicator says of an event."""
+
+    indicator: str
+    about: str
+    """The dataset, destination or other thing; the same is counted once a day."""
+    bits: float
+    weight: float
+    """1 to 3, for what was touched."""
+    detail: str
+    evidence: Mapping[str, str]
+    certain: bool = False
+    """Needs no habit, and is held against no budget."""
+
+    @property
+    def score(self) -> float:
+        """0 to 60."""
+        return min(self.bits, MOST) * self.weight
+
+
+@dataclass(slots=True)
+class Look:
+    """An event beside what is known. The event has been counted already."""
+
+    event: Event
+    habit: Habit
+    group: Peers
+    """The habit of the person's group, or of everybody where the group is too small."""
+    everybody: Peers
+    day: int
+    hour: int
+    """Of the week, in the person's time zone."""
+    on: frozenset[str]
+    """Indicators that are switched on."""
+    weights: Mapping[str, float]
+    """How much each column of the dataset weighs; those without a class are left out."""
+    classes: Mapping[str, str]
+    """Their classes."""
+    job_columns: frozenset[str] | None
+    """What the declared job may receive; None where none is declared, or it may receive all."""
+    clock: bool = False
+    """Whether a client tried again, or a clock asked: then it says nothing about the person."""
+    again: int = 0
+    """How often what was asked for most was asked for at odd hours."""
+    fresh: int = 0
+    """Chunks that were not met before."""
+    weight: float = 1.0
+    """What the received columns weigh together."""
+    signals: list[Signal] = field(default_factory=list)
+
+    def say(
+        self,
+        indicator: str,
+        about: str,
+        bits: float,
+        detail: Callable[[], str],
+        evidence: Callable[[], Mapping[str, str]],
+        *,
+        certain: bool = False,
+        weight: float | None = None,
+    ) -> None:
+        """Note what an indicator found, where it is on, strange enough, and more than it said today already."""
+        if bits < LEAST or indicator not in self.on:
+            return
+        weight = self.weight if weight is None else weight
+        for point in self.habit.points:
+            if (
+                point.day == self.day
+                and point.indicator == indicator
+                and point.about == about
+                and point.score >= min(bits, MOST) * weight - 0.5
+            ):
+                return
+        self.signals.append(Signal(indicator, about, bits, weight, detail(), evidence(), certain))

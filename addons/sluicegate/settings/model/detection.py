@@ -1,0 +1,31 @@
+"""[detection]: what counts as a sign of an insider, and how many alerts somebody can look at."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sluicegate.settings.model.base import Slug, Table, Text, Zone
+
+
+class Detection(Table):
+    """[detection]: what people do, held against what they and their groups usually do."""
+
+    mode: Literal["enforce", "report", "off"] = "enforce"
+    """`enforce`: rules see risk and findings. `report`: findings are written down and told, and change no answer.
+    `off`: nothing is counted and nothing is kept of anybody."""
+    off: list[Slug] = []
+    """Indicators that are switched off; docs/detection.md lists them."""
+    alerts_per_thousand: Annotated[float, Field(gt=0, le=1000)] = 2.0
+    """The alert budget: so many people of 1,000 a day, at most, are pointed to by their habits. Proof is beyond it."""
+    half_life_days: Annotated[float, Field(gt=0, le=365)] = 7.0
+    """After so many days, what pointed to a person counts half. Findings are known to rules for as long."""
+    observe_days: Annotated[float, Field(ge=0, le=365)] = 14.0
+    """How long habits are only learned at first. What needs none (jobs, taint, canaries) is found from the start."""
+    time_zone: Zone = "UTC"
+    """Where people work of whom `time_zones` says nothing."""
+    time_zones: dict[Text, Zone] = {}
+    """Where others do: `person:SUBJECT` or `group:NAME` to a time zone. A person comes before their groups."""
+    weights: dict[Slug, Annotated[float, Field(ge=1, le=3)]] = {}
+    """How much classes of columns weigh, from 1 to 3; a class that is not named weighs 2, columns without one 1."""

@@ -1,0 +1,196 @@
+"""Detection as stages: risk before the verdict, findings before the response leaves, and nothing where it is off."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+from mitmproxy.test import tflow, tutils
+from sqlalchemy import select
+
+from sluicegate.clock import SetClock
+from sluicegate.database import Database, events
+from sluicegate.database.tables import findings
+from sluicegate.detection import problems
+from sluicegate.detection.addon import ExposureAddon, RiskAddon
+from sluicegate.errors import Refusal
+from sluicegate.exchange import Exchange, Exposure, Finding, Operation, Principal
+from sluicegate.policy import Policy, decide
+from sluicegate.policy.addon import AfterwardsAddon, PolicyAddon
+from sluicegate.settings import Loaded, Settings
+from tests.detection.organisation import MONDAY, settings
+
+ADA = Principal("ada", "https://idp.test", frozenset({"eng"}), name="Ada")
+ROWS = json.dumps({"rows": [{"id": number, "ssn": f"{number:09}"} for number in range(5)]}).encode()
+
+
+def loaded(rules=(), **detection) -> Loaded:
+    made = settings(**detection)
+    made = Settings.model_validate({**made.model_dump(), "rules": list(rules)})
+    return Loaded(made, "d" * 64, Path("policy.toml"), {})
+
+
+class Gate:
+    """The stages of detection and policy around one exchange after the other."""
+
+    def __init__(self, database, rules=(), **detection):
+        told = loaded([{"id": "read", "effect": "allow", "kind": ["read"]}, *rules], **detection)
+        self.database = database
+        self.risk = RiskAddon(told, database, SetClock(MONDAY))
+        self.policy = PolicyAddon(told)
+        self.exposure = ExposureAddon(told.settings, self.risk)
+        self.afterwards = AfterwardsAddon(self.policy)
+        self.number = 0
+
+    async def send(self, body=ROWS, job="letters", **changes):
+        """Raises Refusal as a hook would. Gives the exchange."""
+        self.number += 1
+        exchange = Exchange(
+            f"x{self.number}", MONDAY + self.number, method="GET", service="chunks", principal=ADA, job=job
+        )
+        exchange.operation = Operation(
+            "chunks", "read", dataset="customers", declared=True, columns=("id",), column_scope="listed"
+        )
+        for name, value in changes.items():
+            setattr(exchange, name, value)
+        self.exchange = exchange
+        flow = tflow.tflow(resp=tutils.tresp(content=body, headers=[(b"content-type", b"application/json")]))
+        flow.request.raw_content = b""
+        self.risk.request(flow, exchange)
+        self.policy.request(flow, exchange)
+        for stage in (self.exposure, self.afterwards):
+            result = stage.response(flow, exchange)
+            if inspect.isawaitable(result):
+                await result
+        return exchange
+
+    async def stored(self):
+        return await self.database.read(lambda c: c.execute(select(findings)).all())
+
+
+@pytest.fixture
+async def database(tmp_path):
+    made = Database.at(tmp_path / "d.sqlite3")
+    await made.open()
+    yield made
+    await made.close()
+
+
+async def test_a_finding_is_written_before_the_response_leaves_and_the_next_request_is_judged_with_it(database):
+    gate = Gate(database, [{"id": "risky", "effect": "deny", "finding": ["beyond-*"], "reason": "Look at this first."}])
+    with pytest.raises(Refusal, match="Look at this first"):
+        await gate.send()  # nobody had been pointed to: the response itself is what is refused
+    exchange = gate.exchange
+    (row,) = await gate.stored()
+    assert (row.indicator, row.exchange, row.person, row.certain) == ("beyond-job", "x1", "https://idp.test ada", True)
+    assert exchange.findings[0].indicator == "beyond-job" and exchange.risk > 30
+    assert exchange.verdict.effect == "deny" and exchange.verdict.rules == ("risky",)
+    (told,) = await database.read(events.waiting)
+    assert told.kind == "finding.raised" and told.body["id"] == row.id and told.body["evidence"]["columns"] == "ssn"
+    with pytest.raises(Refusal) as refused:
+        await gate.send(job=None)
+    assert refused.value.code == "policy-denied" and gate.exchange.exposure is None  # before anything was fetched
+
+
+async def test_risk_alone_changes_the_answer_too(database):
+    gate = Gate(database, [{"id": "risky", "effect": "deny", "risk_above": 20.0}])
+    assert (await gate.send(body=b'{"rows":[{"id":1}]}')).risk == 0
+    with pytest.raises(Refusal):
+        await gate.send()
+    with pytest.raises(Refusal):
+        await gate.send(body=b'{"rows":[{"id":1}]}')
+
+
+async def test_a_rule_that_holds_keeps_the_response_back_and_holds_the_next_request(database):
+    hold = {"id": "ask", "effect": "hold", "finding": ["beyond-job"], "approvers": ["group:x"]}
+    gate = Gate(database, [hold])
+    with pytest.raises(Refusal) as refused:
+        await gate.send()
+    assert (refused.value.code, refused.value.status, refused.value.rules) == ("found-meanwhile", 403, ("ask",))
+    assert (await gate.send(job=None)).verdict.effect == "hold"
+
+
+async def test_without_rules_about_risk_nothing_is_refused(database):
+    gate = Gate(database)
+    exchange = await gate.send()
+    assert exchange.verdict.effect == "allow" and exchange.findings and len(await gate.stored()) == 1
+
+
+async def test_report_changes_no_answer_and_writes_all_the_same(database):
+    gate = Gate(database, [{"id": "risky", "effect": "deny", "risk_above": 1.0}], mode="report")
+    for _ in range(2):
+        exchange = await gate.send()
+        assert exchange.risk == 0 and exchange.known == frozenset()
+    assert len(await gate.stored()) == 1
+
+
+async def test_off_counts_nothing(database):
+    gate = Gate(database, mode="off")
+    exchange = await gate.send()
+    assert exchange.exposure.rows == 5 and not exchange.findings and not gate.risk.watching.people
+
+
+async def test_a_finding_that_cannot_be_written_lets_nothing_through(database, monkeypatch):
+    async def broken(work, **_):
+        raise OSError
+
+    monkeypatch.setattr(database, "run", broken)
+    with pytest.raises(Refusal) as refused:
+        await Gate(database).send()
+    assert refused.value.code == "finding-not-written" and refused.value.status == 503
+    exchange = await Gate(database, mode="report").send()
+    assert exchange.findings
+
+
+async def test_refusals_are_learned_from_and_stay_refusals(database):
+    gate = Gate(database)
+    refusal = Refusal(403, "policy-denied", "no", "no")
+    for number in range(3):
+        exchange = Exchange(f"r{number}", MONDAY + number, service="chunks", principal=ADA, refusal=refusal)
+        assert gate.exposure.response(tflow.tflow(resp=True), exchange) is None
+        assert exchange.refusal is refusal and exchange.exposure is None
+    assert gate.risk.watching.people["https://idp.test ada"].day.refusals == 3
+    nobody = Exchange("n", MONDAY, refusal=refusal)
+    assert gate.exposure.response(tflow.tflow(resp=True), nobody) is None
+
+
+async def test_findings_of_other_rooms_are_written_as_they_are(database):
+    gate = Gate(database)
+    await gate.send(job=None, findings=[Finding("session-shared", "two machines")])
+    (row,) = await gate.stored()
+    assert (row.indicator, row.detail) == ("session-shared", "two machines")
+    assert "session-shared" in (await gate.send(job=None)).known
+
+
+async def test_names_with_anything_in_them_can_be_written(database):
+    gate = Gate(database)
+    await gate.send(findings=[Finding("session-shared", "\0 \ud800 \N{SNOWMAN}")], job=None)
+    assert (await gate.stored())[0].detail == "\\0 \\ud800 \N{SNOWMAN}"
+
+
+async def test_a_policy_that_changes_is_followed(database):
+    gate = Gate(database)
+    gate.risk.adopt(gate.risk.prepare(loaded(off=["beyond-job"])))
+    assert not (await gate.send()).findings
+
+
+def test_names_that_mean_nothing_are_problems():
+    found = problems(loaded(off=["wlak"], weights={"secrett": 3.0}, time_zones={"p0": "UTC"}))
+    assert [one.where for one in found] == ["detection.off", "detection.weights.secrett", "detection.time_zones"]
+    assert "`walk`" in found[0].suggestion
+    assert problems(loaded(off=["walk"], weights={"restricted": 3.0}, time_zones={"group:eng": "UTC"})) == []
+
+
+def test_decisions_are_repeated_with_the_risk_they_were_made_with():
+    from sluicegate.policy.context import Context
+
+    told = loaded(
+        [{"id": "read", "effect": "allow", "kind": ["read"]}, {"id": "no", "effect": "deny", "risk_above": 50.0}]
+    )
+    policy = Policy(told.settings, told.digest)
+    operation = Operation("chunks", "read", dataset="customers", declared=True, column_scope="all")
+    assert decide(policy, ADA, operation, Context(risk=50.0)).effect == "allow"
+    assert decide(policy, ADA, operation, Context(risk=50.1)).effect == "deny"
+    assert Exposure() == Exposure()

@@ -1,0 +1,146 @@
+"""Habits in the database: a restart forgets nothing, two gateways add up, and a database that fails stops nobody."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select, update
+
+from sluicegate.clock import SetClock
+from sluicegate.database import Database
+from sluicegate.database.tables import habits
+from sluicegate.detection.kept import Kept
+from sluicegate.detection.watching import EVERYBODY
+from tests.detection.organisation import ADA, DAY, MONDAY, PEOPLE, Office
+
+
+@pytest.fixture
+async def database(tmp_path):
+    made = Database.at(tmp_path / "d.sqlite3")
+    await made.open()
+    yield made
+    await made.close()
+
+
+class Gateway:
+    """An office whose habits are kept. No time passes by itself: `write` and `refresh` are called by the test."""
+
+    def __init__(self, database, **detection):
+        self.office = Office(**detection)
+        self.kept = Kept(self.office.watching, database, SetClock(MONDAY))
+
+    async def open(self):
+        await self.kept.open()
+        return self
+
+    def do(self, at, who=ADA, **more):
+        found = self.office.do(at, who, **more)
+        self.kept.note(self.office.events[-1])
+        return found
+
+    async def close(self):
+        await self.kept.close()
+
+
+def states(gateway):
+    watching = gateway.office.watching
+    watching.settle()
+    people = {who: watching.habit(who) for who in PEOPLE}
+    return (
+        {who: habit.plain() for who, habit in people.items() if habit is not None},
+        {name: peers.plain() for name, peers in watching.groups.items()},
+        watching.budget.plain(),
+    )
+
+
+async def test_a_restart_forgets_nothing(database):
+    first = await Gateway(database).open()
+    for day in range(5):
+        for who in PEOPLE[:4]:
+            for number in range(6):
+                first.do(MONDAY + day * DAY + 9 * 3600 + number * 60, who, chunks=(str(number),))
+    await first.close()
+    second = await Gateway(database).open()
+    assert states(second) == states(first)
+    await second.close()
+
+
+async def test_nothing_waits_after_it_was_written_and_it_is_written_again_when_more_comes(database):
+    gateway = await Gateway(database).open()
+    gateway.do(MONDAY, chunks=("1",))
+    await gateway.kept.write()
+    assert not gateway.kept._events and not gateway.kept._lessons
+    gateway.do(MONDAY + 1, chunks=("2",))
+    await gateway.close()
+    again = await Gateway(database).open()
+    assert again.office.watching.habit(ADA).day.rows == 40
+    await again.close()
+
+
+async def test_two_gateways_add_up(database):
+    one, two = await Gateway(database).open(), await Gateway(database).open()
+    for number in range(4):
+        one.do(MONDAY + number, chunks=(str(number),))
+        two.do(MONDAY + number, chunks=(str(100 + number),))
+    one.do(MONDAY, PEOPLE[1], chunks=("1",))
+    await one.kept.write()
+    await two.kept.write()  # finds the other's state, and learns its own on top of it
+    await two.kept.write()
+    await one.kept.refresh()
+    await two.kept.refresh()
+    for gateway in (one, two):
+        day = gateway.office.watching.habit(ADA).day
+        assert (day.rows, len(day.chunks)) == (160, 8)
+        assert len(gateway.office.watching.peers(EVERYBODY).covered["customers"].whole(day.number)) == 8
+    assert two.office.watching.habit(PEOPLE[1]).day.rows == 20  # whom it never saw
+    assert sum(two.office.watching.budget.plain()[2]) == 3
+    await one.close()
+    await two.close()
+    three = await Gateway(database).open()
+    assert three.office.watching.habit(ADA).day.rows == 160
+    await three.close()
+
+
+async def test_what_another_gateway_found_is_known_here(database):
+    one, two = await Gateway(database).open(), await Gateway(database).open()
+    assert one.do(MONDAY, job="letters", clear=("id", "ssn"))
+    assert two.office.watching.before(ADA, MONDAY + 1) == (0.0, frozenset())
+    await one.kept.write()
+    await two.kept.refresh()
+    risk, known = two.office.watching.before(ADA, MONDAY + 1)
+    assert risk > 30 and known == {"beyond-job"}
+    await one.close()
+    await two.close()
+
+
+async def test_a_database_that_fails_stops_nobody_and_loses_nothing(database, monkeypatch, caplog):
+    gateway = await Gateway(database).open()
+    run = database.run
+
+    async def broken(work, **_):
+        raise TimeoutError
+
+    monkeypatch.setattr(database, "run", broken)
+    gateway.do(MONDAY, chunks=("1",))
+    await gateway.kept.write()
+    gateway.do(MONDAY + 1, chunks=("2",))
+    await gateway.kept.write()
+    assert caplog.text.count("habits cannot be written") == 1
+    monkeypatch.setattr(database, "run", run)
+    await gateway.close()
+    again = await Gateway(database).open()
+    assert again.office.watching.habit(ADA).day.rows == 40
+    await again.close()
+
+
+async def test_a_state_that_cannot_be_read_is_learned_anew(database, caplog):
+    gateway = await Gateway(database).open()
+    gateway.do(MONDAY, chunks=("1",))
+    await gateway.close()
+    await database.run(lambda connection: connection.execute(update(habits).values(state=b"nonsense")))
+    again = await Gateway(database).open()
+    assert again.office.watching.habit(ADA) is None
+    assert "learned anew" in caplog.text
+    again.do(MONDAY, chunks=("1",))
+    await again.close()
+    rows = await database.read(lambda connection: connection.execute(select(habits.c.version)).all())
+    assert {row.version for row in rows} == {2}

@@ -1,0 +1,185 @@
+"""What an insider does is found, what colleagues do is not, and what is found is the same in another order of gateways."""
+
+from __future__ import annotations
+
+import pytest
+
+from sluicegate.detection.habit import pack
+from sluicegate.exchange import OTHERS
+from tests.detection.organisation import ADA, DAY, MONDAY, PEOPLE, Office
+
+FRIDAY = MONDAY + 32 * DAY
+NIGHT = FRIDAY + 3 * 3600
+NOON = FRIDAY + 12 * 3600
+
+
+@pytest.fixture(scope="module")
+def weeks():
+    """Five weeks of work; copy it with `after_weeks`."""
+    return Office().work(32)
+
+
+@pytest.fixture
+def office(weeks):
+    again = Office(seed=2)
+    for name in ("people", "groups"):
+        for key, state in getattr(weeks.watching, name).items():
+            getattr(again.watching, name)[key] = type(state).of(state.plain())
+    again.watching.budget = type(weeks.watching.budget).of(weeks.watching.budget.plain())
+    return again
+
+
+def test_colleagues_are_not_pointed_to(weeks):
+    assert weeks.found == []
+    assert all(weeks.watching.before(who, FRIDAY)[0] < 40 for who in PEOPLE)
+
+
+def test_a_habit_is_small(weeks):
+    assert max(len(pack(habit.plain())) for habit in weeks.watching.people.values()) < 14_000
+
+
+def test_the_same_chunk_again_at_night(office):
+    for number in range(6):
+        office.do(NIGHT + number * 600, chunks=("7",), clear=("id", "ssn"))
+    (night,) = [one for one in office.found if one.indicator == "night-repeat"]
+    assert night.evidence["times"] == "4" and night.evidence["hour"] == "Fri 03h"
+    assert night.score > night.line
+    risk, known = office.watching.before(ADA, NIGHT + 7200)
+    assert risk > 30 and "night-repeat" in known
+    assert office.watching.before(ADA, NIGHT + 30 * DAY) == (pytest.approx(0, abs=risk / 8), frozenset())
+
+
+def test_by_day_the_same_again_is_work(office):
+    for number in range(30):
+        office.do(NOON + number * 60, chunks=("7",))
+    assert "night-repeat" not in office.indicators()
+
+
+def test_who_works_at_night_is_not_found_for_it():
+    office = Office()
+    for day in range(33):
+        for who in PEOPLE:
+            shift = 22 * 3600 if who == ADA else 8 * 3600
+            for number in range(10):
+                office.do(MONDAY + day * DAY + shift + number * 600, who, chunks=(str(number % 4),), clear=("ssn",))
+    assert "night-repeat" not in office.indicators()
+
+
+def test_retries_at_night_are_nobodys_doing(office):
+    for number in range(12):
+        office.do(NIGHT + number * 20, chunks=("7",), status=503, rows=0, clear=())
+    assert office.found == []
+
+
+def test_the_zone_is_the_persons(weeks):
+    office = Office(time_zones={"person:p0": "America/Los_Angeles", "group:eng": "UTC"})
+    assert office.watching.weighing.zone(ADA, ("eng",)) == "America/Los_Angeles"
+    assert office.watching.weighing.zone(PEOPLE[1], ("eng",)) == "UTC"
+
+
+def test_chunk_after_chunk(office):
+    for number in range(120):
+        office.do(NOON + number * 5, chunks=(str(number),), clear=("id", "ssn"))
+    assert {"walk", "breadth"} & office.indicators()
+
+
+def test_more_columns_than_the_job_names_is_certain():
+    office = Office()  # nothing is known of anybody yet
+    assert office.do(MONDAY, job="letters", clear=("id", "email")) == []
+    (found,) = office.do(MONDAY + 1, job="letters", clear=("id", "email", "ssn"))
+    assert found.indicator == "beyond-job" and found.certain and found.evidence["columns"] == "ssn"
+    assert office.do(MONDAY + 2, job="letters", clear=("id", "ssn"), rows=0) == []  # nothing was really returned
+
+
+def test_columns_and_a_class_that_the_group_does_not_receive(office):
+    office.do(NOON, chunks=("7",), clear=("id", "ssn", "salary", "iban"))
+    assert "first-class" in office.indicators()
+
+
+def test_while_habits_are_learned_at_first_nothing_is_said():
+    office = Office().work(5)
+    for number in range(60):
+        office.do(MONDAY + 6 * DAY + 3 * 3600 + number, chunks=("7",), clear=("ssn",))
+    assert office.found == []
+
+
+def test_a_destination_that_nobody_used(office):
+    given = {"kind": "export", "external": True, "rows": 0, "clear": ()}
+    for who in PEOPLE[1:4]:
+        office.do(NOON, who, destination="s3://partner/in", **given)
+    first = [one.indicator for one in office.found]
+    office.do(NOON + 5, destination="s3://partner/other", **given)
+    assert first == ["new-destination"] * 3  # on the same day it is new to each of them
+    office.work(3, first=33)
+    office.found.clear()
+    office.do(NOON + 4 * DAY, PEOPLE[5], destination="s3://partner/in", **given)
+    assert office.found == []  # the group knows it, but this person did not: not enough by itself
+    office.do(NOON + 4 * DAY, PEOPLE[5], destination="s3://evil/in", **given)
+    assert office.indicators() == {"new-destination"}
+
+
+def test_collect_pack_send_remove(office):
+    for number in range(40):
+        office.do(NOON + number, chunks=(str(number),), clear=("ssn",), rows=500)
+    upload = {
+        "service": OTHERS,
+        "dataset": None,
+        "declared": False,
+        "kind": "upload",
+        "clear": (),
+        "rows": 0,
+        "method": "POST",
+    }
+    office.do(NOON + 100, destination="https://transfer.sh", external=True, sent=200_000, packed=True, **upload)
+    office.do(NOON + 200, kind="admin", statements=("drop",), clear=(), rows=0)
+    assert {"sequence", "copy-out"} <= office.indicators()
+    longest = max((one for one in office.found if one.indicator == "sequence"), key=lambda one: len(one.detail))
+    assert "collected, packed, sent" in longest.detail
+
+
+def test_many_refusals(office):
+    for number in range(40):
+        office.do(NOON + number, chunks=(str(number),), refused="policy-denied", status=403, rows=0, clear=())
+    assert "probing" in office.indicators()
+
+
+def test_what_other_rooms_found_and_results_of_others():
+    office = Office()
+    (told,) = office.do(MONDAY, told=(("session-shared", "one session, two machines"),))
+    assert told.indicator == "session-shared" and told.certain
+    assert office.do(MONDAY + 60, told=(("session-shared", "one session, two machines"),)) == []  # once a day
+    (others,) = office.do(MONDAY, PEOPLE[1], others="it belongs to somebody else", refused="no-rule", status=403)
+    assert others.indicator == "others-result"
+    assert "session-shared" in office.watching.before(ADA, MONDAY + 60)[1]
+
+
+def test_an_indicator_that_is_off_says_nothing():
+    office = Office(off=["beyond-job"])
+    assert office.do(MONDAY, job="letters", clear=("ssn",)) == []
+    assert office.watching.before(ADA, MONDAY) == (0.0, frozenset())
+
+
+def test_a_day_on_which_something_was_found_is_no_habit():
+    office = Office(alerts_per_thousand=300).work(32)
+    for day in range(10):
+        for number in range(200):
+            office.do(NOON + day * DAY + number, chunks=(str(number),), clear=("id", "ssn"), rows=2000)
+    days = {int((one.at - MONDAY) // DAY) for one in office.found}
+    assert len(days) >= 9  # they are found each day: it does not become usual
+
+
+def test_an_event_that_comes_late_breaks_nothing(office):
+    office.do(NOON, chunks=("1",))
+    office.do(NOON - 40 * DAY, chunks=("2",))
+    office.do(NOON + 1, chunks=("3",))
+    assert office.watching.people[ADA].last == NOON + 1
+
+
+def test_learned_again_on_top_of_a_newer_state_teaches_nobody_twice(office):
+    groups = {name: peers.plain() for name, peers in office.watching.groups.items()}
+    budget = office.watching.budget.plain()
+    for number in range(50):
+        office.watching.learn(office.event(NOON + 3 * DAY + number, chunks=(str(number),), clear=("ssn",)))
+    assert {name: peers.plain() for name, peers in office.watching.groups.items()} == groups
+    assert office.watching.budget.plain() == budget
+    assert office.watching.people[ADA].day.rows == 1000
