@@ -41,6 +41,10 @@ class Principal:
     device: str | None = None
     name: str = ""
     expires: float = 0.0
+    authenticated: float | None = None
+    """When the person last proved to the provider who they are (`auth_time`); None where the token does not say."""
+    relations: frozenset[tuple[str, str]] = frozenset()
+    """Claims that tie people together, as pairs of name and value, such as `("manager", "grace")`."""
 
     @property
     def label(self) -> str:
@@ -167,6 +171,26 @@ class Obligation:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What it takes to approve a hold, and what a yes is good for. Where several rules hold: the strictest of each."""
+
+    quorum: int = 1
+    """How many different people have to say yes."""
+    reason: bool = False
+    """Whether a yes needs a reason too; a no always does."""
+    fresh_seconds: float | None = None
+    """The approver has proved to the provider who they are within this time."""
+    conflicts: tuple[str, ...] = ()
+    """`group:GLOB` and `claim:NAME`: who shares one with the person who asked may not decide."""
+    uses: int = 1
+    """How often a grant lets the request through."""
+    grant_seconds: float | None = None
+    """How long a grant is good for, where the rule says so."""
+    break_glass: tuple[str, ...] = ()
+    """`group:NAME` and `person:SUBJECT`, who may let the request through without an approval, in an emergency."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The outcome for one operation, with everything needed to explain and repeat it."""
 
@@ -183,6 +207,8 @@ class Verdict:
     """SHA-256 of the policy in force, hex."""
     reported: tuple[str, ...] = ()
     """Rules of mode `report` that matched. They changed nothing."""
+    terms: Terms = Terms()
+    """What it takes to approve a hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +254,10 @@ class Exchange:
     operation: Operation | None = None
     job: str | None = None
     """The job that the request says it is within."""
+    purpose: str = ""
+    """Why the person asks, in their own words, for those who may approve it."""
+    ask_only: bool = False
+    """Whether the request is only there to ask for its approval. It never goes to the service."""
     risk: float = 0.0
     """The person's risk before this request, as detection has it; 0 where nobody looked."""
     known: frozenset[str] = frozenset()

@@ -105,6 +105,29 @@ def request(number: int = 0, *, hold_seconds: float | None = None, **headers: st
     return flow, exchange
 
 
+# --- what is only asked about
+
+
+async def test_a_request_that_only_asks_never_goes_to_the_service(gate: Gate) -> None:
+    flow, exchange = request()
+    exchange.ask_only, exchange.purpose = True, "The quarter ends."
+    assert await gate.send(flow, exchange) == "202 approval-pending"
+    pending = await gate.pending()
+    assert (pending.purpose, exchange.approval) == ("The quarter ends.", pending.id)
+    await gate.store.decide(pending.id, LINUS, True)
+    flow, exchange = request(1)
+    exchange.ask_only = True
+    assert await gate.send(flow, exchange) == "202 approval-approved"
+    # The grant was not spent by asking: the request itself goes through.
+    assert await gate.send(*request(2)) == "passed"
+
+
+async def test_what_is_allowed_is_not_sent_when_it_was_only_asked_about(gate: Gate) -> None:
+    flow, exchange = request()
+    exchange.verdict, exchange.ask_only = Verdict("allow"), True
+    assert await gate.send(flow, exchange) == "409 nothing-to-approve"
+
+
 # --- what is not held
 
 

@@ -12,6 +12,7 @@ STATES = typing.get_args(State)
 EVENTS = typing.get_args(Event)
 LEGAL = {
     ("pending", "approve"): "approved",
+    ("pending", "break_glass"): "approved",
     ("pending", "deny"): "denied",
     ("pending", "expire"): "expired",
     ("pending", "withdraw"): "withdrawn",

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from sluicegate.approvals.hold import hold_of
 from sluicegate.approvals.store import Store
 from sluicegate.cli import approvals, console_client
+from sluicegate.cli.approvals_watch import watch
 from sluicegate.cli.safe_text import safe, safe_lines
 from sluicegate.clock import SystemClock
 from sluicegate.console.server import serve
@@ -278,3 +279,38 @@ def test_safe_lines_keep_their_number(text: str) -> None:
 
 def test_safe_text_leaves_ordinary_text_alone() -> None:
     assert safe("Größe 数据 s3://b/k [x]") == "Größe 数据 s3://b/k [x]"
+
+
+def test_withdraw_revoke_and_what_is_not_there_to_do(running: Running) -> None:
+    asked = running.hold()
+    withdrawn = running.run("ada", "withdraw", asked.code)
+    assert (withdrawn.exit_code, withdrawn.stdout) == (0, f"{asked.code} is withdrawn.\n")
+    again = running.hold()
+    running.run("linus", "approve", again.code)
+    revoked = running.run("linus", "revoke", again.code, "--reason", "the wrong bucket")
+    assert (revoked.exit_code, revoked.stdout) == (0, f"{again.code} is revoked.\n")
+    other = running.hold()
+    broken = running.run("ada", "break-glass", other.code, "--reason", "everything is on fire")
+    assert (broken.exit_code, "do not name you" in broken.stderr) == (1, True)
+    reviewed = running.run("linus", "review", other.code, "--note", "x", "--accept")
+    assert (reviewed.exit_code, "was not broken" in reviewed.stderr) == (1, True)
+
+
+def test_watching_shows_each_change_once(running: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = running.hold(destination=HOSTILE)
+    looks = []
+
+    def pause(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 2:
+            running.run("linus", "approve", asked.code)
+        if len(looks) == 4:
+            raise KeyboardInterrupt
+
+    watch(running.url, running.provider.token("linus"), None, pause)
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [(cells[0], cells[1], cells[-1]) for cells in lines] == [
+        (asked.code, "pending", "you"),
+        (asked.code, "approved", ""),
+    ]
+    assert "\x1b" not in "".join(map("".join, lines))

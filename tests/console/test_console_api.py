@@ -19,6 +19,7 @@ from sluicegate.approvals.hold import hold_of
 from sluicegate.approvals.store import Store
 from sluicegate.clock import SystemClock
 from sluicegate.console.app import build
+from sluicegate.console.roles import Roles
 from sluicegate.console.server import serve
 from sluicegate.database import Database
 from sluicegate.errors import Fault
@@ -97,10 +98,12 @@ def problem_of(response: httpx2.Response) -> str:
 
 async def test_no_route_without_a_person(console: Console) -> None:
     routes = [route for route in console.app.routes if isinstance(route, Route)]
-    assert len(routes) == len(console.app.routes) == 5
+    assert len(routes) == len(console.app.routes) == 4
     for route in routes:
         for method in route.methods or ():
-            answer = await console.client.request(method, route.path.replace("{key}", "x"), headers=JSON)
+            answer = await console.client.request(
+                method, route.path.replace("{key}", "x").replace("{action}", "approve"), headers=JSON
+            )
             assert answer.status_code == (200 if route.path == "/healthz" else 401), (method, route.path)
             if answer.status_code == 401:
                 assert answer.headers["www-authenticate"] == "Bearer"
@@ -411,3 +414,47 @@ async def test_a_database_that_cannot_be_opened_is_one_line(provider: Provider, 
     with pytest.raises(Fault, match="cannot be opened"):
         async with served(provider, tmp_path / "none" / "x.sqlite3"):
             pass
+
+
+# --- the other actions, and the roles
+
+
+async def test_withdraw_and_revoke(console: Console) -> None:
+    asked = await console.hold()
+    assert problem_of(await console.post(f"/api/approvals/{asked.id}/withdraw", "linus")) == "403 not-your-request"
+    assert (await console.post(f"/api/approvals/{asked.id}/withdraw", "ada")).json()["state"] == "withdrawn"
+    again = await console.hold()
+    await console.post(f"/api/approvals/{again.id}/approve", "linus")
+    answer = await console.post(f"/api/approvals/{again.id}/revoke", "linus", {"reason": "wrong bucket"})
+    assert (answer.status_code, answer.json()["state"]) == (200, "revoked")
+
+
+@pytest.mark.parametrize("action", ["", "destroy", "approve%2F..", "Approve"])
+async def test_there_are_no_other_actions(console: Console, action: str) -> None:
+    asked = await console.hold()
+    assert (await console.post(f"/api/approvals/{asked.id}/{action}", "linus")).status_code == 404
+    assert (await console.get(f"/api/approvals/{asked.id}", "ada")).json()["state"] == "pending"
+
+
+async def test_a_review_says_whether_it_was_right(console: Console) -> None:
+    asked = await console.hold()
+    said: list[tuple[dict[str, Any], str]] = [
+        ({"reason": "x"}, "400 body-not-understood"),
+        ({"reason": "x", "accepted": True}, "409 nothing-to-review"),
+    ]
+    for body, expected in said:
+        assert problem_of(await console.post(f"/api/approvals/{asked.id}/review", "linus", body)) == expected
+
+
+def test_roles() -> None:
+    rule = {"id": "r", "effect": "hold", "approvers": ["group:stewards", "person:pia"]}
+    listed = {"operators": ["group:ops"], "auditors": ["group:audit"]}
+    roles = Roles(Settings.model_validate({"identity": {"issuer": "https://idp"}, "rules": [rule], "console": listed}))
+
+    def of(subject: str, *groups: str, kind: Any = "person") -> set[str]:
+        return set(roles.of(Principal(subject, "https://idp", groups=frozenset(groups), kind=kind)))
+
+    assert of("ada") == {"requester"}
+    assert of("ada", "stewards") == of("pia") == {"requester", "approver"}
+    assert of("ada", "ops", "audit") == {"requester", "operator", "auditor"}
+    assert of("robot", "ops", "stewards", kind="machine") == {"requester"}, "a machine looks at nothing for others"

@@ -18,6 +18,7 @@ from joserfc.jwk import ECKey
 from sluicegate.clock import SetClock
 from sluicegate.errors import Refusal
 from sluicegate.identity import Verifier
+from sluicegate.identity.claims import principal
 from sluicegate.identity.compact import strict_object
 from sluicegate.settings.model import Identity
 from tests.provider import DROP, Provider
@@ -358,3 +359,18 @@ def test_strict_json_takes_objects_alone(value: Any) -> None:
 def test_strict_json_survives_any_depth() -> None:
     with pytest.raises(ValueError):
         strict_object(b'{"a":' * 100_000 + b"1" + b"}" * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("auth_time", "expected"),
+    [(1_749_999_000, 1_749_999_000.0), (True, None), (0, None), (-5, None), (1e9, None), ("1", None), (1 << 60, None)],
+)
+async def test_when_somebody_signed_in_is_what_the_provider_says(auth_time: Any, expected: float | None) -> None:
+    settings = Identity(issuer="https://idp", relation_claims=["manager", "team", "level"])
+    claims = {
+        "iss": "https://idp", "aud": "sluicegate", "sub": "ada", "exp": 1_750_000_600, "iat": 1_750_000_000,
+        "auth_time": auth_time, "manager": "mia", "team": ["red", 7, ""], "level": 3, "office": "Oslo",
+    }  # fmt: skip
+    person = principal(claims, access_token=True, settings=settings, now=1_750_000_000.0, digest="0" * 64)
+    assert person.authenticated == expected
+    assert person.relations == {("manager", "mia"), ("team", "red")}

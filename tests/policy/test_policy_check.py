@@ -91,6 +91,30 @@ dataset = ["customers"]
     ]
 
 
+def test_bad_terms_of_approvals(tmp_path):
+    text = """[[rules]]
+id = "a"
+effect = "hold"
+approvers = ["person:x"]
+approval = { quorum = 2, conflicts = ["groups:x", "claim:manager", "team", "group:ok-*"], break_glass = ["machine:m"] }
+[[rules]]
+id = "b"
+effect = "deny"
+approval = { quorum = 1 }
+[console]
+operators = ["ops"]
+"""
+    assert found(tmp_path, text) == [
+        (5, "rules.0.approval.break_glass", "people approve, and machines do not"),
+        (5, "rules.0.approval.conflicts", "did you mean `group`?"),
+        (5, "rules.0.approval.conflicts", ""),
+        (5, "rules.0.approval.conflicts", "add it to relation_claims of [identity]"),
+        (5, "rules.0.approval.quorum", "name more, or a group"),
+        (9, "rules.1.approval", 'leave it out, or make the effect "hold"'),
+        (11, "console.operators", "write `group:ops`"),
+    ]
+
+
 def test_bad_masks(tmp_path):
     text = """[[rules]]
 id = "m"

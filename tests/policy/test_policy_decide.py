@@ -224,3 +224,32 @@ def test_people_cannot_fill_the_memory(bench, ask, monkeypatch):
     effects = [made.effect(ask(), f"g{number}") for number in range(50)]
     assert effects.count("allow") == 1 and effects[7] == "allow"
     assert len(made.policy._standings) <= 10
+
+
+def test_holds_together_take_the_strictest_of_each_term(bench, ask):
+    first = {
+        **HOLD,
+        "approval": {
+            "quorum": 2,
+            "uses": 5,
+            "fresh_seconds": 60.0,
+            "conflicts": ["group:a*"],
+            "break_glass": ["group:x"],
+        },
+    }
+    second = {
+        **HOLD,
+        "approval": {
+            "reason": True,
+            "uses": 3,
+            "grant_seconds": 9.0,
+            "conflicts": ["group:b*"],
+            "break_glass": ["group:x"],
+        },
+    }
+    terms = bench(first, second).verdict(ask()).terms
+    assert (terms.quorum, terms.reason, terms.fresh_seconds, terms.uses) == (2, True, 60.0, 3)
+    assert (terms.grant_seconds, terms.conflicts, terms.break_glass) == (9.0, ("group:a*", "group:b*"), ("group:x",))
+    # A rule that says nothing of an emergency permits none, and wants one yes that is good once.
+    plain = bench(first, HOLD).verdict(ask()).terms
+    assert (plain.quorum, plain.uses, plain.break_glass) == (2, 1, ())

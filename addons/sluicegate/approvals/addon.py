@@ -46,7 +46,11 @@ class ApprovalsAddon:
         """None when there is nothing to hold, else what to await. Raises Refusal, and RuntimeError when unjudged."""
         if exchange.verdict is None or exchange.verdict.effect == "deny":
             raise RuntimeError("a request came to the approvals without having been allowed or held")
-        return self._hold(flow, exchange) if exchange.verdict.effect == "hold" else None
+        if exchange.verdict.effect == "hold":
+            return self._hold(flow, exchange)
+        if exchange.ask_only:
+            raise answers.nothing_to_ask()
+        return None
 
     async def close(self) -> None:
         """Whoever still waits is refused; their approvals stay, for a retry."""
@@ -66,6 +70,10 @@ class ApprovalsAddon:
         headers = tuple(sorted(field for field in fields if field[0] not in _NOISE))
         hold = hold_of(exchange, headers, flow.request.raw_content or b"")
         gone = _gone(flow)
+        if exchange.ask_only:
+            asked = await self._store.ask(hold)
+            exchange.approval = asked.id
+            raise answers.asked(asked)
         if await self._redeemed(hold, exchange, gone):
             return
         approval = await self._store.ask(hold)

@@ -41,6 +41,11 @@ def lasting(target: str, headers: tuple[tuple[str, str], ...], body: bytes, once
     return Lasting(target, headers, json.dumps(members, sort_keys=True).encode())
 
 
+def members_of(headers: tuple[tuple[str, str], ...], body: bytes) -> dict[str, Any] | None:
+    """The top-level members of a body that is a JSON object; None where it is not, or cannot be read for certain."""
+    return _object(headers, body)
+
+
 def _object(headers: tuple[tuple[str, str], ...], body: bytes) -> dict[str, Any] | None:
     said = [value for name, value in headers if name.lower() == "content-type"]
     if len(said) != 1 or "json" not in said[0].lower():

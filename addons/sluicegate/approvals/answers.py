@@ -29,6 +29,31 @@ def accepted(approval: Approval) -> Refusal:
     return refusal
 
 
+def asked(approval: Approval) -> Refusal:
+    """The answer to a request that was only there to ask: 202, and nothing has gone to the service."""
+    if approval.state == "pending":
+        return accepted(approval)
+    return Refusal(
+        202,
+        "approval-approved",
+        "Approved already",
+        f"This request is approved, until {rfc3339(approval.grant_until)}; send it without Sluicegate-Ask.",
+        rules=approval.rules,
+        members={"approval": approval.id, "code": approval.code},
+    )
+
+
+def nothing_to_ask() -> Refusal:
+    """Nobody needs to approve what a rule allows; it is not sent either, since it was only asked about."""
+    return Refusal(
+        409,
+        "nothing-to-approve",
+        "No approval is needed",
+        "This request is allowed as it is. It was not sent, because it said Sluicegate-Ask.",
+        next_step="Send it without Sluicegate-Ask.",
+    )
+
+
 def denied(approval: Approval) -> Refusal:
     return Refusal(
         403,

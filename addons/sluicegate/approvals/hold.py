@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from sluicegate.approvals.again import lasting
+from sluicegate.approvals.digests import digests
 from sluicegate.approvals.fingerprint import fingerprint
 from sluicegate.errors import Refusal
-from sluicegate.exchange import Exchange, Operation, Principal
+from sluicegate.exchange import Exchange, Operation, Principal, Terms
 
 SHOWN_LIMIT = 65_536
 """Characters that an approver is shown at most. Nothing is ever cut: nobody approves what they cannot see."""
@@ -26,6 +29,13 @@ class Hold:
     """Scheme, host, path, and the names of the query's parameters: their values may be secrets."""
     operation: Operation
     exchange: str
+    terms: Terms = field(default_factory=Terms)
+    purpose: str = ""
+    """Why, in the words of the person who asks."""
+    risk: float = 0.0
+    job: str | None = None
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """What the request is made of, by name: what a later one that differs is compared with."""
 
 
 def hold_of(exchange: Exchange, headers: tuple[tuple[str, str], ...], body: bytes) -> Hold:
@@ -70,6 +80,11 @@ def hold_of(exchange: Exchange, headers: tuple[tuple[str, str], ...], body: byte
         target=origin + _without_values(exchange.target),
         operation=operation,
         exchange=exchange.id,
+        terms=verdict.terms,
+        purpose=exchange.purpose,
+        risk=exchange.risk,
+        job=exchange.job,
+        digests=digests(*lasting(exchange.target, headers, body, operation.once)),
     )
 
 

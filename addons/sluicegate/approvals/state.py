@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import Literal
 
 State = Literal["pending", "approved", "denied", "expired", "withdrawn", "used", "revoked"]
-Event = Literal["approve", "deny", "expire", "withdraw", "use", "revoke"]
+Event = Literal["approve", "break_glass", "deny", "expire", "withdraw", "use", "revoke"]
 
 TRANSITIONS: dict[State, dict[Event, State]] = {
-    "pending": {"approve": "approved", "deny": "denied", "expire": "expired", "withdraw": "withdrawn"},
+    "pending": {
+        "approve": "approved",
+        "break_glass": "approved",
+        "deny": "denied",
+        "expire": "expired",
+        "withdraw": "withdrawn",
+    },
     "approved": {"use": "used", "expire": "expired", "revoke": "revoked"},
     "denied": {},
     "expired": {},
@@ -16,7 +22,7 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
     "used": {},
     "revoked": {},
 }
-"""What may happen in each state, and where it leads. `use` is the last use of a grant."""
+"""What may happen in each state, and where it leads. `approve` is the last yes that is needed, `use` the last use."""
 
 
 class IllegalTransition(Exception):

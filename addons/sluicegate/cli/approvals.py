@@ -1,10 +1,10 @@
-"""sluicegate approvals: list, show, approve and deny held requests, as the signed-in person and through the console."""
+"""sluicegate approvals: held requests, seen and decided as the signed-in person and through the console."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sluicegate.cli import console_client
+from sluicegate.cli import approvals_watch, console_client
 from sluicegate.cli.places import DEFAULT_POLICY, Policy
 from sluicegate.cli.safe_text import safe, safe_lines
 
@@ -42,6 +42,7 @@ _FIELDS = (
     "id",
     "state",
     "requester",
+    "purpose",
     "rules",
     "reasons",
     "approvers",
@@ -53,8 +54,12 @@ _FIELDS = (
     "columns",
     "column_scope",
     "chunks",
+    "rows",
     "destination",
     "statement",
+    "job",
+    "risk",
+    "conflict",
     "exchanges",
     "created",
     "pending_until",
@@ -72,12 +77,19 @@ def listed(
     policy: Policy = DEFAULT_POLICY,
     token_file: TokenFile = None,
     as_json: AsJson = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay, and show what changes, until Ctrl-C.")] = False,
 ) -> None:
     """List what you may decide, and what you asked for yourself.
 
-    Example: sluicegate approvals list
+    Example: sluicegate approvals list --watch
     """
-    _run(console, policy, token_file, as_json, _table, "GET")
+    if watch:
+        try:
+            approvals_watch.watch(*_who(console, policy, token_file), _json_line if as_json else None)
+        except console_client.Refused as refused:
+            _refused(refused, as_json)
+    else:
+        _run(console, policy, token_file, as_json, _table, "GET")
 
 
 @app.command()
@@ -104,7 +116,7 @@ def approve(
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Approve a request: it, and only it, may go through once.
+    """Approve a request: it, and only it, may go through, once unless its rule says more.
 
     Example: sluicegate approvals approve WDJB-MJHT
     """
@@ -127,6 +139,71 @@ def deny(
     _run(console, policy, token_file, as_json, _decided, "POST", key, "deny", body={"reason": reason})
 
 
+@app.command()
+def withdraw(
+    key: Key,
+    console: Address = None,
+    policy: Policy = DEFAULT_POLICY,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take back a request of your own that nobody has decided.
+
+    Example: sluicegate approvals withdraw WDJB-MJHT
+    """
+    _run(console, policy, token_file, as_json, _decided, "POST", key, "withdraw", body={})
+
+
+@app.command()
+def revoke(
+    key: Key,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    console: Address = None,
+    policy: Policy = DEFAULT_POLICY,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take back a yes that is not used up.
+
+    Example: sluicegate approvals revoke WDJB-MJHT --reason "the wrong bucket after all"
+    """
+    _run(console, policy, token_file, as_json, _decided, "POST", key, "revoke", body={"reason": reason})
+
+
+@app.command("break-glass")
+def break_glass(
+    key: Key,
+    reason: Annotated[str, typer.Option(help="What the emergency is.", show_default=False)],
+    console: Address = None,
+    policy: Policy = DEFAULT_POLICY,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a request through without an approval, in an emergency. Everybody is told, and it is reviewed.
+
+    Example: sluicegate approvals break-glass WDJB-MJHT --reason "payments are down, the export restores them"
+    """
+    _run(console, policy, token_file, as_json, _decided, "POST", key, "break-glass", body={"reason": reason})
+
+
+@app.command()
+def review(
+    key: Key,
+    note: Annotated[str, typer.Option(help="What you found.", show_default=False)],
+    accept: Annotated[bool, typer.Option("--accept/--reject", help="Whether it was right.", show_default=False)],
+    console: Address = None,
+    policy: Policy = DEFAULT_POLICY,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Review a request that somebody let through without an approval.
+
+    Example: sluicegate approvals review WDJB-MJHT --accept --note "incident 4711, talked to Ada"
+    """
+    said = {"reason": note, "accepted": accept}
+    _run(console, policy, token_file, as_json, _reviewed, "POST", key, "review", body=said)
+
+
 def _run(
     console: str | None,
     policy: Path,
@@ -137,7 +214,7 @@ def _run(
     *path: str,
     body: dict[str, Any] | None = None,
 ) -> None:
-    base, bearer = console_client.address(console, policy), console_client.token(token_file)
+    base, bearer = _who(console, policy, token_file)
     try:
         document = console_client.call(base, bearer, method, *path, body=body)
     except console_client.Refused as refused:
@@ -146,6 +223,10 @@ def _run(
         _json(document)
     else:
         display(document)
+
+
+def _who(console: str | None, policy: Path, token_file: Path | None) -> tuple[str, str]:
+    return console_client.address(console, policy), console_client.token(token_file)
 
 
 def _refused(refused: console_client.Refused, as_json: bool) -> NoReturn:
@@ -163,31 +244,18 @@ def _json(document: dict[str, Any]) -> None:
     print(json.dumps(document, indent=2, ensure_ascii=True).replace("\x7f", "\\u007f"))
 
 
+def _json_line(document: dict[str, Any]) -> None:
+    print(json.dumps(document, ensure_ascii=True).replace("\x7f", "\\u007f"), flush=True)
+
+
 def _table(document: dict[str, Any]) -> None:
-    rows = [
-        (
-            approval["code"],
-            approval["state"],
-            approval["requester"]["name"],
-            " ".join(filter(None, (approval["kind"], approval["dataset"]))),
-            approval["destination"] or "",
-            " ".join(approval["reasons"]),
-            approval["pending_until"],
-            "you" if approval["may_decide"] else "",
-        )
-        for approval in document["approvals"]
-    ]
+    rows = [approvals_watch.row(approval) for approval in document["approvals"]]
     terminal = _terminal()
     if not terminal.is_terminal:
         for row in rows:
             print("\t".join(safe(cell) for cell in row))
     elif rows:
-        table = Table(
-            "Code", "State", "Who", "What", "To", "Why held", "Until", "Decides", box=None, header_style="bold"
-        )
-        for row in rows:
-            table.add_row(*(Text(safe(cell)) for cell in row))
-        terminal.print(table)
+        terminal.print(approvals_watch.table(rows))
     else:
         terminal.print("Nothing waits for you, and nothing that you asked for waits.")
 
@@ -210,20 +278,48 @@ def _details(document: dict[str, Any]) -> None:
                 grid.add_row(Text(label, "bold"), Text(line, overflow="fold"))
             else:
                 print(f"{label}\t{line}")
+    for label, line in _more(document):
+        if terminal.is_terminal:
+            grid.add_row(Text(label, "bold"), Text(safe(line), overflow="fold"))
+        else:
+            print(f"{label}\t{safe(line)}")
     if terminal.is_terminal:
         terminal.print(grid)
 
 
+def _more(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is not one value of one field: what people said, broken glass, and what differs from an earlier request."""
+    quorum = document["terms"]["quorum"]
+    if quorum > 1:
+        yield "yes", f"{sum(vote['approve'] for vote in document['votes'])} of {quorum}"
+    for vote in document["votes"]:
+        yield "said", f"{vote['name']}: {'yes' if vote['approve'] else 'no'} {vote['reason']}".rstrip()
+    glass = document.get("broken_glass")
+    if glass:
+        yield "broken glass", f"{glass['name']} at {glass['at']}: {glass['reason']}"
+        by = f"by {glass['reviewed_by']}: {glass['note']}" if glass["reviewed_at"] else f"due {glass['review_until']}"
+        yield "review", by
+    differs = document.get("differs")
+    if differs:
+        for one in differs["in"]:
+            change = f"{one['before'] or 'something else'} -> {one['after'] or 'changed'}"
+            yield f"differs from {safe(differs['from'])}", f"{one['what']}: {'; '.join(one['lines']) or change}"
+
+
 def _decided(document: dict[str, Any]) -> None:
     who, code, state = (safe(value) for value in (document["requester"]["name"], document["code"], document["state"]))
-    print(
-        f"{code} is {state}."
-        + (
-            f" {who} can send the request until {document['grant_until']}, once."
-            if document["state"] == "approved"
-            else ""
-        )
-    )
+    uses, quorum = document["uses_left"], document["terms"]["quorum"]
+    if document["state"] == "approved":
+        often = "once" if uses == 1 else f"{uses} times"
+        print(f"{code} is {state}. {who} can send the request until {document['grant_until']}, {often}.")
+    elif document["state"] == "pending":
+        print(f"{code} is pending: {sum(vote['approve'] for vote in document['votes'])} of {quorum} have said yes.")
+    else:
+        print(f"{code} is {state}.")
+
+
+def _reviewed(document: dict[str, Any]) -> None:
+    print(f"{safe(document['code'])} is reviewed.")
 
 
 def _terminal() -> Console:

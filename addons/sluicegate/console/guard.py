@@ -11,6 +11,7 @@ import uuid
 from typing import Protocol
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -114,6 +115,14 @@ class Guard:
                 raise
             # Identity answers as a proxy does; here we are the service itself.
             raise _unauthorized(refusal.code, refusal.title, refusal.detail, refusal.next_step) from None
+
+
+def person_of(request: Request) -> Principal:
+    """Who is calling. Raises TypeError on a route that the guard let nobody in to."""
+    person = request.scope.get(PERSON)
+    if not isinstance(person, Principal):
+        raise TypeError("a route that needs a person was reached without one")
+    return person
 
 
 def answer(refusal: Refusal) -> Response:

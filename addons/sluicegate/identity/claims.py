@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
@@ -40,6 +40,8 @@ def principal(
         session=_session(claims, digest),
         name=name if _word(name) else "",
         expires=float(expires),
+        authenticated=_authenticated(claims.get("auth_time"), now + settings.leeway_seconds),
+        relations=_relations(claims, settings.relation_claims),
     )
 
 
@@ -87,6 +89,19 @@ def _groups(value: Any) -> frozenset[str]:
     if not isinstance(value, list) or len(value) > MAX_GROUPS or not all(_word(group) for group in value):
         raise rejected("token-groups", "The token's groups are not a list of names.")
     return frozenset(value)
+
+
+def _authenticated(value: Any, latest: float) -> float | None:
+    # Optional (OpenID Connect Core section 2). What is no good counts as not said: nobody is fresh by it.
+    return float(value) if type(value) is int and 0 < value <= latest else None
+
+
+def _relations(claims: Mapping[str, Any], names: Sequence[str]) -> frozenset[tuple[str, str]]:
+    found = set()
+    for name in names:
+        value = claims.get(name)
+        found |= {(name, one) for one in (value if isinstance(value, list) else [value])[:MAX_GROUPS] if _word(one)}
+    return frozenset(found)
 
 
 def _session(claims: Mapping[str, Any], digest: str) -> str:

@@ -124,6 +124,8 @@ class LockdownAddon:
         if not (unsigned and places.tunnels(origin.host, origin.port)):
             exchange.service = places.owner(origin)
         exchange.job = found.job
+        if found.purpose or found.ask_only:
+            exchange.purpose, exchange.ask_only = found.purpose, found.ask_only
         exchange.scheme, exchange.host, exchange.port = origin.scheme, origin.host, origin.port
         if exchange.service != OTHERS:
             shape.check_path(request.path)

@@ -29,9 +29,12 @@ _ENDS_HERE = frozenset(
             b"x-remote-user",
             b"remote-user",
         ),
-        b"sluicegate-job",  # said to the gateway, not to the service
+        # Said to the gateway, not to the service.
+        *(b"sluicegate-job", b"sluicegate-reason", b"sluicegate-ask"),
     )
 )
+PURPOSE_LIMIT = 500
+"""Characters of a reason that a client gives."""
 _SMALL = 4096
 """Bytes up to which a header section is remembered."""
 
@@ -41,12 +44,15 @@ class Head:
     """`hosts` is every Host header, in order; `onward` are the fields without those that end here.
 
     `job` is what Sluicegate-Job says; None where it is not there. Several together name no job that there could be.
+    `purpose` is what Sluicegate-Reason says, and `ask_only` whether there is a Sluicegate-Ask, whatever it says.
     """
 
     hosts: tuple[str, ...]
     upgrade: bool
     onward: Fields
     job: str | None = None
+    purpose: str = ""
+    ask_only: bool = False
 
 
 def read(fields: Fields) -> Head:
@@ -71,7 +77,17 @@ def _read(fields: Fields) -> Head:
         upgrade=shape.upgrade_wanted(", ".join(values.get(b"upgrade", []))),
         onward=onward,
         job=None if jobs is None else ", ".join(jobs),
+        purpose=_purpose(values.get(b"sluicegate-reason", [])),
+        ask_only=b"sluicegate-ask" in values,
     )
+
+
+def _purpose(values: list[str]) -> str:
+    text = " ".join(values).encode("latin-1").decode(errors="replace").strip()
+    if len(text) > PURPOSE_LIMIT or not text.isprintable():
+        # People are shown it whole, or not at all.
+        raise shape.malformed(f"Sluicegate-Reason is not one line of at most {PURPOSE_LIMIT} characters")
+    return text
 
 
 _remembered = lru_cache(maxsize=512)(_read)

@@ -29,6 +29,8 @@ def problems(loaded: Loaded) -> list[Problem]:
     """Every problem of these tables, in the order of the file."""
     settings = loaded.settings
     found = [*_ids(settings), *_commands(settings)]
+    for key in ("operators", "auditors"):
+        found += _people(getattr(settings.console, key), ("console", key), approvers=True)
     for name, job in settings.jobs.items():
         found += _job(settings, name, job)
     for index, rule in enumerate(settings.rules):
@@ -71,15 +73,31 @@ def _rule(settings: Settings, rule: model.Rule, here: Path) -> Iterator[_Found]:
     if rule.effect == "hold" and not rule.approvers:
         yield here, "holds, but names nobody who can approve", 'add approvers = ["group:..."]'
     if rule.effect != "hold":
-        for key in ("approvers", "hold_seconds"):
+        for key in ("approvers", "hold_seconds", "approval"):
             if getattr(rule, key):
                 message = f"means nothing in a rule whose effect is {rule.effect}"
                 yield (*here, key), message, 'leave it out, or make the effect "hold"'
+    elif rule.approval is not None:
+        yield from _terms(settings, rule, rule.approval, (*here, "approval"))
     for glob in rule.destination if isinstance(rule.destination, list) else ():
         if glob in ("internal", "external"):
             yield (*here, "destination"), f"`{glob}` is not a glob", f'write destination = "{glob}" without brackets'
         elif glob != "*" and "://" not in glob:
             yield (*here, "destination"), f"`{glob}` has no scheme", f"write a scheme, such as `s3://{glob}`"
+
+
+def _terms(settings: Settings, rule: model.Rule, terms: model.Terms, here: Path) -> Iterator[_Found]:
+    yield from _people(terms.break_glass, (*here, "break_glass"), approvers=True)
+    people = {who for who in rule.approvers if who.startswith("person:")}
+    if rule.approvers and len(people) == len(set(rule.approvers)) < terms.quorum:
+        yield (*here, "quorum"), f"is {terms.quorum}, and only {len(people)} may approve", "name more, or a group"
+    for entry in terms.conflicts:
+        word, _, name = entry.partition(":")
+        if word not in ("group", "claim") or not name:
+            yield (*here, "conflicts"), f"`{entry}` is neither `group:GLOB` nor `claim:NAME`", nearest(word, _CONFLICTS)
+        elif word == "claim" and name not in settings.identity.relation_claims:
+            hint = "add it to relation_claims of [identity]"
+            yield (*here, "conflicts"), f"the claim `{name}` is not read from tokens", hint
 
 
 def _mask(settings: Settings, mask: model.MaskRule, here: Path) -> Iterator[_Found]:
@@ -116,6 +134,7 @@ def _people(texts: Iterable[str], here: Path, *, approvers: bool = False) -> Ite
         yield here, f"`{text}` is {'neither' if approvers else 'none of'} {_FORMS[approvers]}", hint
 
 
+_CONFLICTS = ("group", "claim")
 _FORMS = {
     True: "`group:NAME` nor `person:SUBJECT`",
     False: "`group:NAME`, `person:SUBJECT`, `machine:SUBJECT` and `kind:KIND`",

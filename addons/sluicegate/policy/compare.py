@@ -74,7 +74,8 @@ def changed(old: Verdict | None, new: Verdict | None) -> Change | None:
         return None
     if owed(old.obligations) != owed(new.obligations):
         return "masks changed"
-    return "approvers changed" if after == "hold" and set(old.approvers) != set(new.approvers) else None
+    alike = set(old.approvers) == set(new.approvers) and old.terms == new.terms
+    return "approvers changed" if after == "hold" and not alike else None
 
 
 def masks_changed(old: Verdict | None, new: Verdict | None) -> dict[str, tuple[str, str]]:

@@ -21,7 +21,7 @@ from sluicegate.policy.people import STRENGTH
 from sluicegate.policy.statement import fold
 from sluicegate.settings import Settings, model
 
-NOT_TESTED = frozenset({"id", "effect", "mode", "approvers", "hold_seconds", "reason", "next_step"})
+NOT_TESTED = frozenset({"id", "effect", "mode", "approvers", "hold_seconds", "approval", "reason", "next_step"})
 """Keys of a rule that do not choose what it matches. Any other key is a side of the box."""
 TESTED = tuple(name for name in model.Rule.model_fields if name not in NOT_TESTED)
 KINDS: frozenset[str] = frozenset(get_args(Kind))

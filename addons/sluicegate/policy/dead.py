@@ -13,6 +13,7 @@ from sluicegate.mask_method import strictness
 from sluicegate.policy.compile import Compiler
 from sluicegate.policy.cover import Cover, glob_within
 from sluicegate.policy.shapes import Shape, impossible, shapes
+from sluicegate.policy.terms import no_looser
 from sluicegate.policy.typos import typos
 from sluicegate.settings import Loaded, Problem, Settings, model
 from sluicegate.settings.positions import Path, line_of
@@ -117,7 +118,7 @@ def _idle_hold(cover: Cover, rule: model.Rule, others: Sequence[model.Rule]) -> 
     for hold in (other for other in others if other.effect == "hold"):
         alike = all(cover.by_one(rule, hold, strict=strict, wide_strict=strict) for strict in (True, False))
         waits = rule.hold_seconds is None or (hold.hold_seconds is not None and hold.hold_seconds <= rule.hold_seconds)
-        if alike and waits and set(hold.approvers) <= set(rule.approvers):
+        if alike and waits and no_looser([hold], [rule]) and set(hold.approvers) <= set(rule.approvers):
             return f"changes nothing: `{hold.id}` holds all that it holds, for no more approvers"
     return ""
 

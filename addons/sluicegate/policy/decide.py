@@ -10,6 +10,7 @@ from sluicegate.policy import because
 from sluicegate.policy.context import NOTHING, Context
 from sluicegate.policy.index import Policy, Settled
 from sluicegate.policy.masks import together
+from sluicegate.policy.terms import terms_of
 from sluicegate.settings import model
 
 MAX_PARTS = 500
@@ -107,6 +108,7 @@ def _held(
         _steps(rules),
         digest,
         reported,
+        terms_of(rules),
     )
 
 

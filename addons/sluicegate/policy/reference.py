@@ -39,7 +39,10 @@ def reference() -> str:
         if table == "Dialect":
             parts.append(f"#### `[[dialects.NAME.routes]]`\n\n{_about(kinds['Route'])}\n\n{_keys(kinds['Route'])}")
         if table == "Rule":
-            parts.append(f"#### `budget = {{ ... }}`\n\n{_about(kinds['Budget'])}\n\n{_keys(kinds['Budget'])}")
+            parts += [
+                f"#### `{key} = {{ ... }}`\n\n{_about(kinds[kind])}\n\n{_keys(kinds[kind])}"
+                for key, kind in (("budget", "Budget"), ("approval", "Terms"))
+            ]
         if table == "Service":
             parts.append(f"#### `credential = {{ ... }}`\n\n{_keys(kinds['Credential'])}")
     return "\n\n".join(parts)

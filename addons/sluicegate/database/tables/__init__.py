@@ -5,7 +5,7 @@ What stands here and what the migrations make must be the same; a test compares 
 
 from __future__ import annotations
 
-from sluicegate.database.tables.approvals import approvals, decisions
+from sluicegate.database.tables.approvals import approvals, broken_glass, decisions
 from sluicegate.database.tables.base import metadata
 from sluicegate.database.tables.detection import findings, findings_out, habits
 from sluicegate.database.tables.events import events
@@ -15,6 +15,7 @@ from sluicegate.database.tables.usage import usage
 
 __all__ = [
     "approvals",
+    "broken_glass",
     "decisions",
     "events",
     "exchanges",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Double,
@@ -28,9 +29,13 @@ approvals = Table(
     Column("requester_subject", Text, nullable=False),
     Column("requester_issuer", Text, nullable=False),
     Column("requester_name", Text, nullable=False),
+    Column("requester_groups", JSON, nullable=False, server_default="[]"),
+    Column("requester_relations", JSON, nullable=False, server_default="[]"),
+    Column("purpose", Text, nullable=False, server_default=""),
     Column("rules", JSON, nullable=False),
     Column("reasons", JSON, nullable=False),
     Column("approvers", JSON, nullable=False),
+    Column("terms", JSON, nullable=False, server_default="{}"),
     Column("service", Text, nullable=False),
     Column("dataset", Text),
     Column("kind", String(16), nullable=False),
@@ -39,8 +44,12 @@ approvals = Table(
     Column("columns", JSON, nullable=False),
     Column("column_scope", String(16), nullable=False),
     Column("chunks", JSON, nullable=False),
+    Column("rows", BigInteger),
     Column("destination", Text),
     Column("statement", Text),
+    Column("job", Text),
+    Column("risk", Double, nullable=False, server_default="0"),
+    Column("digests", JSON, nullable=False, server_default="{}"),
     Column("exchanges", JSON, nullable=False),
     Column("state", String(16), nullable=False),
     Column("created", Double, nullable=False),
@@ -76,3 +85,19 @@ decisions = Table(
     UniqueConstraint("approval_id", "subject"),
 )
 """What each person said about an approval."""
+
+broken_glass = Table(
+    "broken_glass",
+    metadata,
+    Column("approval_id", String(36), ForeignKey("approvals.id"), primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("review_until", Double, nullable=False),
+    Column("reviewed_at", Double),
+    Column("reviewed_by", Text),
+    Column("accepted", Boolean),
+    Column("note", Text),
+)
+"""Requests that somebody let through without an approval, and the reviews of that."""

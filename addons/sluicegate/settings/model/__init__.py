@@ -5,7 +5,7 @@ The JSON Schema for editors is generated from this model, and the loader validat
 
 from __future__ import annotations
 
-from sluicegate.settings.model.approvals import Approvals
+from sluicegate.settings.model.approvals import Approvals, Terms
 from sluicegate.settings.model.base import Slug, Table
 from sluicegate.settings.model.console import Console
 from sluicegate.settings.model.datasets import Dataset, Job
@@ -37,6 +37,7 @@ __all__ = [
     "Service",
     "Settings",
     "Table",
+    "Terms",
 ]
 
 

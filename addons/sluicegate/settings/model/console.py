@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sluicegate.settings.model.base import Table
+from sluicegate.settings.model.base import Table, Text
 
 
 class Console(Table):
@@ -14,3 +14,8 @@ class Console(Table):
 
     listen: Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}$")] = "127.0.0.1:8090"
     """Address and port of the console."""
+    operators: list[Text] = []
+    """`group:NAME` and `person:SUBJECT`, who see everything, end sessions and revoke grants. They approve nothing by
+    that."""
+    auditors: list[Text] = []
+    """`group:NAME` and `person:SUBJECT`, who see everything and change nothing."""

@@ -20,6 +20,8 @@ class Identity(Table):
     """Signature algorithms that are accepted."""
     groups_claim: Text = "groups"
     """Claim that carries the list of groups."""
+    relation_claims: list[Text] = []
+    """Claims that tie people together, such as `manager` or `team`, for `conflicts` of approvals. Texts, or lists."""
     trusted_ca: str | None = None
     """PEM file with the authorities that the provider is verified against."""
     leeway_seconds: Annotated[float, Field(ge=0, le=60)] = 30.0

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sluicegate.exchange import Assurance, Effect, Kind, Side
+from sluicegate.settings.model.approvals import Terms
 from sluicegate.settings.model.base import Network, Pattern, Seconds, Slug, Table, Text, Times, Zone
 
 
@@ -85,6 +86,8 @@ class Rule(Table):
     """`group:NAME` or `person:SUBJECT`, who may decide a hold."""
     hold_seconds: Seconds | None = None
     """How long a held request waits, where it differs from [approvals]."""
+    approval: Terms | None = None
+    """What it takes to approve it. For a hold."""
     reason: Text = ""
     """Why; the person who asked is told."""
     next_step: str = ""
