@@ -230,6 +230,17 @@ class Finding:
     evidence: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A response body as the service sent it, where masking changed it: what may be sealed, and never left."""
+
+    body: bytes = field(repr=False)
+    type: str = ""
+    """Content-Type, and"""
+    coding: str = ""
+    """Content-Encoding, as the service said them."""
+
+
 @dataclass(slots=True, weakref_slot=True)
 class Exchange:
     """One request, its verdict and its response, as it moves along the pipeline. Never shared between flows."""
@@ -270,6 +281,8 @@ class Exchange:
     approval: str | None = None
     """Id of the approval that holds, or let through, this exchange."""
     exposure: Exposure | None = None
+    original: Original | None = field(default=None, repr=False)
+    """The response before masking, where that changed it. The recorder seals it, or forgets it."""
     findings: list[Finding] = field(default_factory=list)
     refusal: Refusal | None = None
     in_force: Mapping[str, Any] = field(default_factory=dict, repr=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,12 +17,14 @@ if TYPE_CHECKING:
     from sluicegate.recording.reindex import Rebuilt
     from sluicegate.settings.state import State
 
-app = typer.Typer(help="Recordings: rebuild the index.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Recordings: rebuild the index, make investigators' keys.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @app.callback()
 def options() -> None:
-    """Recordings: rebuild the index."""
+    """Recordings: rebuild the index, make investigators' keys."""
 
 
 @app.command()
@@ -47,6 +51,35 @@ def reindex(
     _tell(rebuilt, as_json)
     if rebuilt.damage:
         raise typer.Exit(1)
+
+
+@app.command()
+def keys(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the secret half is written.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Make the pair of keys of an investigator: the secret half into a file, the public half to be put into the policy.
+
+    Run it on the investigator's machine, never on the gateway. The file is an age identity.
+
+    Example: sluicegate recording keys --out investigator.txt
+    """
+    from sluicegate.recording.sealing.recipients import new_identity
+
+    identity, recipient = new_identity()
+    try:
+        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(f"# public key: {recipient}\n{identity}\n")
+    except FileExistsError:
+        raise Fault(f"{out} is there already.", hint="Name another file: keys are never written over.") from None
+    except OSError as error:
+        raise Fault(f"{out} cannot be written: {error.strerror}.") from None
+    if as_json:
+        print(json.dumps({"recipient": recipient, "file": str(out)}))
+    else:
+        print(f"The secret key is in {out}: keep it off the gateway, and keep a copy of it.")
+        print(f"Put this into [recording].recipients, beside at least one other: {recipient}")
 
 
 async def _rebuild(folder: State) -> Rebuilt:

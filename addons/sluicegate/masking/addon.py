@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from mitmproxy import http
 
 from sluicegate.errors import Refusal
-from sluicegate.exchange import Exchange
+from sluicegate.exchange import Exchange, Original
 from sluicegate.masking import body, headers, reports
 from sluicegate.masking.body import Masked, Reply
 from sluicegate.masking.json_body import Unfit
@@ -76,7 +76,7 @@ class MaskingAddon:
                 raise
             # A few kilobytes may decode to many megabytes: the thread tries with the true limit.
             return self._later(response, exchange, reply, plan, accepts)
-        self._apply(response, exchange, masked)
+        self._apply(response, exchange, reply, masked)
         return None
 
     async def close(self) -> None:
@@ -109,10 +109,13 @@ class MaskingAddon:
         masked = await loop.run_in_executor(
             self._threads, body.mask, reply, plan, accepts, self._max_body, exchange.delivery
         )
-        self._apply(response, exchange, masked)
+        self._apply(response, exchange, reply, masked)
 
     @staticmethod
-    def _apply(response: http.Response, exchange: Exchange, masked: Masked) -> None:
+    def _apply(response: http.Response, exchange: Exchange, reply: Reply, masked: Masked) -> None:
+        if reply.body and masked.body != reply.body:
+            said = response.headers  # still those of the service
+            exchange.original = Original(reply.body, said.get("content-type", ""), said.get("content-encoding", ""))
         # The body goes first: should anything fail behind it, what is left is masked and not original.
         response.raw_content = masked.body
         response.trailers = None

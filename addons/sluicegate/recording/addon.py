@@ -22,11 +22,15 @@ from sluicegate.recording.flow_untouched import passed_untouched
 from sluicegate.recording.flow_writer import FlowWriter
 from sluicegate.recording.index import Index, row
 from sluicegate.recording.journal import Journal, Place, RecorderDown
+from sluicegate.recording.ledger.entry import about
 from sluicegate.recording.ledger.keys import Pseudonyms, default_origin, signing_key
 from sluicegate.recording.ledger.log import Ledger
 from sluicegate.recording.ledger.note import Signer
 from sluicegate.recording.outbox import Outbox, recorded_lately
 from sluicegate.recording.redact import Redactor
+from sluicegate.recording.sealing.keys import Made
+from sluicegate.recording.sealing.recipients import Recipients
+from sluicegate.recording.sealing.sealer import Sealer
 from sluicegate.recording.segment import FileKind
 from sluicegate.settings import State
 from sluicegate.settings.model import Recording
@@ -53,6 +57,7 @@ class RecordingAddon:
         self._writer = FlowWriter(self._redact, self._run)
         self._index = Index(database)
         self._outbox: Outbox | None = None
+        self._sealer: Sealer | None = None
         self._database = database
         self._who: Callable[[str, str], str] = _unnamed
         self._journal = Journal(
@@ -84,7 +89,12 @@ class RecordingAddon:
         self._who = Pseudonyms(self._state.keys).of
         key = signing_key(self._state.keys)
         signer = Signer(self._settings.log_name or default_origin(key), key)
-        ledger = Ledger(self._journal.folder, signer, acknowledge_loss=self._acknowledge_loss)
+        escrow = None
+        if self._settings.recipients:
+            recipients = Recipients(self._settings.recipients)
+            self._sealer = Sealer(self._journal.folder, recipients, self._who, self._key_made)
+            escrow = recipients.wrap_text
+        ledger = Ledger(self._journal.folder, signer, escrow=escrow, acknowledge_loss=self._acknowledge_loss)
         self._journal.keep_ledger(ledger)
         self._journal.open()
 
@@ -132,10 +142,11 @@ class RecordingAddon:
         if flow in self._ended:
             return None  # the client went away after its answer was recorded
         summary = self._writer.summary(flow, exchange, self._clock.now(), intent=flow in self._intended)
+        summary["sealed"] = exchange.original is not None and exchange.refusal is None and self._sealer is not None
         record = self._writer.encode(flow, exchange, summary)
         self._ended.add(flow)
         said = {**self._said(exchange), "status": summary["status"], "refusal": summary["refusal"]}
-        return self._keep(flow, record, summary, said)
+        return self._keep(flow, exchange, record, summary, said)
 
     def _said(self, exchange: Exchange) -> dict[str, Any]:
         """What the ledger says in clear of an exchange: nothing of a person, nothing off the wire."""
@@ -148,30 +159,61 @@ class RecordingAddon:
             "policy": verdict.policy if verdict else "",
         }
 
+    async def _seal(self, exchange: Exchange) -> asyncio.Future[Place]:
+        if self._sealer is None or exchange.original is None:
+            raise RuntimeError("there is nothing to seal")
+        try:
+            record, said = await self._sealer.seal(exchange, exchange.original, self._clock.now())
+        except (OSError, RecorderDown):
+            raise _down() from None
+        return self._journal.append("sealed", record, "sealed", said)
+
+    async def _key_made(self, what: str, said: dict[str, Any], made: Made) -> None:
+        await self._journal.append(None, b"", what, {**said, **about(made.key.file, 0, made.wrapped)})
+
     async def _enter(self, kind: str, record: bytes) -> None:
         """Have the record of an event on the disk, and an entry of it in the ledger. Raises RecorderDown."""
         await self._journal.append("events", record, kind)
 
-    async def _keep(self, flow: http.HTTPFlow, record: bytes, summary: dict[str, Any], said: dict[str, Any]) -> None:
+    async def _keep(
+        self,
+        flow: http.HTTPFlow,
+        exchange: Exchange,
+        record: bytes,
+        summary: dict[str, Any],
+        said: dict[str, Any],
+    ) -> None:
         try:
+            sealed = await self._seal(exchange) if summary["sealed"] else None
             place = await self._append("flows", record, "outcome", said)
+            if sealed is not None:
+                await self._kept(sealed)  # it is in the same batch
+                exchange.original = None
         except Refusal:
             self._ended.discard(flow)  # it is not on the disk, so an error that follows may still be
             raise
         self._index.add(row(summary, place))
 
     async def _append(self, kind: FileKind, record: bytes, what: str, said: dict[str, Any]) -> Place:
+        return await self._kept(self._journal.append(kind, record, what, said))
+
+    @staticmethod
+    async def _kept(done: asyncio.Future[Place]) -> Place:
         try:
-            return await self._journal.append(kind, record, what, said)
+            return await done
         except RecorderDown:
-            raise Refusal(
-                503,
-                "recorder-down",
-                "Recorder down",
-                "The gateway cannot record this exchange, so nothing of it was let through.",
-                next_step="Try again later; if it stays, tell the gateway's operator.",
-                headers={"retry-after": "30"},
-            ) from None
+            raise _down() from None
+
+
+def _down() -> Refusal:
+    return Refusal(
+        503,
+        "recorder-down",
+        "Recorder down",
+        "The gateway cannot record this exchange, so nothing of it was let through.",
+        next_step="Try again later; if it stays, tell the gateway's operator.",
+        headers={"retry-after": "30"},
+    )
 
 
 def _unnamed(issuer: str, subject: str) -> str:

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-FileKind = Literal["flows", "intents", "events", "tail"]
-FILE_KINDS: tuple[FileKind, ...] = ("flows", "intents", "events")
+FileKind = Literal["flows", "intents", "events", "sealed", "tail"]
+FILE_KINDS: tuple[FileKind, ...] = ("flows", "intents", "events", "sealed")
 """What is recorded, in the order in which a batch is written."""
 TAIL: FileKind = "tail"
 """The ledger's entries, until they are in its tiles."""
-_LATER: tuple[FileKind, ...] = ("events",)
+_LATER: tuple[FileKind, ...] = ("events", "sealed")
 """Made when first needed."""
 
 _PROBE_BYTES = 1 << 16

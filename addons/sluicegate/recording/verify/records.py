@@ -16,7 +16,11 @@ from sluicegate.recording.ledger import entry
 from sluicegate.recording.ledger.recovery import CUT
 from sluicegate.recording.verify.report import Finding, Kind, Report
 
-_NAME = re.compile(r"\d{4}-\d\d-\d\d/[0-9A-Za-z-]+\.(flows|intents|events)|log/cut/[0-9A-Za-z-]+\.[a-z]+\.\d+")
+_NAME = re.compile(
+    r"\d{4}-\d\d-\d\d/[0-9A-Za-z-]+\.(flows|intents|events|sealed)|"
+    r"log/cut/[0-9A-Za-z-]+\.[a-z]+\.\d+|keys/[0-9a-f]+\.age"
+)
+_SUFFIXES = (".flows", ".intents", ".events", ".sealed")
 _BLOCK = 1 << 20
 _OPEN = 16
 _MOST = 3
@@ -96,9 +100,10 @@ class Records:
                 size = (self._folder / name).stat(follow_symlinks=False).st_size
                 if size > state.end:
                     self._beyond(name, state.end, size, tails)
-        for path in sorted([*self._folder.glob("????-??-??/*"), *(self._folder / CUT).glob("*")]):
+        beside = [*(self._folder / CUT).glob("*"), *self._folder.glob("keys/*")]
+        for path in sorted([*self._folder.glob("????-??-??/*"), *beside]):
             name = str(path.relative_to(self._folder))
-            recording = path.suffix in (".flows", ".intents", ".events") or path.parent.name == "cut"
+            recording = path.suffix in _SUFFIXES or (path in beside and not path.name.startswith("."))
             if name not in self._files and recording:
                 size = path.stat(follow_symlinks=False).st_size
                 if size or path.is_symlink():

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from sluicegate.settings.model.base import Seconds, Table, Text
+
+Recipient = Annotated[str, Field(pattern=r"^age1[02-9ac-hj-np-z]{58}$")]
+
+
+def _several(keys: list[str]) -> list[str]:
+    if len(set(keys)) != len(keys) or len(keys) == 1:
+        raise ValueError("must be at least two different keys, so that no single one can lose the evidence")
+    return keys
 
 
 class Recording(Table):
@@ -22,5 +30,8 @@ class Recording(Table):
     """or to this age."""
     log_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{0,200}$")] = ""
     """The name of the ledger in its signed heads, such as `gate.example.com/log`. Empty: made from its first key."""
+    recipients: Annotated[list[Recipient], AfterValidator(_several)] = []
+    """age recipients (`age1...`, at least two) to whom the unmasked originals of masked responses are sealed. Empty:
+    no original is kept. The gateway cannot read back what it seals."""
     secret_query: list[Text] = []
     """Further query parameters whose values are never recorded."""
