@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from demo.certificates import certificates
+from tests.postgres import Missing, Postgres
 from tests.provider import Provider
 
 # How long an example takes says something about the machine, not about the code.
@@ -28,3 +29,14 @@ def provider():
 def certs(tmp_path_factory):
     """An authority and a certificate for localhost and 127.0.0.1."""
     return certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A real PostgreSQL on a socket of its own."""
+    try:
+        server = Postgres()
+    except Missing as missing:
+        pytest.skip(str(missing))
+    yield server
+    server.stop()

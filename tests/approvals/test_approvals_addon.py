@@ -12,6 +12,7 @@ from mitmproxy.connection import ConnectionState
 from mitmproxy.flow import Error
 from mitmproxy.http import HTTPFlow
 from mitmproxy.test import tflow
+from sqlalchemy import URL
 
 from sluicegate.approvals.addon import ApprovalsAddon
 from sluicegate.approvals.store import Store
@@ -37,8 +38,7 @@ class Gate:
         self.waiting = Waiting(self.store, self._pause)
         self.addon = ApprovalsAddon(settings, self.store, self.clock, self.waiting)
 
-    async def _pause(self, seconds: float) -> None:
-        assert seconds == 0.2
+    async def _pause(self) -> None:
         self.looks += 1
         await asyncio.sleep(0)
 
@@ -62,8 +62,8 @@ class Gate:
 
 
 @pytest_asyncio.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database.at(tmp_path / "sluicegate.sqlite3")
+async def database(address: URL) -> AsyncIterator[Database]:
+    database = Database(address)
     await database.open()
     yield database
     await database.close()

@@ -4,11 +4,10 @@ import asyncio
 import multiprocessing
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import func, select, update
+from sqlalchemy import URL, func, select, update
 from sqlalchemy.dialects import postgresql
 
 from sluicegate.approvals import deciding
@@ -65,14 +64,9 @@ def test_an_approver_sees_all_that_a_request_does() -> None:
         hold_of(exchange, (), b"")
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "sluicegate.sqlite3"
-
-
 @pytest_asyncio.fixture
-async def database(path: Path) -> AsyncIterator[Database]:
-    database = Database.at(path, checkpoints=True)
+async def database(address: URL) -> AsyncIterator[Database]:
+    database = Database(address, checkpoints=True)
     await database.open()
     yield database
     await database.close()
@@ -288,8 +282,8 @@ async def test_decided_is_decided(store: Store, second: Principal, first: bool, 
     assert (await store.show(asked.id, ADA)).state == ("approved" if first else "denied")
 
 
-async def test_of_many_deciders_at_once_one_decides(database: Database, path: Path, clock: SetClock) -> None:
-    other = Database.at(path)
+async def test_of_many_deciders_at_once_one_decides(database: Database, address: URL, clock: SetClock) -> None:
+    other = Database(address)
     await other.open()
     stores = [Store(base, SETTINGS, clock) for base in (database, other)]
     asked = await stores[0].ask(hold())
@@ -372,10 +366,10 @@ async def test_only_what_is_approved_is_redeemed(store: Store, database: Databas
 # --- restart and concurrency
 
 
-async def test_a_restart_in_between_loses_nothing(path: Path, clock: SetClock) -> None:
+async def test_a_restart_in_between_loses_nothing(address: URL, clock: SetClock) -> None:
     keys = []
     for step in ("ask", "decide", "redeem", "again"):
-        database = Database.at(path)
+        database = Database(address)
         await database.open()
         store = Store(database, SETTINGS, clock)
         if step == "ask":
@@ -388,9 +382,9 @@ async def test_a_restart_in_between_loses_nothing(path: Path, clock: SetClock) -
 
 
 async def test_1000_redeemers_over_several_connections_one_passes(
-    database: Database, path: Path, clock: SetClock
+    database: Database, address: URL, clock: SetClock
 ) -> None:
-    others = [Database.at(path) for _ in range(3)]
+    others = [Database(address) for _ in range(3)]
     for other in others:
         await other.open()
     stores = [Store(base, SETTINGS, clock) for base in (database, *others)]
@@ -402,9 +396,9 @@ async def test_1000_redeemers_over_several_connections_one_passes(
         await other.close()
 
 
-def _redeem_many(path: Path, fingerprint: str, go: object, won: object) -> None:
+def _redeem_many(address: URL, fingerprint: str, go: object, won: object) -> None:
     async def redeem() -> int:
-        database = Database.at(path)
+        database = Database(address)
         await database.open()
         store = Store(database, SETTINGS, SetClock())
         go.wait(30)  # type: ignore[attr-defined]
@@ -415,9 +409,9 @@ def _redeem_many(path: Path, fingerprint: str, go: object, won: object) -> None:
     won.put(asyncio.run(redeem()))  # type: ignore[attr-defined]
 
 
-def test_redeemers_in_several_processes_one_passes(path: Path) -> None:
+def test_redeemers_in_several_processes_one_passes(address: URL) -> None:
     async def grant() -> str:
-        database = Database.at(path, checkpoints=True)
+        database = Database(address, checkpoints=True)
         await database.open()
         store = Store(database, SETTINGS, SetClock())
         asked = await store.ask(hold())
@@ -428,7 +422,7 @@ def test_redeemers_in_several_processes_one_passes(path: Path) -> None:
     fingerprint = asyncio.run(grant())
     spawn = multiprocessing.get_context("spawn")
     go, won = spawn.Barrier(3), spawn.Queue()
-    workers = [spawn.Process(target=_redeem_many, args=(path, fingerprint, go, won)) for _ in range(3)]
+    workers = [spawn.Process(target=_redeem_many, args=(address, fingerprint, go, won)) for _ in range(3)]
     for worker in workers:
         worker.start()
     assert sorted(won.get(timeout=60) for _ in workers) == [0, 0, 1]

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, update
 from sluicegate.approvals.approval import Approval, rfc3339
 from sluicegate.approvals.state import Event, State, advance
 from sluicegate.database import events
+from sluicegate.database.notify import notify
 from sluicegate.database.tables import approvals
 from sluicegate.exchange import Principal
 
@@ -73,3 +74,4 @@ def tell(
         **more,
     }
     events.tell(connection, kind, at, body)
+    notify(connection)

@@ -122,6 +122,10 @@ class Store:
         wanted = tuple(ids)
         return await self._database.read(lambda connection: reading.by_ids(connection, wanted, self._clock.now()))
 
+    async def changed(self) -> None:
+        """Wait until some approval may have changed, here or in another process."""
+        await self._database.changes.wait()
+
     async def _change(
         self,
         key: str,

@@ -1,6 +1,7 @@
 """Waiting for a decision that another process writes into the database.
 
-While somebody waits, one task looks for all of them, a few times a second. While nobody waits, nothing runs.
+While somebody waits, one task looks for all of them: when the database says that something has changed, or a few times
+a second where it cannot say so. While nobody waits, nothing runs.
 """
 
 from __future__ import annotations
@@ -11,8 +12,6 @@ from dataclasses import dataclass, field
 
 from sluicegate.approvals.approval import Approval
 from sluicegate.approvals.store import Store
-
-POLL_SECONDS = 0.2
 
 
 @dataclass(eq=False, slots=True)
@@ -25,10 +24,10 @@ class _Waiter:
 class Waiting:
     """Those who wait in this process. Used from one event loop."""
 
-    def __init__(self, store: Store, pause: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
-        """`pause` is what passes the time between two looks."""
+    def __init__(self, store: Store, pause: Callable[[], Awaitable[object]] | None = None) -> None:
+        """`pause` is what passes the time between two looks; by default the store says when one is worth it."""
         self._store = store
-        self._pause = pause
+        self._pause = pause or store.changed
         self._waiters: set[_Waiter] = set()
         self._poller: asyncio.Task[None] | None = None
 
@@ -78,7 +77,7 @@ class Waiting:
                     waiter.done.set_result(None)
                 elif approval is not None and approval.state != "pending":
                     waiter.done.set_result(approval)
-            await self._pause(POLL_SECONDS)
+            await self._pause()
 
     def _undecided(self) -> list[_Waiter]:
         return [waiter for waiter in self._waiters if not waiter.done.done()]

@@ -39,7 +39,7 @@ async def _serve(loaded: Loaded, state: State, until_eof: bool) -> None:
     if until_eof:
         _follow(stop)
     # Only the gateway checkpoints: two processes that do can corrupt a database of SQLite before 3.51.3.
-    database = Database.at(state.database, checkpoints=False)
+    database = Database.of(loaded.settings.gateway.database, state.database, checkpoints=False)
     await serve(loaded, database, SystemClock(), announce=_announce, stop=stop)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
@@ -13,6 +14,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from sluicegate.database import migrations, sqlite
+from sluicegate.database.address import address
+from sluicegate.database.notify import Changes
 from sluicegate.database.writer_lock import WriterLock
 from sluicegate.errors import Fault
 
@@ -41,6 +44,13 @@ class Database:
         self._lock: WriterLock | None = None
         self._engines: list[Engine] = []
         self._threads: list[ThreadPoolExecutor] = []
+        self.changes = Changes(self.url)
+        """Waits until another process may have changed something."""
+
+    @classmethod
+    def of(cls, written: str | None, file: Path, *, checkpoints: bool = False, read_only: bool = False) -> Database:
+        """The database that the policy names, else the SQLite database in the file. Raises Fault."""
+        return cls(address(written, file, os.environ), checkpoints=checkpoints, read_only=read_only)
 
     @classmethod
     def at(cls, path: Path, *, checkpoints: bool = False, read_only: bool = False) -> Database:
@@ -98,6 +108,7 @@ class Database:
         return await self._on(1, lambda: self._read(work))
 
     def _close(self) -> None:
+        self.changes.close()
         for thread in self._threads:
             thread.shutdown(wait=True)
         if self._sqlite and self._checkpoints and self._engines:

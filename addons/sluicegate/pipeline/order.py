@@ -81,7 +81,7 @@ def build(
     settings = loaded.settings
     if settings.gateway.trusted_ca is not None:
         _check_authorities(Path(settings.gateway.trusted_ca))
-    database = Database.at(state.database, checkpoints=checkpoints)
+    database = Database.of(settings.gateway.database, state.database, checkpoints=checkpoints)
     own_ports = {int(settings.gateway.listen.rpartition(":")[2]), int(settings.console.listen.rpartition(":")[2])}
     line = Line(clock)
     judged, last = Sentinel("judged", line), Last("sentinel", line)

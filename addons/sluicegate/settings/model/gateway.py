@@ -21,6 +21,9 @@ class Gateway(Table):
     """Hosts whose TLS passes untouched, such as `mirror.example.org` or `*.example.org`."""
     internal_destinations: list[Text] = []
     """Globs of destinations that are ours, such as `s3://acme-*`. Every other destination is external."""
+    database: Text | None = None
+    """PostgreSQL address for several gateways, such as `postgresql://gate@db.internal/gate` or `${DATABASE_URL}`. Left
+    out, one gateway has a file of SQLite in its state folder."""
     trusted_ca: str | None = None
     """PEM file with the authorities that services are verified against, instead of the built-in bundle."""
     max_body_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 16 << 20
