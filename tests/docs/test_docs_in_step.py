@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import tomllib
 from pathlib import Path
@@ -17,6 +18,12 @@ from sluicegate.settings import load
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+
+
+@functools.cache
+def commands() -> dict[str, set[str]]:
+    """The commands of each application. Making their help takes a while, so once must do."""
+    return {name: {" ".join(path) for path, _ in pages(application)} for name, application in APPLICATIONS}
 
 
 def between(page: Path, begin: str, end: str) -> str:
@@ -67,8 +74,7 @@ def test_make_targets_and_commands_in_the_pages_exist(page):
     for block in re.findall(r"```(?:sh|console)?\n(.*?)```", page.read_text(), re.S):
         for target in re.findall(r"^\s*(?:\$ )?make ([a-z-]+)", block, re.M):
             assert re.search(rf"^{target}:", makefile, re.M), target
-        for name, application in APPLICATIONS:
-            known = {" ".join(path) for path, _ in pages(application)}
+        for name, known in commands().items():
             for words in re.findall(rf"(?:^|/|\s){name}((?: [a-z]+)+)", block):
                 first = words.split()
                 assert any(" ".join(first[:n]) in known for n in (1, 2)), (name, words)

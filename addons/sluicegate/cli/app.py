@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sluicegate import __version__
-from sluicegate.cli import approvals, ca, console, policy, recording, up
+from sluicegate.cli import agent, approvals, ca, console, env, policy, recording, up
 from sluicegate.errors import Fault
 
 app = typer.Typer(
@@ -38,6 +38,9 @@ def options(
 
 app.command("up")(up.up)
 app.command("console")(console.console)
+app.command("env")(env.env)
+app.command("run", context_settings={"allow_interspersed_args": False})(agent.run)
+app.command("agent")(agent.agent)
 app.add_typer(policy.app, name="policy")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(recording.app, name="recording")

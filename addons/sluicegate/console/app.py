@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -11,7 +13,7 @@ from starlette.routing import Route
 
 from sluicegate.approvals.store import Store
 from sluicegate.clock import Clock
-from sluicegate.console import approvals_api
+from sluicegate.console import approvals_api, authority_api
 from sluicegate.console.guard import Guard, Verifies, answer
 from sluicegate.console.roles import Roles
 from sluicegate.database import Database
@@ -19,8 +21,13 @@ from sluicegate.errors import Refusal
 from sluicegate.settings import Loaded
 
 
-def build(loaded: Loaded, database: Database, verifier: Verifies, clock: Clock) -> Starlette:
-    """The console as an ASGI application. The database and the verifier must be open while it serves."""
+def build(
+    loaded: Loaded, database: Database, verifier: Verifies, clock: Clock, *, certificates: Path | None = None
+) -> Starlette:
+    """The console as an ASGI application. The database and the verifier must be open while it serves.
+
+    `certificates` is the file of what clients of the gateway are to trust.
+    """
     store = Store(database, loaded.settings.approvals, clock)
 
     async def healthz(_request: Request) -> Response:
@@ -29,6 +36,7 @@ def build(loaded: Loaded, database: Database, verifier: Verifies, clock: Clock) 
     app = Starlette(
         routes=[
             Route("/healthz", healthz),
+            authority_api.route(certificates),
             *approvals_api.routes(store, Roles(loaded.settings)),
         ],
         middleware=[Middleware(Guard, hosts=_hosts(loaded.settings.console.listen), verifier=verifier)],

@@ -26,7 +26,7 @@ BODY_LIMIT = 16_384
 BODY_SECONDS = 10.0
 """How long a body may take to arrive."""
 
-OPEN_PATHS = frozenset({"/healthz"})
+OPEN_PATHS = frozenset({"/healthz", "/authority.pem"})
 """What may be asked by anybody: nothing but whether the console is there."""
 
 PERSON = "sluicegate.person"

@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -31,6 +32,7 @@ async def serve(
     *,
     announce: Callable[[str], None],
     stop: asyncio.Event | None = None,
+    certificates: Path | None = None,
 ) -> None:
     """Open the database and identity, serve on [console].listen until `stop`, SIGTERM or SIGINT, and close them.
 
@@ -44,7 +46,7 @@ async def serve(
             await database.open()
             await verifier.open()
             with _signals(stop):
-                await _run(build(loaded, database, verifier, clock), sock, announce, stop)
+                await _run(build(loaded, database, verifier, clock, certificates=certificates), sock, announce, stop)
         finally:
             await verifier.close()
             await database.close()

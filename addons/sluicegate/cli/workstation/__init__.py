@@ -1,0 +1,1 @@
+"""What a workstation needs so that its tools go through the gateway: where it is, what to trust, which variables."""
