@@ -6,6 +6,7 @@ is refused when the policy loads, never ignored when a body comes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -46,11 +47,34 @@ def parse(text: str) -> tuple[Step, ...]:
         raise ValueError("escapes in a path are not supported")
     if not text.startswith("$"):
         raise ValueError("a path starts with `$`")
+    if _GRAMMAR.fullmatch(text) is None:
+        raise ValueError(_why(text))
     try:
         tree = jsonpath_ng.parser.parse(text)
     except (JSONPathError, Exception) as error:  # the parser raises bare Exception for some inputs
         raise ValueError(str(error).splitlines()[0]) from None
     return tuple(_steps(tree))
+
+
+_NAME = r"[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*"
+_BLANK = r"[ \t\r\n]*"
+_NUMBER = r"(?:0|[1-9][0-9]{0,8})"
+_QUOTED = r"""(?:'[^'"\x00-\x1f]+'|"[^'"\x00-\x1f]+")"""
+_SLICE = rf"(?={_NUMBER}|:[:\s]*{_NUMBER}){_NUMBER}?{_BLANK}:{_BLANK}{_NUMBER}?(?:{_BLANK}:{_BLANK}{_NUMBER}?)?"
+_ITEMS = rf"{_BLANK}(?:\*|{_QUOTED}(?:{_BLANK},{_BLANK}{_QUOTED})*|{_NUMBER}|{_SLICE}){_BLANK}"
+_GRAMMAR = re.compile(rf"\$(?:{_BLANK}(?:\.(?:{_NAME}|\*)|\.\.(?:{_NAME}|\*|\[{_ITEMS}\])|\[{_ITEMS}\]))*")
+"""What of RFC 9535 is taken. The parser takes much more, and some of it in another meaning."""
+
+
+def _why(text: str) -> str:
+    for sign, reason in (
+        ("?", "filters in a path are not supported"),
+        ("-", "negative indexes and slices are not supported, and names with `-` stand in quotes: `$['first-name']`"),
+        (",", "several indexes in one step are not supported"),
+    ):
+        if sign in text:
+            return reason
+    return "it is not written as RFC 9535 says, or uses more of it than is supported"
 
 
 def _steps(node: Any) -> Iterator[Step]:
@@ -75,6 +99,8 @@ def _steps(node: Any) -> Iterator[Step]:
             if len(node.indices) != 1:
                 raise ValueError("several indexes in one step are not supported")
             yield Elements(node.indices[0], node.indices[0] + 1, 1)
+        case jsonpath_ng.Slice(start=None, end=None, step=None):
+            yield Names(frozenset())  # `[*]` means the members of an object too (RFC 9535 section 2.3.2)
         case jsonpath_ng.Slice():
             if any(part is not None and part < 0 for part in (node.start, node.end, node.step)) or node.step == 0:
                 raise ValueError("negative slices are not supported")
