@@ -14,7 +14,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes
 T ?= tests
 K ?=
 
-.PHONY: help setup setup-dev demo up test fuzz lint format type check-docs bench bench-masking interop lock clean
+.PHONY: help setup setup-dev demo up test fuzz lint format type check-docs bench bench-detectors bench-masking interop lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-14s %s\n' "$$t" "$$d"; done
@@ -62,6 +62,9 @@ check-docs: setup-dev ## Keep commands, settings, links and docs in step
 bench: setup-dev ## Measure: the gate beside bare mitmdump, decisions, reading of requests and SQL
 	@status=0; for each in decide operations sql gateway; do $(BIN)/python -m bench.$$each || status=1; done; exit $$status
 
+bench-detectors: setup-dev ## Measure what the detectors find, on data that was not written here (kept in .bench)
+	@$(BIN)/python -m bench.detectors
+
 bench-masking: setup-dev ## Measure masking beside the parsers alone
 	@$(BIN)/python -m bench.masking
 
@@ -73,4 +76,4 @@ lock: ## Make the lock files anew from pyproject.toml (needs uv)
 	@uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra demo --extra build --group dev pyproject.toml -o requirements-dev.lock
 
 clean: ## Remove .venv and caches (recordings stay)
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .bench

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sluicegate.errors import Refusal
-from sluicegate.mask_method import USUAL, Manner, Method
+from sluicegate.mask_method import USUAL, Detector, Manner, Method
 
 Effect = Literal["allow", "deny", "hold"]
 Kind = Literal[
@@ -168,6 +168,8 @@ class Obligation:
     """The dataset whose columns are meant, where it is known; result columns are matched to it by their origins."""
     manner: Manner = USUAL
     """The settings of the method."""
+    detect: frozenset[Detector] = frozenset()
+    """What is masked wherever it is found, by what it looks like."""
 
 
 @dataclass(frozen=True, slots=True)

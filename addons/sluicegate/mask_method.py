@@ -15,6 +15,7 @@ Method = Literal["drop", "null", "redact", "template", "hmac", "fpe", "number", 
 OnMatch = Literal["mask", "refuse", "report"]
 Grain = Literal["year", "quarter", "month", "day", "hour"]
 Alphabet = Literal["digits", "hex", "lower", "upper", "alphanumeric"]
+Detector = Literal["email", "phone", "card", "iban", "national-id", "secret", "jwt", "private-key"]
 
 Strictness = tuple[int, float, bool]
 """Smaller is stricter."""
@@ -56,6 +57,8 @@ class Manner:
     domain: str = ""
     """Within which pseudonyms join; empty: the column's name."""
     on_match: OnMatch = "mask"
+    regions: tuple[str, ...] = ()
+    """Countries (ISO 3166, two letters) whose phone numbers and national numbers a detector knows without a prefix."""
 
 
 USUAL = Manner()

@@ -81,8 +81,8 @@ brackets = st.one_of(
     st.tuples(numbers, numbers).map(":".join),
 ).map(lambda inner: f"[{inner}]")
 segments = st.one_of(
-    st.sampled_from(NAMES + ["*", "a-b", "'a'", "1"]).map(lambda name: "." + name),
-    st.sampled_from(NAMES + ["*"]).map(lambda name: ".." + name),
+    st.sampled_from([*NAMES, "*", "a-b", "'a'", "1"]).map(lambda name: "." + name),
+    st.sampled_from([*NAMES, "*"]).map(lambda name: ".." + name),
     brackets,
     brackets.map(lambda inner: ".." + inner),
 )

@@ -206,3 +206,15 @@ def test_of_two_masks_of_one_method_the_one_that_shows_less_wins(bench, ask):
     for order in permutations(masks):
         (owed,) = bench(ALLOW, masks=list(order)).verdict(ask()).obligations
         assert owed.manner.keep == 2
+
+
+def test_detectors_are_owed_everywhere_and_stop_no_statement(bench, ask):
+    masks = [
+        {"detect": ["email", "card"], "method": "redact"},
+        {"detect": ["email"], "method": "drop", "unless": ["group:fraud"]},
+    ]
+    made = bench(ALLOW, masks=masks)
+    verdict = made.verdict(ask("id", predicates=("email",), statement="select id from customers where email = 'x'"))
+    assert {(o.mask, o.detect) for o in verdict.obligations} == {
+        ("m0", frozenset({"card"})), ("m1", frozenset({"email"})),
+    }  # fmt: skip

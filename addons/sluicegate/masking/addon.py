@@ -13,6 +13,7 @@ from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange, Original
 from sluicegate.masking import body, headers, reports
 from sluicegate.masking.body import Masked, Reply
+from sluicegate.masking.detectors.first_pass import warm
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.methods import Methods
 from sluicegate.masking.refusal import unaskable
@@ -36,6 +37,8 @@ class MaskingAddon:
         self._plans = Plans(Methods(key, settings.masking.tenant, settings.masking.key_version))
         self._accepts: WeakKeyDictionary[http.HTTPFlow, tuple[str, ...]] = WeakKeyDictionary()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="masking")
+        if any(mask.detect for mask in settings.masks):
+            warm()  # else it is done once a changed policy has such masks, and somebody waits half a second for it
 
     def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         """Leaves only codings that the client and we can read; no pieces and no conditions where masks are owed."""

@@ -14,10 +14,13 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sluicegate.masking.content import Content
+from sluicegate.masking.content_walk import mask_content_of
+from sluicegate.masking.hit import Hit
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.methods import REDACTED
 from sluicegate.masking.names import normal
-from sluicegate.masking.rules import Hit, Plan
+from sluicegate.masking.rules import Plan
 from sluicegate.masking.tally import Tally
 from sluicegate.masking.walk import Walk
 
@@ -164,6 +167,8 @@ def guarded(array: pa.Array, field: pa.Field, plan: Plan, tally: Tally) -> pa.Ar
         found = guarded(plain, field.with_type(kind.value_type), plan, tally)
         return array if found is plain else pc.run_end_encode(found, run_end_type=kind.run_end_type)
     if _is_text(kind):
+        if plan.content is not None:
+            array = _looked(array, field, plan.content, tally)
         return _json_texts(array, plan, tally, lambda text: text)
     if types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind):
         return _json_texts(array, plan, tally, _decoded)
@@ -176,6 +181,28 @@ def guarded(array: pa.Array, field: pa.Field, plan: Plan, tally: Tally) -> pa.Ar
             tally.add(walk.counts)
             return empty(kind, len(array), field.nullable)
     return array
+
+
+def _looked(array: pa.Array, field: pa.Field, content: Content, tally: Tally) -> pa.Array:
+    """Texts with what the detectors find in them masked. Each value is looked at once, and neighbours as one."""
+    large = array if types.is_large_string(array.type) else array.cast(pa.large_string())
+    found = large.dictionary_encode()
+    texts = [text if text is not None else "" for text in found.dictionary.to_pylist()]
+    name = field.name or ""
+    box: list[Any] = [{name: text} for text in texts]
+    before = sum(tally.counts.values())
+    names = mask_content_of(box, content, tally.counts)
+    rows = large.to_pylist() if any(" " in text for text in texts[:64]) else []
+    borders = content.cut(rows)
+    if sum(tally.counts.values()) == before and not borders:
+        return array
+    masked = pa.array([next(iter(row.values())) for row in names], pa.large_string()).take(found.indices)
+    if borders:
+        shown = masked.to_pylist()
+        for place in borders:
+            shown[place], shown[place + 1] = content.across(shown[place], shown[place + 1], tally.counts)
+        masked = pa.array(shown, pa.large_string())
+    return (masked if field.nullable else pc.fill_null(masked, "")).cast(array.type)
 
 
 def _json_texts(array: pa.Array, plan: Plan, tally: Tally, text_of: Callable[[Any], str | None]) -> pa.Array:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from sluicegate import codings, rows
 from sluicegate.codings import CodingError
 from sluicegate.exchange import Delivery, Exposure
+from sluicegate.masking.content_walk import mask_content_of
 from sluicegate.masking.formats import mask_content
 from sluicegate.masking.headers import Pairs, rewrite
 from sluicegate.masking.json_body import Unfit, parse, serialise
@@ -57,12 +58,12 @@ def mask(reply: Reply, plan: Plan, accepts: tuple[str, ...], limit: int, deliver
             length = None if silent else 0
             if reply.method == "HEAD" and delivery is not None and delivery.bare:
                 length = _length(reply.headers)  # clients of object stores ask for the size first, and need one
-            headers = rewrite(reply.headers, length, "", plan.columns, gone)
+            headers = rewrite(reply.headers, length, "", plan.columns, gone, plan.content)
             return Masked(headers, b"", Exposure())
         masked, exposure = _masked(plain, said, plan, delivery, limit, reply.status)
         coding = said.coding if said.coding in accepts else ""
         body = codings.encode(masked, coding)
-        headers = rewrite(reply.headers, len(body), coding, plan.columns, gone)
+        headers = rewrite(reply.headers, len(body), coding, plan.columns, gone, plan.content)
         return Masked(headers, body, exposure)
     except Forbidden as error:
         raise withheld(error.mask) from None
@@ -88,6 +89,8 @@ def _masked(
         return plain, Exposure()
     if delivery is None and said.media == "application/json":
         document, counts = mask_document(parse(plain), plan, plain)
+        if plan.content is not None:
+            document = mask_content_of(document, plan.content, counts)
         return serialise(document), _exposure(document, plan, counts)
     return mask_content(plain, said.media, plan, delivery, limit, status)
 

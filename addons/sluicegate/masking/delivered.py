@@ -12,6 +12,7 @@ from typing import Any
 
 from sluicegate.exchange import Delivery, Rows
 from sluicegate.jsonpath import parse as steps_of
+from sluicegate.masking.content_walk import mask_content_of
 from sluicegate.masking.flat import flat
 from sluicegate.masking.json_body import Unfit, parse
 from sluicegate.masking.located import Place, locate
@@ -34,6 +35,13 @@ def mask_delivered(document: Any, original: bytes, plan: Plan, delivery: Deliver
     if plan.root is not None:
         tally.hit(plan.root, 1)
         return plan.root.apply([document])[0], tally
+    document = _told(document, original, plan, delivery, inner, tally)
+    if plan.content is not None:
+        document = mask_content_of(document, plan.content, tally.counts)
+    return document, tally
+
+
+def _told(document: Any, original: bytes, plan: Plan, delivery: Delivery, inner: Inner, tally: Tally) -> Any:
     for path in delivery.leaks:
         for leak in locate(document, _steps(path), plan.start):
             if leak.holder is None:
@@ -52,7 +60,7 @@ def mask_delivered(document: Any, original: bytes, plan: Plan, delivery: Deliver
                 masked.append((place, table.mask(place, first=number == 0, flat=plain)))
     for place, value in masked:
         if place.holder is None:  # the rows are all there is
-            return value, tally
+            return value
     # A mask with a path may want the rows themselves: then what stands in their place is gone, and they stay away.
     stand_ins: list[tuple[Place, Any, dict[str, Any]]] = [(place, value, {}) for place, value in masked]
     for place, _, stand_in in stand_ins:
@@ -68,7 +76,7 @@ def mask_delivered(document: Any, original: bytes, plan: Plan, delivery: Deliver
     for place, value, stand_in in reversed(stand_ins):
         if place.holder is not None and place.holder[place.key] is stand_in:
             place.put(value)
-    return document, tally
+    return document
 
 
 def emptied(value: Any) -> Any:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from urllib.parse import parse_qsl, urlsplit
 
 from sluicegate.masking.accept import accepted, offered
+from sluicegate.masking.content import Content
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.names import normal
 
@@ -137,11 +138,20 @@ _KEPT_LENGTH = 128
 _codings = lru_cache(maxsize=256)(_read_codings)  # clients say the same again and again, and no two kinds the same
 
 
-def rewrite(pairs: Pairs, length: int | None, coding: str, columns: Container[str], gone: Container[str] = ()) -> Pairs:
+def rewrite(
+    pairs: Pairs,
+    length: int | None,
+    coding: str,
+    columns: Container[str],
+    gone: Container[str] = (),
+    content: Content | None = None,
+) -> Pairs:
     """The fields of the masked response. `length` is that of its body; None where none may be said (204, 304, HEAD).
     `gone` are further fields to take out, in lower case.
 
-    Raises Unfit when Location carries a masked column's name (`columns`, in normal form) in its query.
+    `content` looks into what the fields say; one in which it finds something is taken out.
+
+    Raises Unfit when Location carries a masked column's name (`columns`, in normal form) in its query, or such a value.
     """
     kept = []
     for pair in pairs:
@@ -152,6 +162,10 @@ def rewrite(pairs: Pairs, length: int | None, coding: str, columns: Container[st
             continue
         if name == b"location" and _names_column(pair[1].decode("utf-8", "replace"), columns):
             raise Unfit("its redirect carries a masked column")
+        if content is not None and content.found(pair[1].decode("utf-8", "replace")) is not None:
+            if name == b"location":
+                raise Unfit("its redirect carries a value that is masked")
+            continue
         kept.append(pair)
     if coding:
         kept.append((b"content-encoding", coding.encode()))

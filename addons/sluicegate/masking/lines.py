@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from sluicegate.exchange import Rows
+from sluicegate.masking.content_walk import mask_content_of
 from sluicegate.masking.json_body import Unfit, parse, serialise
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.table import Table
@@ -58,6 +59,8 @@ def mask_rows(documents: list[Any], plain: bytes, rows: Rows, plan: Plan, tally:
     if table.generic or plan.root is not None:
         return _joined(_walked(documents, plain, plan, tally), marked)
     table.mask_lines(documents, plan.start)
+    if plan.content is not None:
+        documents = mask_content_of(documents, plan.content, tally.counts)
     return _joined(documents, marked)
 
 
@@ -75,6 +78,8 @@ def _walked(documents: list[Any], plain: bytes, plan: Plan, tally: Tally) -> lis
     tally.rows += len(documents)
     if walk.loose and plan.columns and any(map(walk.headers.mentions, _parse(plain))):
         raise Unfit("it holds arrays of arrays, and nothing says which column is where in them")
+    if plan.content is not None:
+        documents = mask_content_of(documents, plan.content, tally.counts)
     return documents
 
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
 from sluicegate.exchange import Obligation
 from sluicegate.jsonpath import Below, Elements, Names, Step, parse
-from sluicegate.mask_method import USUAL, Manner, Method
+from sluicegate.mask_method import USUAL
 from sluicegate.masking.columnar import Headers
+from sluicegate.masking.content import Content
+from sluicegate.masking.hit import Hit
 from sluicegate.masking.methods import Action, Masker, Methods
 from sluicegate.masking.names import Named, normal
 from sluicegate.masking.origins import Origins
@@ -27,18 +29,6 @@ _KEPT_SHAPES = 64  # rows come in few shapes; where they do not, the walk does w
 _STRANGE = 1024  # objects of shapes that are not kept, after which others are kept
 _WIDE = 256
 _LONG_KEY = 128
-
-
-@dataclass(slots=True, eq=False)
-class Hit:
-    """A mask on a column: counted by identity, since there is one for each pair."""
-
-    mask: str
-    column: str
-    """In normal form; empty for the whole document."""
-    apply: Masker
-    method: Method = "redact"
-    manner: Manner = USUAL
 
 
 Move = tuple["State", Masker | None, Hit | None]
@@ -154,8 +144,8 @@ class Plan:
         self._hits: dict[tuple[Action, str], Hit] = {}
         start = 0
         for owed in obligations:
-            if not owed.columns and owed.path is None:
-                raise ValueError(f"the mask {owed.mask} names neither columns nor a path")
+            if not owed.columns and owed.path is None and not owed.detect:
+                raise ValueError(f"the mask {owed.mask} names neither columns nor a path nor a detector")
             action = Action.of(owed.mask, owed.method, owed.manner)
             for name in map(normal, owed.columns):
                 self.columns[name] = min(action, dict.get(self.columns, name, action))
@@ -168,6 +158,9 @@ class Plan:
                 self.steps.append(None)
         self.origins = Origins(obligations, self.columns)
         """What result columns owe whose origins are known."""
+        detecting = [owed for owed in obligations if owed.detect]
+        self.content = Content(detecting, self.hit) if detecting else None
+        """Finds values by what they look like."""
         bits, action_at_root = self._settle(start)
         self.start = self._state(bits)
         self.root = self.hit(action_at_root, "") if action_at_root else None

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 from sluicegate.exchange import Output, Rows
 from sluicegate.masking import cells, nested
+from sluicegate.masking.hit import Hit
 from sluicegate.masking.json_body import MAX_DEPTH, Unfit
 from sluicegate.masking.located import Place
 from sluicegate.masking.methods import Action, Masker
 from sluicegate.masking.names import normal
-from sluicegate.masking.rules import Hit, Plan, State
+from sluicegate.masking.rules import Plan, State
 from sluicegate.masking.tally import Tally
 from sluicegate.masking.walk import Walk
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from sluicegate.exchange import Rows
 from sluicegate.jsonpath import Below, Elements, Names, Step
+from sluicegate.masking.hit import Hit
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.methods import Action
 from sluicegate.masking.names import normal
 from sluicegate.masking.origins import hidden
-from sluicegate.masking.rules import Hit, Plan
+from sluicegate.masking.rules import Plan
 from sluicegate.masking.tally import Tally
 
 MAX_COLUMNS = 10_000

@@ -6,8 +6,8 @@ from typing import Literal
 
 from sluicegate import rows
 from sluicegate.exchange import Exposure
+from sluicegate.masking.hit import Hit
 from sluicegate.masking.names import normal
-from sluicegate.masking.rules import Hit
 from sluicegate.masking.walk import Counts
 
 

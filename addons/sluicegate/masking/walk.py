@@ -6,8 +6,9 @@ from typing import Any
 
 from sluicegate.masking import columnar, nested
 from sluicegate.masking.flat import flat, widest
+from sluicegate.masking.hit import Hit
 from sluicegate.masking.json_body import MAX_DEPTH, Unfit, parse, serialise
-from sluicegate.masking.rules import Hit, Plan, Shape, State
+from sluicegate.masking.rules import Plan, Shape, State
 from sluicegate.rows import HEADER_KEYS
 
 MAX_NESTED = 3

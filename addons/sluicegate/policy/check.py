@@ -104,9 +104,12 @@ def _mask(settings: Settings, mask: model.MaskRule, here: Path) -> Iterator[_Fou
     yield from _people(mask.unless, (*here, "unless"))
     yield from _places(settings, mask, here)
     yield from _column_names(settings, mask.columns, (*here, "columns"))
-    if (mask.columns is None) == (mask.path is None):
-        said = "both columns and path" if mask.path is not None else "neither columns nor path"
-        yield here, f"has {said}", "give one of the two"
+    given = [key for key in ("columns", "path", "detect") if getattr(mask, key) is not None]
+    if len(given) != 1:
+        said = " and ".join(given) if given else "neither columns nor path nor detect"
+        yield here, f"has {said}", "give one of them"
+    if mask.regions and mask.detect is None:
+        yield (*here, "regions"), "mean something to `detect` only", "take them out"
     if mask.path is not None:
         try:
             if not jsonpath.parse(mask.path):

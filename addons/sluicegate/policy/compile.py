@@ -179,14 +179,14 @@ class Compiler:
             elif not named(dataset, mask.dataset, broad=True):
                 return None
         columns, wide = self._columns(mask.words, key) if mask.columns is not None else (frozenset(), True)
-        if not columns and mask.path is None:
+        if not columns and mask.path is None and mask.detect is None:
             return None
         guarded = columns if mask.path is None else _names_in(mask.path)
         # A statement that names the dataset where a column belongs may mean the whole row.
         rows = {dataset, self._settings.datasets[dataset].name or dataset} if dataset is not None else set()
         folded = Folded.of(map(fold, guarded | rows))
         unless = People.parse(mask.unless)
-        allowed = mask.predicates == "allow" or mask.on_match == "report"
+        allowed = mask.predicates == "allow" or mask.on_match == "report" or mask.detect is not None
         return Mask(
             mask.id,
             mask.method,
@@ -200,6 +200,7 @@ class Compiler:
             wide=wide,
             guesses=allowed,
             manner=mask.manner,
+            detect=frozenset(mask.detect or ()),
         )
 
 

@@ -13,7 +13,7 @@ def owed(obligations: Iterable[Obligation]) -> dict[str, str]:
     """Column or path to the method that masks it."""
     found: dict[str, str] = {}
     for obligation in obligations:
-        names = sorted(obligation.columns) if obligation.path is None else [obligation.path]
+        names = sorted((*obligation.columns, *obligation.detect)) if obligation.path is None else [obligation.path]
         found |= dict.fromkeys(names, obligation.method)
     return found
 

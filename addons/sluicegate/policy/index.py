@@ -86,7 +86,7 @@ class Standing:
 
     def leaks(self, operation: Operation) -> list[tuple[Mask, Leak]]:
         """Masks that the statement would get round, and how."""
-        owed = [mask for mask in _applying(self._owed, operation) if mask.manner.on_match != "report"]
+        owed = [mask for mask in _applying(self._owed, operation) if mask.guards]
         found = [(mask, leak(mask, operation)) for mask in owed]
         return [(mask, how) for mask, how in found if how is not None]
 

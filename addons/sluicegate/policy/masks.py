@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sluicegate.exchange import Obligation, Operation
-from sluicegate.mask_method import USUAL, Manner, Method, Strictness, strictness
+from sluicegate.mask_method import USUAL, Detector, Manner, Method, Strictness, strictness
 from sluicegate.policy.match import asked_columns
 from sluicegate.policy.people import People
 
@@ -35,6 +35,13 @@ class Mask:
     guesses: bool = False
     """Whether statements may choose rows by what is masked."""
     manner: Manner = USUAL
+    detect: frozenset[Detector] = frozenset()
+    """What is masked by its looks."""
+
+    @property
+    def guards(self) -> bool:
+        """Whether a statement may not get round it: what is found by its looks is found wherever it comes from."""
+        return self.manner.on_match != "report" and not self.detect
 
     def concerns(self, operation: Operation) -> bool:
         """Whether the operation asks for something that this masks, as far as the request says."""
@@ -50,11 +57,14 @@ def strictest(masks: Sequence[Mask]) -> tuple[Obligation, ...]:
     """One method for each column and each path. Of two that are as strict, the first id has it."""
     columns: dict[str, Mask] = {}
     paths: dict[str, Mask] = {}
+    looks: dict[Detector, Mask] = {}
     for mask in sorted(masks, key=_order):
         for column in mask.columns:
             columns.setdefault(column, mask)
         if mask.path is not None:
             paths.setdefault(mask.path, mask)
+        for name in mask.detect:
+            looks.setdefault(name, mask)
     owed = []
     for mask in masks:
         kept = frozenset(column for column in mask.columns if columns[column] is mask)
@@ -62,6 +72,9 @@ def strictest(masks: Sequence[Mask]) -> tuple[Obligation, ...]:
             owed.append(Obligation(mask.id, mask.method, kept, dataset=mask.dataset, manner=mask.manner))
         if mask.path is not None and paths[mask.path] is mask:
             owed.append(Obligation(mask.id, mask.method, path=mask.path, manner=mask.manner))
+        found = frozenset(name for name in mask.detect if looks[name] is mask)
+        if found:
+            owed.append(Obligation(mask.id, mask.method, manner=mask.manner, detect=found))
     return tuple(owed)
 
 
@@ -70,7 +83,7 @@ def together(owed: Iterable[tuple[Obligation, ...]]) -> tuple[Obligation, ...]:
     columns: list[Obligation] = []
     paths: dict[str, Obligation] = {}
     for obligation in dict.fromkeys(one for several in owed for one in several):
-        if obligation.path is None:
+        if obligation.path is None:  # columns, or what is found by its looks
             columns.append(obligation)
             continue
         other = paths.get(obligation.path)

@@ -119,7 +119,12 @@ def _budget(budget: Any) -> str:
 
 def mask_sentence(mask: model.MaskRule, settings: Settings) -> str:
     """What a mask says, in one sentence."""
-    what = f"Values at {mask.path}" if mask.path is not None else f"Values of {_or(_columns(mask, settings), 'and')}"
+    if mask.detect is not None:
+        what = f"Whatever looks like {_or(mask.detect)}"
+    elif mask.path is not None:
+        what = f"Values at {mask.path}"
+    else:
+        what = f"Values of {_or(_columns(mask, settings), 'and')}"
     if mask.dataset is not None:
         what += f" of {_or(mask.dataset)}"
     if mask.service is not None:

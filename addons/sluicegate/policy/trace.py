@@ -167,11 +167,12 @@ def _itself(name: str) -> str:
 def _columns(obligations: tuple[Obligation, ...], mask: model.MaskRule) -> tuple[str, ...]:
     """What is owed to a mask: columns, and a path."""
     owed = [o for o in obligations if o.mask == mask.id]
-    return tuple(sorted({c for o in owed for c in o.columns} | {o.path for o in owed if o.path is not None}))
+    found = {c for o in owed for c in o.columns} | {o.path for o in owed if o.path is not None}
+    return tuple(sorted(found | {name for o in owed for name in o.detect}))
 
 
 def _words(mask: model.MaskRule) -> tuple[str, ...]:
-    return tuple(sorted(mask.words)) if mask.path is None else (mask.path,)
+    return tuple(sorted((*mask.words, *(mask.detect or ())))) if mask.path is None else (mask.path,)
 
 
 def _through(texts: list[str], principal: Principal) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sluicegate.mask_method import Alphabet, Grain, Manner, Method, OnMatch
+from sluicegate.mask_method import Alphabet, Detector, Grain, Manner, Method, OnMatch
 from sluicegate.settings.model.base import Slug, Table, Text
 
 
@@ -22,6 +22,11 @@ class MaskRule(Table):
     """Other names, or globs, under which services hand the same columns out."""
     path: Text | None = None
     """JSONPath, where no column says it."""
+    detect: Annotated[list[Detector], Field(min_length=1)] | None = None
+    """What is masked wherever it is found, by what it looks like: `email`, `phone`, `card`, `iban`, `national-id`,
+    `secret`, `jwt`, `private-key`."""
+    regions: list[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]] = []
+    """Countries, as in ISO 3166, whose phone and national numbers are looked for; the usual ones when left out."""
     service: Annotated[list[Text], Field(min_length=1)] | None = None
     """Services; all when left out."""
     dataset: Annotated[list[Text], Field(min_length=1)] | None = None
@@ -68,6 +73,7 @@ class MaskRule(Table):
             typed=self.typed,
             domain=self.domain or "",
             on_match=self.on_match,
+            regions=tuple(self.regions),
         )
 
 

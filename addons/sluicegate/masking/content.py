@@ -1,0 +1,137 @@
+"""Detectors at work: which masks want what, the texts they are in, and what is left of those."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from sluicegate.exchange import Obligation
+from sluicegate.mask_method import Detector
+from sluicegate.masking.detectors import Look, Span, find, hidden
+from sluicegate.masking.detectors.first_pass import Clue, FirstPass
+from sluicegate.masking.detectors.spans import Finder
+from sluicegate.masking.detectors.table import FINDERS
+from sluicegate.masking.hit import Hit
+from sluicegate.masking.methods import REDACTED, Action
+
+Counts = dict[Hit, int]
+
+_EDGE = 64
+"""Characters at the ends of neighbouring texts that are read as one."""
+
+
+class Content:
+    """The detectors of a plan, each with the strictest mask that wants what it finds."""
+
+    def __init__(self, obligations: Iterable[Obligation], hit: Callable[[Action, str], Hit]) -> None:
+        self._actions: dict[Detector, Action] = {}
+        regions: dict[Detector, set[str] | None] = {}
+        for owed in obligations:
+            action = Action.of(owed.mask, owed.method, owed.manner)
+            for name in owed.detect:
+                self._actions[name] = min(action, self._actions.get(name, action))
+                wanted, known = set(owed.manner.regions), regions.get(name, set())
+                regions[name] = None if known is None or not wanted else known | wanted  # none means all of them
+        self.hits = {name: hit(action, name) for name, action in self._actions.items()}
+        self._finders: list[tuple[Detector, Finder, tuple[str, ...]]] = [
+            (name, FINDERS[name], tuple(sorted(regions.get(name) or ()))) for name in sorted(self._actions)
+        ]
+        self._first = FirstPass(self._actions)
+
+    def texts(self, texts: Sequence[str], name: str | Sequence[str], counts: Counts) -> list[Any] | None:
+        """The texts as they may leave, or None where they stay as they are. `name` is the key of all, or of each."""
+        found = self._first.suspects(texts)
+        made: list[Any] | None = None
+        for place in sorted(found):
+            new = self._masked(texts[place], name if isinstance(name, str) else name[place], found[place], counts)
+            if new is not texts[place]:
+                made = list(texts) if made is None else made
+                made[place] = new
+        for place, inner in hidden.candidates(texts):
+            # What is encoded cannot be put back in its place bit by bit: the whole text goes.
+            if (made is None or made[place] is texts[place]) and (spans := self._spans(inner, "", None)):
+                made = list(texts) if made is None else made
+                made[place] = self._replaced(spans[0].detector, texts[place], counts)
+        return made
+
+    def cut(self, texts: Sequence[Any]) -> list[int]:
+        """The places of texts whose end may, with the beginning of the next one, be a value."""
+        pairs = [
+            one[-_EDGE:] + other[:_EDGE] if type(one) is str and type(other) is str and one and other else ""
+            for one, other in pairwise(texts)
+        ]
+        return sorted(self._first.suspects(pairs))
+
+    def across(self, one: Any, other: Any, counts: Counts) -> tuple[Any, Any]:
+        """Two neighbouring texts, where one may end with the beginning of a value, and the other go on with it."""
+        if not isinstance(one, str) or not isinstance(other, str) or not one or not other:
+            return one, other
+        left, right = one[-_EDGE:], other[:_EDGE]
+        if not (left[-1].isalnum() or left[-1] in "-.@ _+") or not (right[0].isalnum() or right[0] in "-.@ _+"):
+            return one, other
+        border = len(left)
+        spans = [span for span in self._spans(left + right, "", None) if span.start < border < span.end]
+        # A value that is whole on one side needs nothing of the other.
+        if not spans or any(span.end == border for span in self._spans(left, "", None)):
+            return one, other
+        if any(span.start == 0 for span in self._spans(right, "", None)):
+            return one, other
+        for span in spans:
+            mask = self.hits[span.detector]
+            counts[mask] = counts.get(mask, 0) + 1
+            mask.apply([REDACTED])  # for those that refuse; each side alone shows too much, whatever the method
+            return one[: len(one) - border + span.start] + REDACTED, REDACTED + other[span.end - border :]
+        return one, other
+
+    def suspicious(self, data: bytes) -> bool:
+        """Whether anything may be in a text in UTF-8, what is encoded apart."""
+        return self._first.any(data)
+
+    def found(self, text: str) -> Detector | None:
+        """The first thing that is found in a text, what is encoded in it too."""
+        inner = [text, *(inner for _, inner in hidden.candidates([text]))]
+        spans = [span for each in inner for span in self._spans(each, "", None)]
+        return spans[0].detector if spans else None
+
+    def _spans(self, text: str, name: str, clues: Iterable[Clue] | None) -> list[Span]:
+        if clues is None:
+            clues = self._first.suspects([text]).get(0, ())
+        kinds: dict[Detector, set[str]] = {}
+        for detector, kind in clues:
+            kinds.setdefault(detector, set()).add(kind)
+        spans: list[Span] = []
+        for detector, finder, regions in self._finders:
+            if detector in kinds:
+                spans += find(Look(text, name, regions, frozenset(kinds[detector])), [(detector, finder)])
+        return self._together(spans)
+
+    def _together(self, spans: list[Span]) -> list[Span]:
+        """Spans that overlap are one, of the strictest mask among them."""
+        kept: list[Span] = []
+        for span in sorted(spans):
+            if kept and span.start < kept[-1].end:
+                last = kept[-1]
+                strictest = min(last.detector, span.detector, key=lambda name: self._actions[name])
+                kept[-1] = Span(last.start, max(last.end, span.end), strictest)
+            else:
+                kept.append(span)
+        return kept
+
+    def _masked(self, text: str, name: str, clues: Iterable[Clue], counts: Counts) -> Any:
+        spans = self._spans(text, name, clues)
+        if not spans:
+            return text
+        parts, done = [], 0
+        for span in spans:
+            new = self._replaced(span.detector, text[span.start : span.end], counts)
+            if new is None:
+                return None  # null is no part of a text
+            parts += [text[done : span.start], str(new)]
+            done = span.end
+        return "".join((*parts, text[done:]))
+
+    def _replaced(self, detector: Detector, value: str, counts: Counts) -> Any:
+        mask = self.hits[detector]
+        counts[mask] = counts.get(mask, 0) + 1
+        return mask.apply([value])[0]

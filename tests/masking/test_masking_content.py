@@ -1,0 +1,140 @@
+"""Detectors at work in whole bodies: what is left, where it is looked for, and what stays as it was."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sluicegate.errors import Refusal
+from sluicegate.exchange import Obligation
+from sluicegate.mask_method import Manner
+from sluicegate.masking.body import Reply, mask
+from sluicegate.masking.methods import REDACTED, Methods
+from sluicegate.masking.rules import Plan
+
+METHODS = Methods(b"k" * 32)
+MAIL, SSN = "ada@example.org", "536-90-4399"
+ALL = frozenset(("email", "phone", "card", "iban", "national-id", "secret", "jwt", "private-key"))
+
+
+def owe(method: Any = "redact", *detect: str, id: str = "m", **manner: Any) -> Obligation:
+    return Obligation(id, method, manner=Manner(**manner), detect=frozenset(detect) or ALL)  # type: ignore[arg-type]
+
+
+def body_of(data: bytes, media: str, *owed: Obligation, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Any:
+    reply = Reply("GET", 200, ((b"content-type", media.encode()), *headers), data)
+    return mask(reply, Plan(owed or (owe(),), METHODS), (), 1 << 22)
+
+
+def document(value: Any, *owed: Obligation) -> Any:
+    return json.loads(body_of(json.dumps(value).encode(), "application/json", *owed).body)
+
+
+def test_values_are_masked_in_their_place_and_the_rest_stays() -> None:
+    assert document({"note": f"write to {MAIL}, or call"}) == {"note": f"write to {REDACTED}, or call"}
+    assert document({"n": f"{MAIL} {SSN}"}, owe("last4", "email"), owe("redact", "national-id")) == {
+        "n": f"****.org {REDACTED}"
+    }
+    assert document({"note": f"x {MAIL}"}, owe("null", "email")) == {"note": None}
+    found = document([f"a {MAIL}", f"{MAIL} b"], owe("hmac", "email"))
+    assert found[0][2:] == found[1][:-2] and found[0].startswith("a h1.")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"x {MAIL}",
+        [[[MAIL]]],
+        {"a": {"b": [{"c": MAIL}]}},
+        {MAIL: 1},
+        {"x": {MAIL: {"y": MAIL}}},
+        json.dumps({"a": MAIL}),
+        '{"a": "ada\\u0040example.org"}',
+        {"a": json.dumps([json.dumps({"b": MAIL})])},
+        {"a": base64.b64encode(f"mail: {MAIL}".encode()).decode()},
+        {"a": MAIL.encode().hex()},
+        {"a": "ada%40example.org"},
+        {"blob": base64.b64encode(json.dumps({"m": MAIL}).encode()).decode()},
+        ["write to ada@exam", "ple.org today"],
+        [{"text": "mail ada@"}, {"text": "example.org, thanks"}],
+        {"chunks": [{"id": 1, "text": "SSN 536"}, {"id": 2, "text": "-90-4399 and so on"}]},
+    ],
+)
+def test_no_way_of_writing_it_gets_through(value: Any) -> None:
+    text = json.dumps(document(value))
+    for form in (
+        MAIL,
+        "536",
+        "4399",
+        "example.org",
+        MAIL.encode().hex(),
+        base64.b64encode(MAIL.encode()).decode()[:18],
+    ):
+        assert form not in text
+    assert "edacted" in text
+
+
+def test_keys_that_become_alike_stay_apart() -> None:
+    found = document({"ada@example.org": 1, "bob@example.org": 2, "[redacted]": 3})
+    assert sorted(found.values()) == [1, 2, 3]
+
+
+def test_long_numbers_are_looked_at_too() -> None:
+    assert document({"pan": 4111111111111111}) == {"pan": REDACTED}
+    assert document({"pan": 4111111111111111}, owe(typed=True)) == {"pan": REDACTED}
+    assert document({"ssn": 536904399, "n": 12345, "ts": 1767322845678901}) == {
+        "ssn": REDACTED, "n": 12345, "ts": 1767322845678901,
+    }  # fmt: skip
+
+
+plain = st.text(alphabet="abc déf-.:", max_size=12) | st.integers(-1000, 1000) | st.booleans() | st.none()
+
+
+@given(
+    st.recursive(plain, lambda v: st.lists(v, max_size=4) | st.dictionaries(st.text("abc", max_size=3), v, max_size=4))
+)
+def test_what_holds_nothing_stays_as_it_is(value: Any) -> None:
+    assert document(value) == value
+
+
+def test_a_column_mask_and_a_detector_add_up() -> None:
+    owed = (Obligation("c", "last4", frozenset({"ssn"})), owe("redact", "email"))
+    assert document({"ssn": SSN, "note": MAIL}, *owed) == {"ssn": "****4399", "note": REDACTED}
+
+
+def test_a_detector_that_refuses() -> None:
+    with pytest.raises(Refusal) as caught:
+        document({"a": [{"b": f"x {MAIL}"}]}, owe("redact", "email", id="no-mail", on_match="refuse"))
+    assert (caught.value.code, caught.value.rules) == ("withheld", ("no-mail",))
+
+
+def test_lines_and_arrow_are_looked_at() -> None:
+    lines = b'{"a":"x %s"}\n{"a":"y"}\n' % MAIL.encode()
+    assert body_of(lines, "application/x-ndjson").body == b'{"a":"x [redacted]"}\n{"a":"y"}\n'
+    table = pa.table({"t": [f"x {MAIL}", None, "SSN 536", "-90-4399 x"], "n": [1, 2, 3, 4]})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    data = body_of(bytes(sink.getvalue()), "application/vnd.apache.arrow.stream").body
+    got = pa.ipc.open_stream(data).read_all()
+    assert got["t"].to_pylist() == ["x [redacted]", None, "SSN [redacted]", "[redacted] x"]
+    assert got["n"].to_pylist() == [1, 2, 3, 4]
+
+
+def test_fields_of_the_head_are_looked_at() -> None:
+    masked = body_of(b"{}", "application/json", headers=((b"set-cookie", b"u=ada%40example.org"), (b"x-a", b"1")))
+    assert b"set-cookie" not in dict(masked.headers) and dict(masked.headers)[b"x-a"] == b"1"
+    with pytest.raises(Refusal):
+        body_of(b"{}", "application/json", headers=((b"location", b"https://x.example/?u=ada@example.org"),))
+
+
+def test_the_count_says_how_many_and_never_what() -> None:
+    masked = body_of(json.dumps([{"a": MAIL}, {"a": f"{MAIL} {MAIL}"}]).encode(), "application/json")
+    assert masked.exposure.masks == {"m": 3}
+    assert MAIL not in repr(masked.exposure)
