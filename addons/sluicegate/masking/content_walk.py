@@ -136,7 +136,7 @@ def _renamed(node: Any, names: dict[str, str]) -> Any:
         return node
     made: dict[str, Any] = {}
     for key, value in node.items():
-        shown: str = names.get(key, key)
+        shown = str(names.get(key, key))
         new = shown
         number = 1
         while new in made or (new != key and new in node):
