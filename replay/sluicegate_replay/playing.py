@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -11,40 +11,12 @@ from rich.text import Text
 from sluicegate.recording.recorded import Recorded
 from sluicegate_replay.body import readable
 from sluicegate_replay.escape import label, moment, plain
-from sluicegate_replay.rows import UNKNOWN, Line, verdict_of
-from sluicegate_replay.showing import masked, verdict_label
+from sluicegate_replay.rows import UNKNOWN, Line, masked, verdict_of
+from sluicegate_replay.showing import verdict_label
 
 IDLE_SECONDS = 2.0
 """Longer pauses are not waited for."""
 _PREVIEW_LINES = 12
-
-
-@dataclass(slots=True)
-class Session:
-    """One sign-in and what was done with it."""
-
-    id: str
-    who: str
-    lines: list[Line]
-
-    @property
-    def begun(self) -> float:
-        """When its first exchange started."""
-        return min(line.started for line in self.lines)
-
-    @property
-    def ended(self) -> float:
-        """When its last exchange started."""
-        return max(line.started for line in self.lines)
-
-
-def sessions(lines: Iterable[Line]) -> list[Session]:
-    """The sessions in the order in which they began. What nobody was signed in for belongs to none."""
-    found: dict[str, Session] = {}
-    for line in lines:
-        if line.session:
-            found.setdefault(line.session, Session(line.session, line.who, [])).lines.append(line)
-    return sorted(found.values(), key=lambda session: session.begun)
 
 
 @dataclass(slots=True)
@@ -57,10 +29,10 @@ class Player:
     step: Callable[[], bool] | None = None
     speed: float = 1.0
 
-    def play(self, session: Session) -> None:
-        """Show the exchanges in the order in which they started."""
+    def play(self, lines: Sequence[Line]) -> None:
+        """Show exchanges, given in the order in which they started."""
         before: float | None = None
-        for line in sorted(session.lines, key=lambda line: line.started):
+        for line in lines:
             if before is not None:
                 self._pause(line.started - before)
             if self.step is not None and not self.step():

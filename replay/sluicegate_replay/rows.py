@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sluicegate.recording.intents import Intent
 from sluicegate.recording.recorded import Recorded
@@ -29,9 +31,25 @@ class Line:
     verdict: str
     status: int | None
     rules: tuple[str, ...]
-    request: str
+    method: str
+    url: str
+    masked: str
+    """What was masked, in words."""
+    findings: tuple[str, ...]
+    """The indicators of its findings."""
+    risk: float
+    rows: int
+    approval: str
     file: str
     offset: int
+    length: int = 0
+    doubtful: bool = False
+    """Found behind damage, where it could be a part of something else."""
+
+    @property
+    def request(self) -> str:
+        """Method and URL."""
+        return f"{self.method} {self.url}"
 
     def as_json(self) -> dict[str, object]:
         """Plain values by name."""
@@ -60,6 +78,26 @@ def verdict_of(item: Recorded) -> str:
     return effect or "not judged"
 
 
+def masked(item: Recorded) -> str:
+    """What was masked: columns, and how many values each mask replaced."""
+    exposure = item.table("exposure")
+    columns, masks = exposure.get("columns"), exposure.get("masks")
+    names = [str(name) for name, how in columns.items() if how == "masked"] if isinstance(columns, dict) else []
+    counts = [f"{mask}: {count}" for mask, count in masks.items()] if isinstance(masks, dict) else []
+    return f"{', '.join(names)} ({', '.join(counts)} values)" if counts else ", ".join(names)
+
+
+def findings(item: Recorded) -> list[dict[str, Any]]:
+    """The findings that were made while the exchange went on."""
+    found = item.summary.get("findings")
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def indicators(item: Recorded) -> list[str]:
+    """The indicators of its findings, each once."""
+    return list(dict.fromkeys(_text(one.get("indicator")) for one in findings(item)))
+
+
 def since(text: str, now: float) -> float:
     """A point in time in seconds: `30m`, `2h`, `7d` before `now`, or an ISO date or time (UTC unless it says
     otherwise). Raises ValueError."""
@@ -82,9 +120,17 @@ def _of_exchange(item: Recorded) -> Line:
         verdict=verdict_of(item),
         status=item.status,
         rules=tuple(item.texts("rules")),
-        request=item.request.line,
+        method=item.request.line.partition(" ")[0],
+        url=item.url,
+        masked=masked(item),
+        findings=tuple(indicators(item)),
+        risk=_number(item.summary.get("risk")),
+        rows=int(_number(item.table("exposure").get("rows"))),
+        approval=item.text("approval"),
         file=item.file,
         offset=item.offset,
+        length=item.length,
+        doubtful=item.resynced,
     )
 
 
@@ -105,10 +151,20 @@ def _of_intent(item: Intent) -> Line:
         verdict=UNKNOWN,
         status=None,
         rules=tuple(_text(rule) for rule in rules) if isinstance(rules, list) else (),
-        request=f"{_text(fields.get('method'))} {_text(fields.get('target'))}",
+        method=_text(fields.get("method")),
+        url=f"{_text(fields.get('host'))}:{fields.get('port')}{_text(fields.get('target'))}",
+        masked="",
+        findings=(),
+        risk=0.0,
+        rows=0,
+        approval=_text(fields.get("approval")),
         file=item.file,
         offset=item.offset,
     )
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
 
 
 def _text(value: object) -> str:

@@ -13,7 +13,7 @@ from sluicegate.recording.intents import Intent
 from sluicegate.recording.recorded import Message, Recorded
 from sluicegate_replay.body import readable
 from sluicegate_replay.escape import label, moment, plain
-from sluicegate_replay.rows import UNKNOWN, line_of, verdict_of
+from sluicegate_replay.rows import UNKNOWN, line_of, masked, verdict_of
 
 STYLES = {"allow": "green", "deny": "red", "refused": "red", "hold": "yellow", "forwarded": "magenta"}
 
@@ -43,7 +43,7 @@ def open_intent(item: Intent) -> RenderableType:
         ("time", moment(item.time)),
         ("who", line.who),
         ("session", line.session),
-        ("request", f"{line.request} at {item.fields.get('host')}"),
+        ("request", line.request),
         ("service", line.service),
         ("rules", ", ".join(line.rules)),
         ("body", f"SHA-256 {item.fields.get('body_sha256')}"),
@@ -61,15 +61,6 @@ def as_json(item: Recorded) -> dict[str, Any]:
         "request": _message_json(item.request),
         "response": _message_json(item.response) if item.response else None,
     }
-
-
-def masked(item: Recorded) -> str:
-    """What was masked: columns, and how many values each mask replaced."""
-    exposure = item.table("exposure")
-    columns, masks = exposure.get("columns"), exposure.get("masks")
-    names = [str(name) for name, how in columns.items() if how == "masked"] if isinstance(columns, dict) else []
-    counts = [f"{mask}: {count}" for mask, count in masks.items()] if isinstance(masks, dict) else []
-    return f"{', '.join(names)} ({', '.join(counts)} values)" if counts else ", ".join(names)
 
 
 def _exchange_facts(item: Recorded) -> Iterator[tuple[str, object]]:

@@ -19,6 +19,7 @@ from sluicegate.recording.intents import Intent
 from sluicegate.recording.recorded import Damage, Header, Message, Recorded
 from sluicegate.recording.summary import VERSION
 from sluicegate.recording.tnetstring import parse
+from sluicegate.recording.urls import shown_url
 
 MAX_ELEMENT = (2 << 30) + (64 << 20)
 """Two bodies of the largest size that the policy can allow, and what is around them."""
@@ -38,6 +39,14 @@ _EFFORT = 16
 def flow_files(folder: Path) -> list[str]:
     """The names of the flow files below a folder, oldest first, relative to it. Raises OSError."""
     return _files(folder, "flows")
+
+
+def segments(folder: Path) -> dict[str, list[str]]:
+    """The segments below a folder, oldest first: names without the ending, and the files of each. Raises OSError."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(_files(folder, "flows") + _files(folder, "intents")):
+        found.setdefault(name.rpartition(".")[0], []).append(name)
+    return found
 
 
 def read_folder(folder: Path) -> Iterator[Recorded | Damage]:
@@ -62,6 +71,20 @@ def read_at(folder: Path, name: str, offset: int) -> Recorded | Damage:
             return _element(data, name, offset)[0]
     except OSError as error:
         return Damage(name, offset, f"it cannot be read: {error.strerror}")
+
+
+def addresses_at(folder: Path, name: str, offset: int) -> tuple[str, str]:
+    """`host:port` of the client and of the service of an exchange; empty where unknown. Raises OSError, ValueError."""
+    with _ReadOnly(folder / name) as data:
+        state = parse(data.read(offset, _frame(data, offset)))
+    client, server = state["client_conn"]["peername"], state["server_conn"]["address"]
+    return _address(client), _address(server)
+
+
+def element_at(folder: Path, name: str, offset: int) -> bytes:
+    """The bytes of an exchange as they stand in its file. Raises OSError, ValueError."""
+    with _ReadOnly(folder / name) as data:
+        return data.read(offset, _frame(data, offset))
 
 
 def read_intents(folder: Path, name: str) -> Iterator[Intent | Damage]:
@@ -182,7 +205,7 @@ def _element(data: _ReadOnly, name: str, offset: int) -> tuple[Recorded | Damage
     if element[-12:-4] != b"%08x" % counted:
         return Damage(name, offset, "the checksum does not fit"), end
     try:
-        return _recorded(parse(element, _UNSEEN), name, offset), end
+        return _recorded(parse(element, _UNSEEN), name, offset, length), end
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         return Damage(name, offset, f"not an exchange that Sluicegate recorded ({type(error).__name__})"), end
 
@@ -207,34 +230,50 @@ def _search(data: _ReadOnly, name: str, start: int, run: str | None) -> tuple[Re
     return None
 
 
-def _recorded(state: Any, name: str, offset: int) -> Recorded:
+def _recorded(state: Any, name: str, offset: int, length: int) -> Recorded:
     summary = state["metadata"]["sluicegate"]
     if summary["version"] != VERSION or not isinstance(summary["id"], str):
         raise ValueError("another version")
     request, response = state["request"], state["response"]
     target = f"{_text(request['method'])} {_text(request['path'] or request['authority'])}"
+    url, host = shown_url(request)
     return Recorded(
         id=summary["id"],
         started=float(summary["started"]),
         finished=float(summary["finished"]),
         summary=summary,
-        request=Message(target, _headers(request["headers"]), _body(request["content"])),
+        request=_message(target, request),
         response=(
-            Message(
-                f"{int(response['status_code'])} {_text(response['reason'])}",
-                _headers(response["headers"]),
-                _body(response["content"]),
-            )
+            _message(f"{int(response['status_code'])} {_text(response['reason'])}", response)
             if response is not None
             else None
         ),
         file=name,
         offset=offset,
+        length=length,
+        url=url,
+        hosts=(request["host"], host),
+        comment=state["comment"],
+    )
+
+
+def _message(line: str, state: Any) -> Message:
+    return Message(
+        line,
+        _headers(state["headers"]),
+        _body(state["content"]),
+        _text(state["http_version"]),
+        float(state["timestamp_start"] or 0.0),
+        float(state["timestamp_end"] or 0.0),
     )
 
 
 def _text(value: bytes) -> str:
     return value.decode("utf-8", "backslashreplace")
+
+
+def _address(value: Any) -> str:
+    return f"{value[0]}:{value[1]}" if value else ""
 
 
 def _headers(fields: list[list[bytes]]) -> tuple[Header, ...]:

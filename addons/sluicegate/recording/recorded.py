@@ -17,6 +17,12 @@ class Message:
     """Method and target, or status and reason phrase."""
     headers: tuple[Header, ...]
     body: bytes | None
+    version: str = ""
+    """Such as `HTTP/1.1`."""
+    begun: float = 0.0
+    """Seconds since the epoch, by the gateway's clock, when its first byte was there; 0 where that is not known."""
+    ended: float = 0.0
+    """When its last byte was there."""
 
     def header(self, name: str) -> str:
         """The value of the first header of that name, or an empty string."""
@@ -37,6 +43,13 @@ class Recorded:
     file: str
     """The flow file, relative to the folder of recordings."""
     offset: int
+    length: int = 0
+    """Bytes of the exchange in its file."""
+    url: str = ""
+    """The URL as mitmproxy shows it."""
+    hosts: tuple[str, str] = ("", "")
+    """The host that was dialled, and the one that the request names."""
+    comment: str = ""
     resynced: bool = False
     """Found behind damage that broke the framing, where it could be a part of something else."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from sluicegate.errors import Fault
 from sluicegate_replay.cli.list import list_exchanges
 from sluicegate_replay.cli.play import play
+from sluicegate_replay.cli.search import search
 from sluicegate_replay.cli.show import show
 from sluicegate_replay.escape import plain
 
@@ -32,6 +34,7 @@ def options() -> None:
 app.command("list")(list_exchanges)
 app.command()(show)
 app.command()(play)
+app.command()(search)
 
 
 def main() -> None:
@@ -41,3 +44,7 @@ def main() -> None:
     except Fault as fault:
         print(f"sluicegate-replay: {plain(fault)}", file=sys.stderr)
         sys.exit(fault.exit_code)
+    except sqlite3.Error as error:
+        hint = "Take the catalog away, or use --no-cache."
+        print(f"sluicegate-replay: The catalog cannot be used ({plain(error)}). {hint}", file=sys.stderr)
+        sys.exit(2)

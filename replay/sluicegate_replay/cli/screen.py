@@ -39,7 +39,7 @@ def trouble(source: Source) -> dict[str, Any]:
     """What was not whole, for JSON."""
     return {
         "damage": [{"file": d.file, "offset": d.offset, "reason": d.reason} for d in source.damage],
-        "unknown": [intent.id for intent in source.unknown],
+        "unknown": [line.id for line in source.unknown],
     }
 
 

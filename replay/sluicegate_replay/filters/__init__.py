@@ -1,0 +1,1 @@
+"""mitmproxy's filter expressions on recordings, without mitmproxy: read, matched, made into SQL where that can be."""
