@@ -25,7 +25,7 @@ def element(flow: http.HTTPFlow, exchange: Exchange) -> bytes:
 
 def intent(exchange: Exchange) -> bytes:
     """The intent of an exchange as it stands in a file."""
-    return intents.encode(exchange, Redactor(), exchange.started, "run-1", "00" * 32)
+    return intents.encode(exchange, Redactor(), exchange.started, "run-1", "00" * 32, "salt")
 
 
 def put(folder: Path, pairs: Iterable[tuple[http.HTTPFlow, Exchange]], name: str = "214501Z-0001") -> Path:

@@ -8,10 +8,13 @@ import sys
 import typer
 
 from sluicegate.errors import Fault
+from sluicegate_replay.cli.case import case
 from sluicegate_replay.cli.list import list_exchanges
 from sluicegate_replay.cli.play import play
 from sluicegate_replay.cli.search import search
 from sluicegate_replay.cli.show import show
+from sluicegate_replay.cli.unseal import unseal
+from sluicegate_replay.cli.verify import verify
 from sluicegate_replay.escape import plain
 
 app = typer.Typer(
@@ -35,6 +38,9 @@ app.command("list")(list_exchanges)
 app.command()(show)
 app.command()(play)
 app.command()(search)
+app.command()(verify)
+app.command()(unseal)
+app.command()(case)
 
 
 def main() -> None:

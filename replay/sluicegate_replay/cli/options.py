@@ -11,6 +11,7 @@ import typer
 from sluicegate.clock import SystemClock
 from sluicegate.errors import Fault
 from sluicegate.settings.state import State
+from sluicegate_replay.case import VARIABLE as CASE_VARIABLE
 from sluicegate_replay.catalog.place import VARIABLE
 from sluicegate_replay.catalog.select import Selection
 from sluicegate_replay.cli.progress import Shown
@@ -31,6 +32,16 @@ Cache = Annotated[
         envvar=VARIABLE,
         show_envvar=False,
         help="Where the catalog of the recordings is kept. [default: sluicegate-replay in the user's cache folder]",
+    ),
+]
+Case = Annotated[
+    Path | None,
+    typer.Option(
+        "--case",
+        metavar="FOLDER",
+        envvar=CASE_VARIABLE,
+        show_envvar=False,
+        help="The folder of the case log. [default: sluicegate-replay/case in the user's data folder]",
     ),
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Keep no catalog: read everything, and leave nothing.")]
