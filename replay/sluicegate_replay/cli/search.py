@@ -34,7 +34,9 @@ def search(
 ) -> None:
     """Search what was asked, answered and decided: URLs, headers, bodies, people, rules, reasons, findings.
 
-    Exits with 0 when something was found and everything is whole. Example: sluicegate-replay search "ada lovelace"
+    Exits with 0 whether or not something was found, as long as everything is whole.
+
+    Example: sluicegate-replay search "ada lovelace" --since 7d
     """
     if not text.strip():
         raise Fault("There is nothing to search for.")
