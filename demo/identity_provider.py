@@ -1,7 +1,8 @@
 """The demo's identity provider: OpenID Connect on Authlib's server side, with its state in memory.
 
-It offers discovery, keys, and the device grant (RFC 8628), which is how a program without a browser signs somebody in.
-Its one shortcut: the consent page asks who you are and believes it. Run it with `python -m demo.identity_provider`.
+It offers discovery and keys, the authorization code with PKCE, the device grant (RFC 8628), refresh tokens that are
+good once, revocation, userinfo, client credentials for machines, and back-channel logout. Its one shortcut: the
+consent page asks who you are and believes it. Run it with `python -m demo.identity_provider`.
 """
 
 from __future__ import annotations
@@ -11,103 +12,33 @@ import secrets
 import signal
 import socket
 import sys
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
-from authlib.oauth2.rfc6749 import ClientMixin, InvalidGrantError
-from authlib.oauth2.rfc8628 import DeviceAuthorizationEndpoint, DeviceCodeGrant, DeviceCredentialDict
-from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator
+from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc8628 import DeviceAuthorizationEndpoint
 from flask import Flask, Response, jsonify, render_template_string, request
+from joserfc import jwt
+from joserfc.errors import JoseError
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from demo.keyring import Algorithm, Keyring
 from demo.people import CLIENT, DEVICE_GRANT, PEOPLE, Person
+from demo.provider_grants import SCOPES, client_named, register
+from demo.provider_state import AUDIENCE, LIFETIME, IdentityProvider, SignIn
 from demo.serving import write_port
 
-AUDIENCE = "sluicegate"
-LIFETIME = 8 * 3600
-"""Seconds for which a token is good: a working day."""
-CODE_LIFETIME = 600
-"""Seconds in which a device code has to be approved and redeemed."""
+__all__ = ["AUDIENCE", "LIFETIME", "IdentityProvider", "SignIn", "build", "listen", "main"]
 
 CONSENT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Sign in</title>
 <h1>Sign in to {{ client }}</h1>
-<form method="post"><p><label>Code <input name="user_code" value="{{ code }}" required></label></p>
+<form method="post">{% if code is not none %}
+<p><label>Code <input name="user_code" value="{{ code }}" required></label></p>{% endif %}
 <p><label>You are <select name="person">{% for p in people %}<option value="{{ p.subject }}">{{ p.name }}</option>
 {% endfor %}</select></label></p>
 <p><button name="decision" value="allow">Sign in</button> <button name="decision" value="deny">Refuse</button></p>
 </form></html>"""
-
-
-@dataclass(frozen=True, slots=True)
-class SignIn:
-    """One person, signed in once: what Authlib calls a user."""
-
-    person: Person
-    session: str
-
-    def get_user_id(self) -> str:
-        return self.person.subject
-
-
-@dataclass
-class IdentityProvider:
-    """What the provider remembers. Reachable for tests as `app.extensions["identity_provider"]`."""
-
-    issuer: str
-    keys: Keyring
-    devices: dict[str, DeviceCredentialDict] = field(default_factory=dict)
-    """By device code."""
-    decisions: dict[str, tuple[SignIn, bool]] = field(default_factory=dict)
-    """By user code: who decided, and whether they approved."""
-
-    def personal_claims(self, sign_in: SignIn) -> dict[str, Any]:
-        """What tokens say about a person beyond the protocol's own claims."""
-        person = sign_in.person
-        return {"name": person.name, "groups": list(person.groups), "sid": sign_in.session}
-
-
-class DemoClient(ClientMixin):  # type: ignore[misc]
-    """The one public client: no secret, device grant only."""
-
-    def get_client_id(self) -> str:
-        return CLIENT
-
-    def get_allowed_scope(self, scope: str | None) -> str:
-        return " ".join(word for word in (scope or "").split() if word in ("openid", "profile", "groups"))
-
-    def check_client_secret(self, client_secret: str) -> bool:
-        return False
-
-    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        return bool(method == "none")
-
-    def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type == DEVICE_GRANT
-
-
-class AccessTokens(JWTBearerTokenGenerator):  # type: ignore[misc]
-    """JWT access tokens (RFC 9068) for the gateway."""
-
-    def __init__(self, provider: IdentityProvider) -> None:
-        super().__init__(provider.issuer, alg=provider.keys.algorithm, expires_generator=lambda *_: LIFETIME)
-        self.provider = provider
-
-    def get_jwks(self) -> Any:
-        return self.provider.keys.signing()
-
-    def get_audiences(self, client: Any, user: Any, scope: str) -> str:
-        return AUDIENCE
-
-    def get_extra_claims(self, client: Any, grant_type: str, user: SignIn, scope: str) -> dict[str, Any]:
-        return self.provider.personal_claims(user)
-
-    def access_token_generator(self, client: Any, grant_type: str, user: Any, scope: str) -> Any:
-        self.alg = self.provider.keys.algorithm  # may have changed with the last rotation
-        return super().access_token_generator(client, grant_type, user, scope)
 
 
 def build(issuer: str, algorithm: Algorithm = "ES256") -> Flask:
@@ -115,16 +46,37 @@ def build(issuer: str, algorithm: Algorithm = "ES256") -> Flask:
     app = Flask("identity_provider")
     provider = IdentityProvider(issuer, Keyring(algorithm))
     app.extensions["identity_provider"] = provider
-    client = DemoClient()
     server = AuthorizationServer(
         app,
-        query_client=lambda client_id: client if client_id == CLIENT else None,
-        save_token=lambda token, request: None,  # tokens carry their own proof; nothing is looked up later
+        query_client=client_named,
+        save_token=lambda token, request: None,  # refresh tokens are kept by the grants; the others prove themselves
     )
-    server.register_token_generator("default", AccessTokens(provider))
-    server.register_grant(_device_grant(provider))
-    server.register_endpoint(_device_endpoint(provider))
+    register(server, provider)
     _publish(app, provider)
+    _people(app, provider)
+
+    @app.get("/authorize")
+    def consent() -> Any:
+        try:
+            server.get_consent_grant(end_user=None)
+        except OAuth2Error as error:
+            return server.handle_error_response(server.create_oauth2_request(request), error)
+        return render_template_string(CONSENT, client=CLIENT, code=None, people=PEOPLE.values())
+
+    @app.post("/authorize")
+    def authorize() -> Any:
+        person = _person(provider)
+        allowed = person is not None and request.form.get("decision") == "allow"
+        try:
+            grant = server.get_consent_grant(end_user=None)
+        except OAuth2Error as error:
+            return server.handle_error_response(server.create_oauth2_request(request), error)
+        sign_in = SignIn(person, secrets.token_hex(8)) if allowed and person else None
+        return server.create_authorization_response(grant_user=sign_in, grant=grant)
+
+    @app.post("/revoke")
+    def revoke() -> Any:
+        return server.create_endpoint_response("revocation")
 
     @app.post("/device_authorization")
     def device_authorization() -> Any:
@@ -141,7 +93,7 @@ def build(issuer: str, algorithm: Algorithm = "ES256") -> Flask:
 
     @app.post("/device")
     def decide() -> tuple[str, int]:
-        code, person = request.form.get("user_code", ""), PEOPLE.get(request.form.get("person", ""))
+        code, person = request.form.get("user_code", ""), _person(provider)
         waiting = any(
             device.get_user_code() == code and not device.is_expired() for device in provider.devices.values()
         )
@@ -154,6 +106,34 @@ def build(issuer: str, algorithm: Algorithm = "ES256") -> Flask:
     return app
 
 
+def _person(provider: IdentityProvider) -> Person | None:
+    person = PEOPLE.get(request.form.get("person", ""))
+    return person if person is not None and person.subject not in provider.disabled else None
+
+
+def _people(app: Flask, provider: IdentityProvider) -> None:
+    @app.get("/userinfo")
+    def userinfo() -> Any:
+        text = request.headers.get("authorization", "").removeprefix("Bearer ")
+        try:
+            claims = jwt.decode(text, provider.keys.verifying(), algorithms=[provider.keys.algorithm]).claims
+        except (JoseError, ValueError):
+            return jsonify(error="invalid_token"), 401, {"www-authenticate": "Bearer"}
+        person = PEOPLE.get(claims["sub"])
+        if person is None:
+            return jsonify(error="invalid_token"), 401, {"www-authenticate": "Bearer"}
+        claims = provider.personal_claims(SignIn(person, claims["sid"]))
+        return jsonify(sub=person.subject, name=claims["name"], groups=claims["groups"])
+
+    @app.post("/logout")
+    def logout() -> Any:
+        """Everybody's sign-ins of one person end, as when an administrator closes them."""
+        subject = request.form.get("person", "")
+        found = {one.sign_in.session: one.sign_in for one in provider.refreshes.values()}
+        told = [provider.log_out(one) for one in found.values() if one.get_user_id() == subject]
+        return jsonify(ended=len(told), told=told)
+
+
 def _publish(app: Flask, provider: IdentityProvider) -> None:
     @app.get("/.well-known/openid-configuration")
     def discovery() -> Response:
@@ -163,78 +143,26 @@ def _publish(app: Flask, provider: IdentityProvider) -> None:
             jwks_uri=f"{issuer}/jwks",
             token_endpoint=f"{issuer}/token",
             device_authorization_endpoint=f"{issuer}/device_authorization",
-            grant_types_supported=[DEVICE_GRANT],
-            response_types_supported=[],  # no authorization endpoint: the device grant is all there is
+            authorization_endpoint=f"{issuer}/authorize",
+            userinfo_endpoint=f"{issuer}/userinfo",
+            revocation_endpoint=f"{issuer}/revoke",
+            grant_types_supported=["authorization_code", "refresh_token", "client_credentials", DEVICE_GRANT],
+            response_types_supported=["code"],
+            response_modes_supported=["query"],
+            code_challenge_methods_supported=["S256"],
+            authorization_response_iss_parameter_supported=True,
+            backchannel_logout_supported=True,
+            backchannel_logout_session_supported=True,
             subject_types_supported=["public"],
             id_token_signing_alg_values_supported=[provider.keys.algorithm],
-            token_endpoint_auth_methods_supported=["none"],
-            scopes_supported=["openid", "profile", "groups"],
+            token_endpoint_auth_methods_supported=["none", "client_secret_basic", "client_secret_post"],
+            scopes_supported=list(SCOPES),
             claims_supported=["sub", "name", "groups", "sid"],
         )
 
     @app.get("/jwks")
     def jwks() -> Response:
         return jsonify(provider.keys.public())
-
-
-def _device_endpoint(provider: IdentityProvider) -> type[DeviceAuthorizationEndpoint]:
-    class Endpoint(DeviceAuthorizationEndpoint):  # type: ignore[misc]
-        EXPIRES_IN = CODE_LIFETIME
-        INTERVAL = 1
-
-        def get_verification_uri(self) -> str:
-            return f"{provider.issuer}/device"
-
-        def save_device_credential(self, client_id: str, scope: str, data: dict[str, Any]) -> None:
-            now = time.time()
-            for code in [code for code, device in provider.devices.items() if device["expires_at"] < now]:
-                provider.decisions.pop(provider.devices.pop(code).get_user_code(), None)
-            provider.devices[data["device_code"]] = DeviceCredentialDict(
-                client_id=client_id, scope=scope, expires_at=now + CODE_LIFETIME, **data
-            )
-
-    return Endpoint
-
-
-def _device_grant(provider: IdentityProvider) -> type[DeviceCodeGrant]:
-    class Grant(DeviceCodeGrant):  # type: ignore[misc]
-        def query_device_credential(self, device_code: str) -> DeviceCredentialDict | None:
-            return provider.devices.get(device_code)
-
-        def query_user_grant(self, user_code: str) -> tuple[SignIn, bool] | None:
-            return provider.decisions.get(user_code)
-
-        def should_slow_down(self, credential: DeviceCredentialDict) -> bool:
-            now, last = time.time(), credential.get("polled", 0.0)
-            credential["polled"] = now
-            return bool(now - last < credential["interval"])
-
-        def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
-            device = self.request.credential
-            # Redeemed once: taken out before anything is signed, and whoever comes second finds nothing.
-            if provider.devices.pop(device["device_code"], None) is None:
-                raise InvalidGrantError("The device code has been redeemed.")
-            provider.decisions.pop(device.get_user_code(), None)
-            status, token, headers = super().create_token_response()
-            if "openid" in (device.get_scope() or "").split():
-                # Authlib's device grant leaves the ID token out (OpenID Connect Core section 3.1.3.3).
-                token["id_token"] = self._id_token(self.request.user)
-            return status, token, headers
-
-        def _id_token(self, sign_in: SignIn) -> str:
-            now = int(time.time())
-            return provider.keys.sign(
-                {
-                    "iss": provider.issuer,
-                    "sub": sign_in.get_user_id(),
-                    "aud": CLIENT,
-                    "iat": now,
-                    "exp": now + LIFETIME,
-                    **provider.personal_claims(sign_in),
-                }
-            )
-
-    return Grant
 
 
 class _Silent(WSGIRequestHandler):
@@ -257,6 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="demo.identity_provider", description="The demo's identity provider.")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--backchannel-logout", metavar="URL", help="whom to tell of logouts")
     parser.add_argument("--port-file", type=Path, help="file to write the port to, once it listens")
     options = parser.parse_args(arguments)
     try:
@@ -264,6 +193,8 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"identity provider: cannot listen on port {options.port}: {error.strerror}", file=sys.stderr)
         return 2
+    app: Any = server.app
+    app.extensions["identity_provider"].backchannel_logout = options.backchannel_logout
     if options.port_file:
         write_port(options.port_file, int(issuer.rpartition(":")[2]))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

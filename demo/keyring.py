@@ -30,6 +30,10 @@ class Keyring:
         """The key in use, in the form in which the signer writes its id into the header."""
         return KeySet([self.current])
 
+    def verifying(self) -> KeySet:
+        """All keys that are still published."""
+        return KeySet([*self._published])
+
     def public(self) -> dict[str, Any]:
         """The JWKS document (RFC 7517 section 5)."""
         return {"keys": [key.as_dict(private=False) for key in self._published]}

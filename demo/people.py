@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import httpx2
 
-CLIENT = "sluicegate-demo"
+CLIENT = "sluicegate-cli"
 """Client id that the demo's identity provider knows: a public client, so it has no secret."""
+MACHINES = {"nightly-embeddings": "a-secret-of-the-demo"}
+"""Programs that sign in as themselves, and their secrets."""
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 

@@ -18,6 +18,18 @@ settings.register_profile("repeat", settings.get_profile("search"), derandomize=
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def nobody_signed_in(tmp_path_factory):
+    """The sign-in of whoever runs the tests is no part of them."""
+    before = os.environ.get("SLUICEGATE_CONFIG")
+    os.environ["SLUICEGATE_CONFIG"] = str(tmp_path_factory.mktemp("config"))
+    yield
+    if before is None:
+        del os.environ["SLUICEGATE_CONFIG"]
+    else:
+        os.environ["SLUICEGATE_CONFIG"] = before
+
+
 @pytest.fixture(scope="session")
 def provider():
     """A real OIDC provider on loopback."""

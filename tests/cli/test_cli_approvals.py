@@ -25,7 +25,7 @@ from sluicegate.console.server import serve
 from sluicegate.database import Database
 from sluicegate.errors import Fault
 from sluicegate.exchange import Exchange, Operation, Principal, Verdict
-from sluicegate.settings import Loaded, Settings
+from sluicegate.settings import Loaded, Settings, State
 from tests.provider import Provider
 
 HOSTILE = "s3://b/\x1b[2J\x1b]0;owned\x07[bold red]x[/]\u202e\r\nstate\tapproved"
@@ -73,9 +73,10 @@ def running(provider: Provider, tmp_path: Path) -> Iterator[Running]:
     settings = Settings.model_validate({"identity": {"issuer": provider.issuer}, "console": {"listen": "127.0.0.1:0"}})
     loaded = Loaded(settings, "0" * 64, tmp_path / "policy.toml", {})
     database = Database.at(tmp_path / "sluicegate.sqlite3")
-    clock = SystemClock()  # The provider dates its tokens by it.
+    clock, state = SystemClock(), State(tmp_path).open()  # The provider dates its tokens by the clock.
     thread = threading.Thread(
-        target=loop.run_until_complete, args=(serve(loaded, database, clock, announce=announce, stop=stop),)
+        target=loop.run_until_complete,
+        args=(serve(loaded, database, clock, state=state, announce=announce, stop=stop),),
     )
     thread.start()
     assert ready.wait(20)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from sluicegate.database import Database
 from sluicegate.errors import Fault
 from sluicegate.exchange import Exchange, Operation, Principal, Verdict
 from sluicegate.identity.verifier import Verifier
-from sluicegate.settings import Loaded, Settings
+from sluicegate.settings import Loaded, Settings, State
 from tests.provider import DROP, Provider
 
 JSON = {"content-type": "application/json"}
@@ -340,8 +341,10 @@ async def test_a_database_that_fails_is_a_problem_without_details(console: Conso
 @contextlib.asynccontextmanager
 async def served(provider: Provider, path: Path, listen: str = "127.0.0.1:0") -> AsyncIterator[str]:
     stop, ready = asyncio.Event(), asyncio.get_running_loop().create_future()
-    database, clock = Database.at(path), SystemClock()
-    task = asyncio.create_task(serve(loaded(provider, listen), database, clock, announce=ready.set_result, stop=stop))
+    database, clock, state = Database.at(path), SystemClock(), State(Path(tempfile.mkdtemp())).open()
+    task = asyncio.create_task(
+        serve(loaded(provider, listen), database, clock, state=state, announce=ready.set_result, stop=stop)
+    )
     try:
         async with asyncio.timeout(20):
             await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)

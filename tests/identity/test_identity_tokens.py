@@ -178,7 +178,7 @@ BAD: dict[str, tuple[str, Callable[[Provider], str]]] = {
     "aud several without azp": ("token-party", with_claims(aud=["sluicegate", "payroll"])),
     "azp wrong": ("token-party", with_claims(azp="payroll")),
     "azp null": ("token-party", with_claims(azp=None)),
-    "ID token of a client": ("token-audience", with_claims(aud="sluicegate-demo", nonce="n")),
+    "ID token of a client": ("token-audience", with_claims(aud="sluicegate-cli", nonce="n")),
     # time
     "exp missing": ("token-time", with_claims(exp=DROP)),
     "exp null": ("token-time", with_claims(exp=None)),

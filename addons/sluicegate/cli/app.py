@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sluicegate import __version__
-from sluicegate.cli import agent, approvals, ca, console, env, policy, recording, up
+from sluicegate.cli import agent, approvals, ca, console, env, login, policy, recording, sessions, up
 from sluicegate.errors import Fault
 
 app = typer.Typer(
@@ -38,6 +38,10 @@ def options(
 
 app.command("up")(up.up)
 app.command("console")(console.console)
+app.command("login")(login.login)
+app.command("logout")(login.logout)
+app.command("whoami")(sessions.whoami)
+app.add_typer(sessions.app, name="sessions")
 app.command("env")(env.env)
 app.command("run", context_settings={"allow_interspersed_args": False})(agent.run)
 app.command("agent")(agent.agent)

@@ -41,7 +41,7 @@ async def _serve(loaded: Loaded, state: State, until_eof: bool) -> None:
     # Only the gateway checkpoints: two processes that do can corrupt a database of SQLite before 3.51.3.
     database = Database.of(loaded.settings.gateway.database, state.database, checkpoints=False)
     certificates = state.ca / "mitmproxy-ca-cert.pem"
-    await serve(loaded, database, SystemClock(), announce=_announce, stop=stop, certificates=certificates)
+    await serve(loaded, database, SystemClock(), state=state, announce=_announce, stop=stop, certificates=certificates)
 
 
 def _follow(stop: asyncio.Event) -> None:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
+import ssl
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote, urlsplit
 
+import typer
+
+from sluicegate.cli import credential_store
 from sluicegate.cli.safe_text import safe
 from sluicegate.errors import Fault
 
@@ -26,7 +32,13 @@ class Refused(Exception):
 
 
 def address(console: str | None, policy: Path) -> str:
-    """The console's URL: as named, else from the policy. Raises Fault when it is unknown, or not safe for a token."""
+    """The console's URL: as named, else where one is signed in, else from the policy.
+
+    Raises Fault when it is unknown, or not safe for a token.
+    """
+    if console is None and not os.environ.get(TOKEN_VARIABLE):
+        stored = credential_store.load_or_none()
+        console = stored.console if stored is not None else None
     if console is None:
         if not policy.exists():
             raise Fault(
@@ -55,8 +67,11 @@ def address(console: str | None, policy: Path) -> str:
     return console.rstrip("/")
 
 
-def token(file: Path | None) -> str:
-    """The person's token, from the file, else from the environment. Raises Fault when there is none."""
+def token(file: Path | None, base: str | None = None) -> str:
+    """The person's credential: from the file, else from the environment, else what `sluicegate login` stored.
+
+    What is stored is for the console that gave it, and for no other `base`. Raises Fault when there is none.
+    """
     if file is not None:
         try:
             found = file.read_text().strip()
@@ -65,10 +80,13 @@ def token(file: Path | None) -> str:
             raise Fault(f"Cannot read the token file {file}: {why}.") from None
     else:
         found = os.environ.get(TOKEN_VARIABLE, "").strip()
+        stored = None if found else credential_store.load()
+        if stored is not None and (base is None or stored.console == base):
+            found = stored.handle
     if not found:
         raise Fault(
             "Nobody is signed in: there is no token.",
-            hint=f"Put one from your identity provider into {TOKEN_VARIABLE}, or into a file named by --token-file.",
+            hint=f"Run `sluicegate login`; or put a token of your identity provider into {TOKEN_VARIABLE}.",
         )
     if not found.isascii() or not found.isprintable() or " " in found:
         raise Fault("What is given as the token is not a token.", hint="It must be one word, as the provider gave it.")
@@ -76,15 +94,37 @@ def token(file: Path | None) -> str:
 
 
 def call(base: str, bearer: str, method: str, *path: str, body: dict[str, Any] | None = None) -> Any:
-    """The JSON that the console answers. Raises Refused when it says no, Fault when it cannot be reached."""
+    """What the console answers about approvals. Raises as `send` does."""
+    return send(base, bearer, method, "approvals", *path, body=body)
+
+
+def send(
+    base: str,
+    bearer: str | None,
+    method: str,
+    *path: str,
+    body: dict[str, Any] | None = None,
+    query: dict[str, str] | None = None,
+    ca: str | None = None,
+) -> Any:
+    """The JSON that the console answers. Raises Refused when it says no, Fault when it cannot be reached.
+
+    `ca`: a PEM file with who vouches for the console; without it what `sluicegate login --ca` was given.
+    """
     import httpx2
 
-    url = "/".join((base, "api", "approvals", *(quote(part, safe="") for part in path)))
-    headers = {"authorization": f"Bearer {bearer}", "accept": "application/json"}
+    url = "/".join((base, "api", *(quote(part, safe="") for part in path)))
+    headers = {"accept": "application/json", **({"authorization": f"Bearer {bearer}"} if bearer else {})}
+    if ca is None:
+        stored = credential_store.load_or_none()
+        ca = stored.ca if stored is not None and stored.console == base else None
     try:
+        verify = ssl.create_default_context(cafile=ca) if ca else True
         # The environment's proxy is the gateway itself, and the console cannot be reached through it.
-        with httpx2.Client(trust_env=False, timeout=SECONDS, follow_redirects=False) as client:
-            answer = client.request(method, url, headers=headers, json=body)
+        with httpx2.Client(trust_env=False, timeout=SECONDS, follow_redirects=False, verify=verify) as client:
+            answer = client.request(method, url, headers=headers, json=body, params=query)
+    except (OSError, ssl.SSLError) as error:
+        raise Fault(f"The authorities in {ca} cannot be read: {error.strerror or error}.") from None
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise Fault(
             f"The console at {safe(base)} cannot be reached: {safe(error) or type(error).__name__}.",
@@ -110,3 +150,14 @@ def _loopback(host: str) -> bool:
 
 def _not_an_address(console: str) -> Fault:
     return Fault(f"{safe(console)} is no address of a console.", hint="Write it like http://127.0.0.1:8090.")
+
+
+def complain(refused: Refused, as_json: bool) -> NoReturn:
+    """Say what the console said no with, and end with 1."""
+    if as_json:
+        print(json.dumps(refused.problem, indent=2, ensure_ascii=True).replace("\x7f", "\\u007f"))
+    else:
+        for member in ("detail", "next_step"):
+            if refused.problem.get(member):
+                print(f"sluicegate: {safe(refused.problem[member])}", file=sys.stderr)
+    raise typer.Exit(1)

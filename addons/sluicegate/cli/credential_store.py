@@ -32,6 +32,8 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     subject: str = ""
     name: str = ""
     expires: float = 0.0
+    ca: str = ""
+    """PEM file with the authorities of console and provider; empty: those of the system."""
 
     def __repr__(self) -> str:
         return f"Stored(session={self.session!r}, subject={self.subject!r}, console={self.console!r})"
@@ -63,6 +65,14 @@ def load() -> Stored | None:
         raise Fault(f"The credential in {path} cannot be read: {error.strerror}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Fault(f"The credential in {path} cannot be understood.", hint="Run: sluicegate login") from None
+
+
+def load_or_none() -> Stored | None:
+    """The sign-in, as `load` has it; None too for a file that is no good and is to be replaced or removed."""
+    try:
+        return load()
+    except Fault:
+        return None
 
 
 def save(stored: Stored) -> Path:

@@ -13,22 +13,30 @@ from starlette.routing import Route
 
 from sluicegate.approvals.store import Store
 from sluicegate.clock import Clock
-from sluicegate.console import approvals_api, authority_api
+from sluicegate.console import approvals_api, authority_api, sessions_api
 from sluicegate.console.guard import Guard, Verifies, answer
 from sluicegate.console.roles import Roles
 from sluicegate.database import Database
 from sluicegate.errors import Refusal
+from sluicegate.identity.sign_in.sign_ins import SignIns
 from sluicegate.settings import Loaded
 
 
 def build(
-    loaded: Loaded, database: Database, verifier: Verifies, clock: Clock, *, certificates: Path | None = None
+    loaded: Loaded,
+    database: Database,
+    verifier: Verifies,
+    clock: Clock,
+    sign_ins: SignIns | None = None,
+    *,
+    certificates: Path | None = None,
 ) -> Starlette:
     """The console as an ASGI application. The database and the verifier must be open while it serves.
 
-    `certificates` is the file of what clients of the gateway are to trust.
+    Without `sign_ins` nobody can sign in here; calls are made with tokens of the provider. `certificates` is the file
+    of what clients of the gateway are to trust.
     """
-    store = Store(database, loaded.settings.approvals, clock)
+    store, roles = Store(database, loaded.settings.approvals, clock), Roles(loaded.settings)
 
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -37,7 +45,8 @@ def build(
         routes=[
             Route("/healthz", healthz),
             authority_api.route(certificates),
-            *approvals_api.routes(store, Roles(loaded.settings)),
+            *approvals_api.routes(store, roles),
+            *(sessions_api.routes(loaded.settings, roles, sign_ins) if sign_ins else ()),
         ],
         middleware=[Middleware(Guard, hosts=_hosts(loaded.settings.console.listen), verifier=verifier)],
         exception_handlers={HTTPException: _not_routed},

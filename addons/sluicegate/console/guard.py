@@ -26,8 +26,14 @@ BODY_LIMIT = 16_384
 BODY_SECONDS = 10.0
 """How long a body may take to arrive."""
 
-OPEN_PATHS = frozenset({"/healthz", "/authority.pem"})
-"""What may be asked by anybody: nothing but whether the console is there."""
+SIGN_IN_LIMIT = 65_536
+"""The same, where people sign in: three tokens of the provider may come in one body."""
+
+OPEN_PATHS = frozenset({"/healthz", "/authority.pem", "/api/sign-in", "/oidc/backchannel-logout"})
+"""What may be asked by anybody: whether the console is there, whom to trust, and what brings its own proof."""
+
+FORM_PATHS = frozenset({"/oidc/backchannel-logout"})
+"""Where the body is a form (OpenID Connect Back-Channel Logout 1.0 section 2.5)."""
 
 PERSON = "sluicegate.person"
 """Where in the scope the routes find who is calling."""
@@ -87,8 +93,8 @@ class Guard:
         if scope["path"] not in OPEN_PATHS:
             scope[PERSON] = await self._person(headers)
         if scope["method"] not in ("GET", "HEAD"):
-            _check_type(headers)
-        body = await _body(receive)
+            _check_type(headers, scope["path"])
+        body = await _body(receive, SIGN_IN_LIMIT if scope["path"] in OPEN_PATHS else BODY_LIMIT)
         await self._app(scope, _once(body, receive), send)
 
     def _check_host(self, headers: Headers) -> None:
@@ -147,14 +153,17 @@ def _failed() -> Refusal:
     )
 
 
-def _check_type(headers: Headers) -> None:
+def _check_type(headers: Headers, path: str) -> None:
     # A form of another site can send text or forms here without being asked, but not JSON.
     types = headers.getlist("content-type")
-    if len(types) != 1 or types[0].partition(";")[0].strip().lower() != "application/json":
+    wanted = "application/x-www-form-urlencoded" if path in FORM_PATHS else "application/json"
+    if len(types) != 1 or types[0].partition(";")[0].strip().lower() != wanted:
+        if path in FORM_PATHS:
+            raise Refusal(415, "form-required", "A form is required", f"Send the body as `Content-Type: {wanted}`.")
         raise Refusal(415, "json-required", "JSON is required", "Send the body as `Content-Type: application/json`.")
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive, limit: int) -> bytes:
     body: bytes = b""
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -163,10 +172,8 @@ async def _body(receive: Receive) -> bytes:
                 if message["type"] == "http.disconnect":
                     raise Refusal(400, "body-cut", "The body was cut", "The client went before its body was complete.")
                 body += message.get("body", b"")
-                if len(body) > BODY_LIMIT:
-                    raise Refusal(
-                        413, "body-too-large", "Body too large", f"A body has at most {BODY_LIMIT} bytes here."
-                    )
+                if len(body) > limit:
+                    raise Refusal(413, "body-too-large", "Body too large", f"A body has at most {limit} bytes here.")
                 if not message.get("more_body", False):
                     return body
     except TimeoutError:

@@ -18,8 +18,12 @@ from sluicegate.clock import Clock
 from sluicegate.console.app import build
 from sluicegate.database import Database
 from sluicegate.errors import Fault
-from sluicegate.identity.verifier import Verifier
-from sluicegate.settings import Loaded
+from sluicegate.identity.provider import ProviderTrouble
+from sluicegate.identity.recognise import Recognizer
+from sluicegate.identity.sign_in.refreshing import Refreshing
+from sluicegate.identity.sign_in.sealing import Sealing
+from sluicegate.identity.sign_in.sign_ins import SignIns
+from sluicegate.settings import Loaded, State
 
 DRAIN_SECONDS = 5
 """How long calls in flight may take to end."""
@@ -30,6 +34,7 @@ async def serve(
     database: Database,
     clock: Clock,
     *,
+    state: State,
     announce: Callable[[str], None],
     stop: asyncio.Event | None = None,
     certificates: Path | None = None,
@@ -40,15 +45,25 @@ async def serve(
     policy means any free one. Raises Fault, one line, when it cannot serve.
     """
     stop = stop or asyncio.Event()
-    verifier = Verifier(loaded.settings.identity, clock)
+    identity = loaded.settings.identity
+    recognizer = Recognizer(identity, database, clock)
+    sign_ins = SignIns(identity, recognizer, database, Sealing(state), clock)
+    refreshing = Refreshing(identity, sign_ins, database, clock)
     with listening(loaded.settings.console.listen) as sock:
         try:
             await database.open()
-            await verifier.open()
+            await recognizer.open()
+            await sign_ins.open()
+            await refreshing.open()
             with _signals(stop):
-                await _run(build(loaded, database, verifier, clock, certificates=certificates), sock, announce, stop)
+                app = build(loaded, database, recognizer, clock, sign_ins, certificates=certificates)
+                await _run(app, sock, announce, stop)
+        except ProviderTrouble as trouble:
+            raise Fault(f"The identity provider {identity.issuer} {trouble}.", hint="Check [identity].") from None
         finally:
-            await verifier.close()
+            await refreshing.close()
+            await sign_ins.close()
+            await recognizer.close()
             await database.close()
 
 

@@ -59,35 +59,63 @@ class Provider:
             client, self._client = self._client, None
             await client.aclose()
 
-    async def published_keys(self) -> list[Any]:
-        """The provider's keys, as published: not screened. Raises ProviderTrouble."""
-        if not usable_address(self.issuer):
-            raise ProviderTrouble("is not an address that can be trusted: https, or http on loopback, is needed")
+    async def metadata(self) -> dict[str, Any]:
+        """The discovery document, whose `issuer` is ours. Raises ProviderTrouble."""
         try:
             async with asyncio.timeout(self._patience):
-                document = await self._read(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
-                if document.get("issuer") != self.issuer:
-                    raise ProviderTrouble("publishes another issuer than its own address")
+                return await self._discover()
+        except TimeoutError:
+            raise self._late() from None
+
+    async def userinfo(self, address: str, access_token: str) -> dict[str, Any]:
+        """What the provider says of the owner of an access token (OpenID Connect Core section 5.3).
+
+        Raises ProviderTrouble, for an address that cannot be trusted too.
+        """
+        if not usable_address(address, beside=self.issuer):
+            raise ProviderTrouble("publishes no userinfo_endpoint that can be trusted (https is needed)")
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._read(address, {"authorization": f"Bearer {access_token}"})
+        except TimeoutError:
+            raise self._late() from None
+
+    async def _discover(self) -> dict[str, Any]:
+        if not usable_address(self.issuer):
+            raise ProviderTrouble("is not an address that can be trusted: https, or http on loopback, is needed")
+        document = await self._read(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
+        if document.get("issuer") != self.issuer:
+            raise ProviderTrouble("publishes another issuer than its own address")
+        return document
+
+    def _late(self) -> ProviderTrouble:
+        return ProviderTrouble(f"cannot be reached: no answer within {self._patience:g} seconds")
+
+    async def published_keys(self) -> list[Any]:
+        """The provider's keys, as published: not screened. Raises ProviderTrouble."""
+        try:
+            async with asyncio.timeout(self._patience):
+                document = await self._discover()
                 address = document.get("jwks_uri")
                 if not isinstance(address, str) or not usable_address(address, beside=self.issuer):
                     raise ProviderTrouble("publishes no jwks_uri that can be trusted (https is needed)")
                 keys = (await self._read(address)).get("keys")
         except TimeoutError:
-            raise ProviderTrouble(f"cannot be reached: no answer within {self._patience:g} seconds") from None
+            raise self._late() from None
         if not isinstance(keys, list) or not keys:
             raise ProviderTrouble("publishes no keys")
         if len(keys) > MAX_KEYS:
             raise ProviderTrouble(f"publishes more than {MAX_KEYS} keys")
         return keys
 
-    async def _read(self, address: str) -> dict[str, Any]:
+    async def _read(self, address: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
         if self._client is None:
             raise ProviderTrouble("cannot be reached: the gateway is stopping")
         body = bytearray()
         import httpx2
 
         try:
-            async with self._client.stream("GET", address) as response:
+            async with self._client.stream("GET", address, headers=headers) as response:
                 if response.status_code != 200:
                     raise ProviderTrouble(f"answered {response.status_code} for {urlsplit(address).path}")
                 if response.headers.get("content-encoding", "identity") != "identity":

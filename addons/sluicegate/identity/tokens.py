@@ -21,8 +21,12 @@ from sluicegate.identity.refusals import rejected
 from sluicegate.identity.screening import MAX_KID, SigningKey, listed_as
 from sluicegate.settings.model import Identity
 
-_TYPES = {"jwt": False, "at+jwt": True, "application/at+jwt": True}
-"""Accepted `typ` (media types, so case does not count), and whether it marks an access token (RFC 9068)."""
+ACCESS = ("jwt", "at+jwt", "application/at+jwt")
+"""`typ` of tokens that sign requests in (media types, so case does not count). Not every provider knows RFC 9068."""
+ID = ("jwt",)
+"""`typ` of ID tokens."""
+LOGOUT = ("jwt", "logout+jwt", "application/logout+jwt")
+"""`typ` of logout tokens. The specification recommends the second; older providers leave it out."""
 _REFUSED = ("jku", "x5u", "x5c", "jwk", "crit", "b64", "zip")
 """Header members that bring keys along or change what is signed (RFC 8725 section 3.10, RFC 7797)."""
 
@@ -35,10 +39,11 @@ class Unproved:
     algorithm: str
     kid: str
     access_token: bool
+    """Whether its `typ` says more than JWT: for what reads access tokens, that it is one (RFC 9068)."""
     claims: dict[str, Any]
 
 
-def read(token: str, settings: Identity) -> Unproved:
+def read(token: str, settings: Identity, types: tuple[str, ...] = ACCESS) -> Unproved:
     """Check form and header. Raises Refusal; what it returns still has to be proved with `prove`."""
     header, payload = split(token)
     algorithm = header.get("alg")
@@ -48,16 +53,24 @@ def read(token: str, settings: Identity) -> Unproved:
         if name in header:
             raise rejected("token-header", f"The token's header has a member that is not accepted here: {name}.")
     kind = header.get("typ", "JWT")
-    if not isinstance(kind, str) or kind.lower() not in _TYPES:
-        raise rejected("token-type", "This kind of token is not for signing in (its `typ` is neither JWT nor at+jwt).")
+    if not isinstance(kind, str) or kind.lower() not in types:
+        raise rejected("token-type", f"This kind of token is not taken here (its `typ` is none of {', '.join(types)}).")
     kid = header.get("kid")
     if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID:
         raise rejected("token-key-unnamed", "The token does not name the key that it is signed with.")
-    return Unproved(token, algorithm, kid, _TYPES[kind.lower()], payload)
+    return Unproved(token, algorithm, kid, kind.lower() != "jwt", payload)
 
 
 def prove(token: Unproved, key: SigningKey, settings: Identity, now: float) -> Principal:
-    """Check the signature and then the claims, at event time `now`. Raises Refusal."""
+    """Check the signature and then the claims of an access token, at event time `now`. Raises Refusal."""
+    check_signature(token, key)
+    return claims.principal(
+        token.claims, access_token=token.access_token, settings=settings, now=now, digest=digest(token.text).hex()
+    )
+
+
+def check_signature(token: Unproved, key: SigningKey) -> None:
+    """Raises Refusal unless the key has signed the token, with the algorithm that its header names."""
     if listed_as(token.algorithm) not in key.algorithms:
         raise rejected("token-algorithm", "The token's signature algorithm does not fit the key that it names.")
     registry = _Registry(algorithms=[token.algorithm], strict_check_header=False)
@@ -67,9 +80,6 @@ def prove(token: Unproved, key: SigningKey, settings: Identity, now: float) -> P
         jws.deserialize_compact(token.text, key.key, registry=registry)
     except (JoseError, ValueError, TypeError):
         raise _bad_signature() from None
-    return claims.principal(
-        token.claims, access_token=token.access_token, settings=settings, now=now, digest=digest(token.text).hex()
-    )
 
 
 class _Registry(jws.JWSRegistry):

@@ -18,6 +18,7 @@ from sluicegate.identity.compact import split
 from sluicegate.identity.keys import Keys
 from sluicegate.identity.provider import PATIENCE, Provider, ProviderTrouble
 from sluicegate.identity.refusals import rejected, unreachable
+from sluicegate.identity.screening import SigningKey
 from sluicegate.identity.sessions.taken_back import TakenBack
 from sluicegate.settings.model import Identity
 
@@ -86,16 +87,25 @@ class Verifier:
         if found is not None:
             return found
         unproved = tokens.read(token, self.settings)
+        principal = tokens.prove(unproved, await self._key(unproved), self.settings, self._clock.now())
+        if self._taken_back.has(principal.subject, principal.session, unproved.claims["iat"]):
+            raise rejected("token-revoked", "The token was taken back: its session ended, or its subject's tokens did.")
+        self._remember(token, principal)
+        return principal
+
+    async def signed(self, token: str, types: tuple[str, ...]) -> dict[str, Any]:
+        """The claims of a token of another kind, whose form and signature are good. What they say is not checked."""
+        unproved = tokens.read(token, self.settings, types)
+        tokens.check_signature(unproved, await self._key(unproved))
+        return unproved.claims
+
+    async def _key(self, unproved: tokens.Unproved) -> SigningKey:
         key = await self._keys.find(unproved.kid)
         if key is None:
             if self._keys.trouble is not None:
                 raise unreachable()
             raise rejected("token-key-unknown", "The token is signed with a key that its issuer does not publish.")
-        principal = tokens.prove(unproved, key, self.settings, self._clock.now())
-        if self._taken_back.has(principal.subject, principal.session, unproved.claims["iat"]):
-            raise rejected("token-revoked", "The token was taken back: its session ended, or its subject's tokens did.")
-        self._remember(token, principal)
-        return principal
+        return key
 
     def claims_to_be_ours(self, token: str) -> bool:
         """Whether a token says that it is from our issuer and for us, proved or not: such a token stays inside."""

@@ -38,6 +38,8 @@ sessions = Table(
     Column("ended", Double),
     Column("ended_by", String(255)),
     Column("ended_why", String(32)),
+    Column("authenticated", Double),
+    Column("relations", JSON),
 )
 """`confirmed`: when the provider last said that the person is who they are, and in which groups. `refresh_token` is
 sealed. `refresh_at`: when it is to be asked next; None where it cannot be. In force while `ended` is None."""

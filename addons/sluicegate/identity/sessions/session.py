@@ -34,12 +34,15 @@ class Session:
     ended: float | None
     ended_by: str | None
     ended_why: str | None
+    authenticated: float | None = None
+    relations: frozenset[tuple[str, str]] = frozenset()
 
     @classmethod
     def of(cls, row: Row[Any]) -> Session:
         """From a row of the table."""
         values = {name: row._mapping[name] for name in cls.__slots__}
-        return cls(**{**values, "groups": frozenset(values["groups"])})
+        relations = frozenset((name, value) for name, value in values["relations"] or ())
+        return cls(**{**values, "groups": frozenset(values["groups"]), "relations": relations})
 
     @property
     def principal(self) -> Principal:
@@ -52,6 +55,8 @@ class Session:
             device=self.device or None,
             name=self.name,
             expires=self.expires,
+            authenticated=self.authenticated,
+            relations=self.relations,
         )
 
     def state(self, now: float, idle_seconds: float, unconfirmed_seconds: float) -> State:

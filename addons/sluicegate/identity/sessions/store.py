@@ -57,6 +57,8 @@ def begin(connection: Connection, sign_in: SignIn, digest: bytes, now: float) ->
             confirmed=now,
             refresh_token=sign_in.refresh_token,
             refresh_at=sign_in.refresh_at,
+            authenticated=who.authenticated,
+            relations=sorted(who.relations),
         )
     )
     connection.execute(insert(handles).values(digest=digest, session=identity, revision=revision, created=now))
@@ -147,6 +149,7 @@ def confirm(connection: Connection, session: Session, who: Principal, token: byt
             revision=_change(connection),
             name=who.name,
             groups=sorted(who.groups),
+            relations=sorted(who.relations),
             confirmed=now,
             refresh_token=token,
             refresh_at=at,
@@ -160,6 +163,27 @@ def confirm(connection: Connection, session: Session, who: Principal, token: byt
             "groups_lost": sorted(session.groups - who.groups),
         }
         events.tell(connection, "session.groups-changed", now, {**_about(session), **changed})
+
+
+def sealed_token(connection: Connection, identity: str) -> bytes | None:
+    """The refresh token of a session, sealed."""
+    found = connection.execute(select(sessions.c.refresh_token).where(sessions.c.id == identity)).scalar_one_or_none()
+    return None if found is None else bytes(found)
+
+
+def claim_due(connection: Connection, now: float, retry_at: float, most: int = 50) -> list[tuple[Session, bytes]]:
+    """Sessions that are to be confirmed now, with their sealed tokens. Nobody else gets them before `retry_at`."""
+    due = select(sessions).where(sessions.c.refresh_at <= now, sessions.c.ended.is_(None), sessions.c.expires > now)
+    claimed = []
+    for row in connection.execute(due.order_by(sessions.c.refresh_at).limit(most)).all():
+        taken = connection.execute(
+            update(sessions)
+            .where(sessions.c.id == row.id, sessions.c.refresh_at == row.refresh_at)
+            .values(refresh_at=retry_at)
+        )
+        if taken.rowcount and row.refresh_token is not None:
+            claimed.append((Session.of(row), bytes(row.refresh_token)))
+    return claimed
 
 
 def revoke_tokens(

@@ -44,8 +44,6 @@ class Identity(Table):
     """How long a session goes on without the provider's word, when it is down or gave no refresh token."""
     unread_seconds: Annotated[float, Field(ge=1, le=600)] = 30.0
     """How long a gateway goes on with what it knows of sessions while it cannot read the database."""
-    operators: list[Text] = []
-    """`group:NAME` or `person:SUBJECT`, who see and end everybody's sessions."""
     sharing: Literal["end", "report"] = "end"
     """What becomes of a session that is used from two places at once: it ends, or a finding is written and no more."""
     sharing_seconds: Seconds = 60.0

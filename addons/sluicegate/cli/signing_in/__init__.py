@@ -1,0 +1,1 @@
+"""What `sluicegate login` does with the identity provider: in a browser on this machine, or on another device."""

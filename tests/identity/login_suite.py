@@ -1,0 +1,67 @@
+"""What must hold at every provider: each test takes a driver and a workstation. Run by the demo's and by others' tests."""
+
+from __future__ import annotations
+
+import stat
+from typing import Any
+
+from tests.identity.driving import Driver
+from tests.identity.workstation import Workstation
+
+
+def code_with_pkce(driver: Driver, workstation: Workstation, person: str = "ada", **how: Any) -> None:
+    """login in a browser, whoami, sessions, logout."""
+    ended = workstation.login(driver, person, **how)
+    assert ended.code == 0, ended.err
+    document, handle = ended.json, workstation.handle
+    assert document["session"]["subject"] == person and handle not in ended.out + ended.err
+    assert stat.S_IMODE((workstation.folder / "session.json").stat().st_mode) == 0o600
+    me = workstation.run("whoami", "--json").json
+    assert (me["subject"], me["kind"], me["assurance"]) == (person, "person", "bearer")
+    assert me["groups"] == ["engineering"] and me["name"] == "Ada Lovelace"
+    listed = workstation.run("sessions", "list", "--json").json["sessions"]
+    assert [(one["subject"], one["current"], one["state"]) for one in listed] == [(person, True, "active")]
+    assert workstation.run("logout").code == 0
+    assert not (workstation.folder / "session.json").exists()
+    refused = workstation.run("whoami", SLUICEGATE_TOKEN=handle, SLUICEGATE_CONSOLE=workstation.console)
+    assert refused.code == 1 and "signed out" in refused.err
+    nobody = workstation.run("whoami", SLUICEGATE_CONSOLE=workstation.console)
+    assert nobody.code == 2 and "sluicegate login" in nobody.err
+
+
+def refused_at_the_provider(driver: Driver, workstation: Workstation) -> None:
+    """The person says no."""
+    ended = workstation.login(driver, "ada", decision="deny")
+    assert ended.code == 1 and "access_denied" in ended.err
+    assert not (workstation.folder / "session.json").exists()
+
+
+def device(driver: Driver, workstation: Workstation, person: str = "ada") -> None:
+    """login on another device."""
+    ended = workstation.login(driver, person, device=True)
+    assert ended.code == 0, ended.err
+    assert workstation.run("whoami", "--json").json["subject"] == person
+
+
+def device_refused(driver: Driver, workstation: Workstation) -> None:
+    ended = workstation.login(driver, "ada", device=True, decision="deny")
+    assert ended.code == 1 and "access_denied" in ended.err
+
+
+def signed_out_by_the_provider(driver: Driver, workstation: Workstation, person: str = "ada") -> None:
+    """Back-channel logout ends the session."""
+    driver.tell_logouts_to(f"{workstation.console}/oidc/backchannel-logout")
+    assert workstation.login(driver, person).code == 0
+    assert workstation.run("whoami").code == 0
+    driver.log_out(person)
+    over = workstation.run("whoami")
+    assert over.code == 1 and "identity provider ended" in over.err
+
+
+def a_new_login_ends_the_one_before(driver: Driver, workstation: Workstation) -> None:
+    assert workstation.login(driver, "ada").code == 0
+    before = workstation.handle
+    assert workstation.login(driver, "ada").code == 0
+    assert workstation.run("whoami").code == 0
+    old = workstation.run("whoami", SLUICEGATE_TOKEN=before, SLUICEGATE_CONSOLE=workstation.console)
+    assert old.code == 1 and "signed out" in old.err
