@@ -65,7 +65,13 @@ async def test_a_sound_change_is_put_in_force_in_every_room(running, caplog):
     more = '[services.two]\nhosts = ["two.test"]\ndialect = "d"\n'
     await running.changed_to(POLICY + more + RULE + DENY)
     after = running.gateway.line.in_force
-    assert set(before) == set(after) == {"lockdown", "operations", "risk", "policy", "credentials"}
+    assert (
+        set(before)
+        == set(after)
+        == {
+            *("authority", "lockdown", "operations", "risk", "policy", "credentials"),
+        }
+    )
     assert all(after[name] is not before[name] for name in after)
     assert (running.effect(), running.effect(before)) == ("deny", "allow")
     assert running.gateway.loaded.digest != digest and after["policy"].digest == running.gateway.loaded.digest
