@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Mapping
-from typing import NamedTuple
 
 from mitmproxy import http
 
 from sluicegate import codings
+from sluicegate.clock import Clock, SystemClock
 from sluicegate.credentials import echo
-from sluicegate.credentials.headers import may_carry, replaced
-from sluicegate.credentials.values import ValueTrouble, filled
-from sluicegate.errors import Fault, Refusal
+from sluicegate.credentials.held import Held, Secrets
+from sluicegate.credentials.sigv4 import NotSignable, Sent
+from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange
 from sluicegate.settings import Loaded
 from sluicegate.settings.model import Service
@@ -20,36 +21,51 @@ from sluicegate.settings.model import Service
 AT_ONCE = 256 << 10
 """Plain bytes up to which a response is searched in the hook; larger and coded ones are searched in a thread."""
 MAX_BODY = 16 << 20
-
-
-class Secret(NamedTuple):
-    """What a service wants to see, and what must not come back from it."""
-
-    header: str
-    value: str
-    needles: tuple[bytes, ...]
-
-
-Secrets = Mapping[str, Secret]
-"""By the name of the service."""
+LOOK_SECONDS = 2.0
+"""How often files and commands are looked at."""
 
 
 class CredentialsAddon:
-    """Holds the secrets from its making on: a later change of the environment changes nothing.
+    """Holds the secrets from its making on: a later change of the environment changes nothing, one of a file does.
 
     Raises Fault when a secret is missing or cannot be used.
     """
 
     name = "credentials"
 
-    def __init__(self, services: Mapping[str, Service], environ: Mapping[str, str], max_body: int = MAX_BODY) -> None:
+    def __init__(
+        self,
+        services: Mapping[str, Service],
+        environ: Mapping[str, str],
+        max_body: int = MAX_BODY,
+        clock: Clock | None = None,
+    ) -> None:
         self._max_body = max_body
         self._environ = dict(environ)
-        self.part = _secrets(services, self._environ)
+        self._clock = clock or SystemClock()
+        self._looking: asyncio.Task[None] | None = None
+        self.part = Secrets(services, self._environ, self._clock.now())
+
+    async def open(self) -> None:
+        """Begin to look whether files have changed, and to run commands again."""
+        self._looking = asyncio.get_running_loop().create_task(self._look(), name="credentials")
+
+    async def close(self) -> None:
+        """Stop looking."""
+        if self._looking is not None:
+            self._looking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._looking
+            self._looking = None
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.to_thread(self.part.look, self._clock.now())
 
     def prepare(self, loaded: Loaded) -> Secrets:
         """The secrets of another policy, from the same environment. Runs on a thread. Raises Fault."""
-        return _secrets(loaded.settings.services, self._environ)
+        return Secrets(loaded.settings.services, self._environ, self._clock.now())
 
     def adopt(self, part: Secrets) -> None:
         """From now on, new exchanges get these."""
@@ -58,29 +74,36 @@ class CredentialsAddon:
     def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         """Put the secret in. Raises Refusal when nothing has let the exchange through yet."""
         verdict = exchange.verdict
-        held = verdict is not None and verdict.effect == "hold" and exchange.approval is None
-        if exchange.principal is None or verdict is None or verdict.effect == "deny" or held:
+        waits = verdict is not None and verdict.effect == "hold" and exchange.approval is None
+        if exchange.principal is None or verdict is None or verdict.effect == "deny" or waits:
             raise Refusal(
                 403,
                 "no-decision",
                 "Not decided",
                 "Nothing has positively let this exchange through, so the service's credential stays here.",
             )
-        secret = self._secret(exchange)
-        if secret is None:
+        held = self._held(exchange)
+        if held is None:
             return
-        header, value, _ = secret
-        exchange.secret_headers.add(header.lower())
-        flow.request.headers.fields = replaced(
-            flow.request.headers.fields, header, value, lower=flow.request.is_http2 or flow.request.is_http3
-        )
+        request, secret = flow.request, held.secret
+        exchange.secret_headers |= secret.carried_by
+        lower = request.is_http2 or request.is_http3
+        body = request.raw_content
+        if body is None:
+            raise RuntimeError("the request has no complete body to sign")
+        # In HTTP/2 the host stands in a pseudo-header, and is signed all the same.
+        sent = Sent(request.method, request.path, request.headers.fields, body, request.authority or request.host)
+        try:
+            request.headers.fields = secret.into(sent, self._clock.now(), lower=lower)
+        except NotSignable as error:
+            raise _not_signable(str(error)) from None
 
     def response(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """Nothing that gives the service's secret away goes on. Raises Refusal, also where nobody here can tell."""
-        secret = self._secret(exchange)
-        if secret is None or not secret.needles:
+        held = self._held(exchange)
+        secrets = held.needles if held is not None else ()
+        if not secrets:
             return None
-        secrets = secret.needles
         response = flow.response
         if response is None or response.stream:
             raise RuntimeError("there is no whole response to search")
@@ -91,9 +114,9 @@ class CredentialsAddon:
             raise _given_away()
         return None
 
-    def _secret(self, exchange: Exchange) -> Secret | None:
+    def _held(self, exchange: Exchange) -> Held | None:
         secrets: Secrets = exchange.in_force.get(self.name, self.part)
-        return secrets.get(exchange.service or "")
+        return secrets.of(exchange.service)
 
     async def _later(self, response: http.Response, secrets: tuple[bytes, ...], raw: bytes, coding: str) -> None:
         def found() -> bool:
@@ -123,17 +146,11 @@ def _given_away() -> Refusal:
     )
 
 
-def _secrets(services: Mapping[str, Service], environ: Mapping[str, str]) -> Secrets:
-    found = {}
-    for name, service in services.items():
-        credential = service.credential
-        if credential is None:
-            continue
-        if not may_carry(credential.header):
-            raise Fault(f"The credential of the service {name} cannot be sent in the header {credential.header}.")
-        try:
-            value = filled(credential.value, environ)
-        except ValueTrouble as trouble:
-            raise Fault(f"The credential of the service {name}: {trouble}.", hint=trouble.suggestion) from None
-        found[name] = Secret(credential.header, value, echo.needles(credential.value, value, environ))
-    return found
+def _not_signable(why: str) -> Refusal:
+    return Refusal(
+        403,
+        "not-signable",
+        "Request cannot be signed",
+        f"The gateway signs with the service's own key, and cannot sign this request, because {why}.",
+        next_step="Let your SDK sign as usual, with any key, and set request_checksum_calculation = when_required.",
+    )

@@ -6,18 +6,16 @@ the credential is not found out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from sluicegate import codings
-from sluicegate.credentials.values import variables
 
 SHORTEST = 8
 """Characters that a secret must have to be looked for: shorter ones are found in answers that have nothing of them."""
 
 
-def needles(template: str, value: str, environ: Mapping[str, str]) -> tuple[bytes, ...]:
-    """What gives a credential away: the whole value, its last word, and what `${NAME}` stood for in it."""
-    found = {value, value.rpartition(" ")[2], *(environ[name] for name in variables(template))}
+def needles(found: set[str]) -> tuple[bytes, ...]:
+    """What gives a credential away, as it may be written in an answer."""
     plain = {text for text in found if len(text) >= SHORTEST}
     escaped = {text.replace("/", "\\/") for text in plain}
     # The shortest first: it is part of the others, and mostly decides alone.

@@ -39,8 +39,12 @@ def filled(template: str, environ: Mapping[str, str]) -> str:
     if "${" in _NAME.sub("", template):
         raise ValueTrouble("has a `${` that does not name an environment variable", "write `${NAME}`")
     value = _NAME.sub(lambda match: environ[match[1]], template)
+    return checked(value, ", ".join(_NAME.findall(template)) or "it")
+
+
+def checked(value: str, named: str) -> str:
+    """The value, if a header can carry it. Raises ValueTrouble, which says `named` to look at."""
     if _FIELD.fullmatch(value) is None or len(value) > MAX_VALUE:
-        named = ", ".join(_NAME.findall(template)) or "it"
         raise ValueTrouble(
             "cannot be sent in a header: a line end, space around it, a character outside ASCII, or too long",
             f"look at the value of {named}",

@@ -102,7 +102,7 @@ def build(
         policy,
         ApprovalsAddon(settings.approvals, Store(database, settings.approvals, clock), clock),
         RewriteAddon(),
-        CredentialsAddon(settings.services, os.environ, settings.gateway.max_body_bytes),
+        CredentialsAddon(settings.services, os.environ, settings.gateway.max_body_bytes, clock),
         MaskingAddon(settings, load_or_create(state)),
         ExposureAddon(settings, risk),
         AfterwardsAddon(policy),

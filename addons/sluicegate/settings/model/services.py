@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from sluicegate.settings.hosts import Dial, OriginPattern
-from sluicegate.settings.model.base import Slug, Table, Text
+from sluicegate.settings.model.base import Seconds, Slug, Table, Text
 
 
 class Credential(Table):
-    """[services.*].credential: the service's own secret, put in after the verdict."""
+    """[services.*].credential: the service's own secret, put in after the verdict, in the place of what clients sent.
 
-    header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+    It is one of `value`, `file` and `command`.
+    """
+
+    header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] = "Authorization"
     """Header that carries it."""
-    value: Text
-    """Its value; `${NAME}` is read from the environment when the gateway starts."""
+    scheme: Literal["plain", "bearer", "basic", "aws"] = "plain"
+    """How it is written: as it is, as `Bearer SECRET`, as Basic of `user:password`, or as an AWS signature (version 4)
+    made anew with `KEY-ID:SECRET-KEY` (`:SESSION-TOKEN` may follow) or the JSON of an AWS `credential_process`."""
+    value: Text | None = None
+    """The secret, where `${NAME}` is read from the environment when the gateway starts."""
+    file: Text | None = None
+    """File that holds it; read again when it changes."""
+    command: Annotated[list[Text], Field(min_length=1)] | None = None
+    """Program and arguments that print it; run again every `refresh_seconds`."""
+    refresh_seconds: Seconds = 300.0
+    """How often `command` is run."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Credential:
+        if sum(source is not None for source in (self.value, self.file, self.command)) != 1:
+            raise ValueError("needs one of value, file and command")
+        if self.scheme == "aws" and self.header.lower() != "authorization":
+            raise ValueError("an AWS signature is sent in Authorization")
+        return self
 
 
 class Service(Table):
