@@ -72,7 +72,7 @@ async def test_a_sound_change_is_put_in_force_in_every_room(running, caplog):
     assert (running.effect(), running.effect(before)) == ("deny", "allow")
     assert running.gateway.loaded.digest != digest and after["policy"].digest == running.gateway.loaded.digest
     assert [after["lockdown"].owner(Origin.parse(host)) for host in ("one.test", "two.test")] == ["one", "two"]
-    assert after["credentials"]["one"].value == "k1"
+    assert after["credentials"].of("one").secret.value == "k1"
     assert after["operations"]._results is before["operations"]._results  # handles that are out stay known
     assert running.said["digest"] == running.gateway.loaded.digest and running.said["problems"] == []
     assert "in force" in caplog.text
