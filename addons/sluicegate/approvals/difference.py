@@ -7,7 +7,7 @@ from difflib import unified_diff
 
 from sluicegate.approvals.approval import Approval
 
-_FIELDS = ("kind", "dataset", "destination", "rows", "column_scope", "job", "purpose")
+_FIELDS = ("kind", "dataset", "destination", "rows", "column_scope", "job")
 _LISTS = ("rules", "columns", "chunks")
 
 

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
 
 from sluicegate.approvals.store import Store
 from sluicegate.clock import Clock
 from sluicegate.console import approvals_api, authority_api, sessions_api
-from sluicegate.console.guard import Guard, Verifies, answer
+from sluicegate.console.guard import PERSON, Guard, Verifies, answer, is_page
+from sluicegate.console.pages.door import Door
+from sluicegate.console.pages.inbox import Inbox
+from sluicegate.console.pages.shown import Shown
+from sluicegate.console.pages.site import FOLDER, Site
+from sluicegate.console.pages.watching import Watching
+from sluicegate.console.past import Past
 from sluicegate.console.roles import Roles
 from sluicegate.database import Database
 from sluicegate.errors import Refusal
@@ -41,27 +49,53 @@ def build(
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
+    address = loaded.settings.console.address or ""
+    site = Site(roles, clock)
     app = Starlette(
         routes=[
             Route("/healthz", healthz),
             authority_api.route(certificates),
             *approvals_api.routes(store, roles),
             *(sessions_api.routes(loaded.settings, roles, sign_ins) if sign_ins else ()),
+            *(_pages(site, loaded, store, database, sign_ins) if sign_ins else ()),
         ],
-        middleware=[Middleware(Guard, hosts=_hosts(loaded.settings.console.listen), verifier=verifier)],
+        middleware=[
+            Middleware(
+                Guard,
+                hosts=_hosts(loaded.settings.console.listen, address),
+                verifier=verifier,
+                pages=Shown(site) if sign_ins else None,
+            )
+        ],
         exception_handlers={HTTPException: _not_routed},
     )
     app.router.redirect_slashes = False
     return app
 
 
-def _hosts(listen: str) -> frozenset[str]:
+def _pages(site: Site, loaded: Loaded, store: Store, database: Database, sign_ins: SignIns) -> list[BaseRoute]:
+    past = Past(database)
+    door = Door(site, loaded.settings.identity, sign_ins, site.clock, loaded.settings.console.address or "")
+    return [
+        Mount("/static", StaticFiles(directory=FOLDER / "static")),
+        *door.routes(),
+        *Inbox(site, store, past).routes(),
+        *Watching(site, past, sign_ins, loaded).routes(),
+    ]
+
+
+def _hosts(listen: str, address: str) -> frozenset[str]:
     # The port is not compared: people reach the console through forwarded ports, and names are what rebinding abuses.
-    return frozenset({listen.rpartition(":")[0].strip("[]").lower(), "localhost", "127.0.0.1", "::1"})
+    named = urlsplit(address).hostname or "localhost"
+    return frozenset({listen.rpartition(":")[0].strip("[]").lower(), named, "localhost", "127.0.0.1", "::1"})
 
 
-async def _not_routed(_request: Request, error: Exception) -> Response:
+async def _not_routed(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     title = "Wrong method" if status == 405 else "No such page" if status == 404 else "Refused"
-    return answer(Refusal(status, title.lower().replace(" ", "-"), title, "There is nothing here.", headers=headers))
+    refusal = Refusal(status, title.lower().replace(" ", "-"), title, "There is nothing here.", headers=headers)
+    if PERSON in request.scope and is_page(request.url.path):
+        # The guard has let a browser in; it also knows how to tell it so.
+        raise refusal
+    return answer(refusal)

@@ -41,7 +41,7 @@ def routes(store: Store, roles: Roles) -> list[Route]:
     async def act(request: Request) -> Response:
         person, said = person_of(request), _said(await request.body())
         key, action = request.path_params["key"], request.path_params["action"]
-        changed = await _acted(store, roles, action, key, person, said)
+        changed = await act_on(store, roles, action, key, person, said)
         return JSONResponse(document(changed, person))
 
     return [
@@ -51,7 +51,8 @@ def routes(store: Store, roles: Roles) -> list[Route]:
     ]
 
 
-async def _acted(store: Store, roles: Roles, action: str, key: str, person: Principal, said: Said) -> Approval:
+async def act_on(store: Store, roles: Roles, action: str, key: str, person: Principal, said: Said) -> Approval:
+    """Do what somebody asks for. Raises Refusal."""
     match action:
         case "approve" | "deny":
             return await store.decide(key, person, action == "approve", said.reason)

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sluicegate import problem
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Principal
+from sluicegate.identity.handle import PREFIX
 from sluicegate.settings.hosts import split_authority
 
 BODY_LIMIT = 16_384
@@ -35,6 +36,15 @@ OPEN_PATHS = frozenset({"/healthz", "/authority.pem", "/api/sign-in", "/oidc/bac
 FORM_PATHS = frozenset({"/oidc/backchannel-logout"})
 """Where the body is a form (OpenID Connect Back-Channel Logout 1.0 section 2.5)."""
 
+COOKIE = "__Host-sluicegate"
+"""The cookie of a browser's session. The prefix binds it to this host, whole, and to a safe connection."""
+
+OPEN_PAGES = ("/sign-in", "/callback", "/static/")
+"""What a browser may ask for before anybody has signed in."""
+
+HANDLE = "sluicegate.handle"
+"""Where in the scope the pages find the session's handle, to tie forms to it."""
+
 PERSON = "sluicegate.person"
 """Where in the scope the routes find who is calling."""
 
@@ -51,6 +61,24 @@ _HEADERS = {
 }
 
 
+_PAGE_HEADERS = {
+    **_HEADERS,
+    # No inline script or style, nothing from anywhere else, no form that leads away, no frame.
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    # The address of a page names an approval: other sites are not told. Our own forms say where they come from.
+    "referrer-policy": "same-origin",
+}
+
+
+class Pages(Protocol):
+    """What a browser is shown in the place of a problem."""
+
+    def refused(self, refusal: Refusal) -> Response: ...
+    def sign_in_first(self, path: str, query: str, from_elsewhere: bool) -> Response: ...
+
+
 class Verifies(Protocol):
     """What the console needs of identity: a token in, a Principal out, or a Refusal."""
 
@@ -60,32 +88,36 @@ class Verifies(Protocol):
 class Guard:
     """ASGI middleware. Every answer that leaves through it carries the security headers; every error is a problem."""
 
-    def __init__(self, app: ASGIApp, *, hosts: frozenset[str], verifier: Verifies) -> None:
+    def __init__(self, app: ASGIApp, *, hosts: frozenset[str], verifier: Verifies, pages: Pages | None = None) -> None:
         self._app = app
         self._hosts = hosts
         self._verifier = verifier
+        self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return  # There are no WebSockets here, and nothing to start or stop.
-        begun = False
+        begun, pages = False, self._pages if is_page(scope["path"]) else None
 
         async def send_guarded(message: Message) -> None:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
-                MutableHeaders(scope=message).update(_HEADERS)
+                MutableHeaders(scope=message).update(_PAGE_HEADERS if pages else _HEADERS)
             await send(message)
 
         try:
-            await self._admit(scope, receive, send_guarded)
+            if pages is not None:
+                await self._admit_browser(pages, scope, receive, send_guarded)
+            else:
+                await self._admit(scope, receive, send_guarded)
         except Refusal as refusal:
-            await answer(refusal)(scope, receive, send_guarded)
+            await (pages.refused if pages else answer)(refusal)(scope, receive, send_guarded)
         except Exception:
             _log.exception("A call to the console failed.")
             if begun:
                 raise
-            await answer(_failed())(scope, receive, send_guarded)
+            await (pages.refused if pages else answer)(_failed())(scope, receive, send_guarded)
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
@@ -96,6 +128,35 @@ class Guard:
             _check_type(headers, scope["path"])
         body = await _body(receive, SIGN_IN_LIMIT if scope["path"] in OPEN_PATHS else BODY_LIMIT)
         await self._app(scope, _once(body, receive), send)
+
+    async def _admit_browser(self, pages: Pages, scope: Scope, receive: Receive, send: Send) -> None:
+        """A browser comes with a cookie, and never with a bearer token; a call never comes with a cookie."""
+        headers, path = Headers(scope=scope), scope["path"]
+        self._check_host(headers)
+        site = headers.get("sec-fetch-site", "same-origin")
+        if scope["method"] not in ("GET", "HEAD") and site not in ("same-origin", "none"):
+            raise Refusal(403, "form-not-ours", "This form is not ours", "It was sent from another site.")
+        if not path.startswith(OPEN_PAGES):
+            handle = _cookie(headers)
+            person = await self._signed_in(handle) if handle else None
+            if person is None:
+                again = pages.sign_in_first(path, scope["query_string"].decode("latin-1"), site == "cross-site")
+                return await again(scope, receive, send)
+            scope[PERSON], scope[HANDLE] = person, handle
+        if scope["method"] not in ("GET", "HEAD"):
+            types = headers.getlist("content-type")
+            if len(types) != 1 or types[0].partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+                raise Refusal(415, "form-required", "A form is required", "This page takes a form.")
+        body = await _body(receive, BODY_LIMIT)
+        return await self._app(scope, _once(body, receive), send)
+
+    async def _signed_in(self, handle: str) -> Principal | None:
+        try:
+            return await self._verifier.verify(handle)
+        except Refusal as refusal:
+            if refusal.status == 503:
+                raise
+            return None
 
     def _check_host(self, headers: Headers) -> None:
         # A page of somebody else's can make its own name lead to this address; the browser then sends that name here.
@@ -121,6 +182,22 @@ class Guard:
                 raise
             # Identity answers as a proxy does; here we are the service itself.
             raise _unauthorized(refusal.code, refusal.title, refusal.detail, refusal.next_step) from None
+
+
+def is_page(path: str) -> bool:
+    """Whether a path is one of the pages for browsers, and no call of a program."""
+    return not path.startswith(("/api/", "/oidc/")) and path not in OPEN_PATHS | {"/api", "/oidc"}
+
+
+def _cookie(headers: Headers) -> str:
+    """The session's handle; empty where there is none, or more than one."""
+    found = [value for name, value in _cookies(headers) if name == COOKIE]
+    return found[0] if len(found) == 1 and found[0].startswith(PREFIX) else ""
+
+
+def _cookies(headers: Headers) -> list[tuple[str, str]]:
+    pairs = [pair.partition("=") for value in headers.getlist("cookie") for pair in value.split(";")]
+    return [(name.strip(), value.strip()) for name, _, value in pairs]
 
 
 def person_of(request: Request) -> Principal:

@@ -14,6 +14,9 @@ class Console(Table):
 
     listen: Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}$")] = "127.0.0.1:8090"
     """Address and port of the console."""
+    address: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+$")] | None = None
+    """Where people reach it, such as `https://gate.example.org`: for links, and for the way back from signing in. Where
+    that is not loopback it must be https, by a server in front. Left out: where a browser came in."""
     operators: list[Text] = []
     """`group:NAME` and `person:SUBJECT`, who see everything, end sessions and revoke grants. They approve nothing by
     that."""

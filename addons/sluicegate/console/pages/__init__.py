@@ -1,0 +1,1 @@
+"""The console's pages: what people see in a browser. They work without JavaScript, and better with it."""

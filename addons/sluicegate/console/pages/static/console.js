@@ -1,0 +1,36 @@
+"use strict";
+// Everything works without this. With it, what changes is shown as it changes, and times are told in the reader's own zone.
+const times = (root) => {
+  for (const time of root.querySelectorAll("time[data-at]")) {
+    const at = new Date(Number(time.dataset.at) * 1000);
+    time.textContent = at.toLocaleString();
+    time.title = at.toISOString();
+  }
+};
+const follow = (part) => {
+  let last = null;
+  const look = async () => {
+    if (!document.hidden) {
+      try {
+        const answer = await fetch(part.dataset.follow, { credentials: "same-origin", redirect: "error" });
+        if (answer.ok) {
+          const text = await answer.text();
+          // The server escapes everything in it, and the page's policy runs no script but this file.
+          if (last !== null && text !== last) {
+            if ("reloadOnChange" in part.dataset && !document.querySelector("textarea:focus")) {
+              location.replace(location.pathname);
+              return;
+            }
+            part.innerHTML = text;
+            times(part);
+          }
+          last = text;
+        }
+      } catch { /* It is tried again. */ }
+    }
+    setTimeout(look, 2000);
+  };
+  look();
+};
+times(document);
+for (const part of document.querySelectorAll("[data-follow]")) follow(part);
