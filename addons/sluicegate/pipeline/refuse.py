@@ -14,6 +14,7 @@ from mitmproxy.proxy import commands, events, layer, server_hooks
 
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange
+from sluicegate.pipeline import client_words
 from sluicegate.problem import Answer, render
 
 logger = logging.getLogger(__name__)
@@ -52,13 +53,32 @@ def answer(flow: http.HTTPFlow, refusal: Refusal, exchange: Exchange, voice: Voi
 
 
 def _said(flow: http.HTTPFlow, refusal: Refusal, exchange: Exchange, voice: Voice | None) -> Answer | None:
-    if voice is None or exchange.service is None or flow.request.method == "CONNECT":
+    """In the words of the service, else of the client. Of CONNECT clients show no body at all."""
+    if flow.request.method == "CONNECT":
         return None
     try:
-        return voice(flow, exchange, refusal)
+        found = voice(flow, exchange, refusal) if voice is not None and exchange.service is not None else None
     except Exception:
         logger.exception("the refusal could not be put into the words of %s", exchange.service)
+        found = None
+    if found is not None or refusal.status == 202:  # who asked not to wait reads the problem
+        return found
+    try:
+        return client_words.answer(_Headers(flow.request.headers), refusal, exchange.id)
+    except Exception:
+        logger.exception("the refusal could not be put into the words of the client")
         return None
+
+
+class _Headers(dict[str, str]):
+    """The few headers by which clients are told apart, by lower-case name."""
+
+    def __init__(self, headers: http.Headers) -> None:
+        found = ((name, headers.get(name)) for name in _TELLING)
+        super().__init__({name: value for name, value in found if value is not None})
+
+
+_TELLING = ("user-agent", "accept", "authorization", "x-amz-target", "content-type")
 
 
 def connect(data: server_hooks.ServerConnectionHookData, why: str) -> None:
