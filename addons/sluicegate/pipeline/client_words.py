@@ -43,7 +43,8 @@ _NPM = re.compile(r"(npm|pnpm|yarn)/", re.IGNORECASE)
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
-<style>body{{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}}
+<style>body{{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem;
+color:#1b1b1b;background:#fff}}
 h1{{font-size:1.4rem}}small{{color:#595959}}</style></head>
 <body><main><h1>{title}</h1><p>{detail}</p>{next_step}<p><small>Sluicegate {status}, {code}. Number of this request:
 {number}</small></p></main></body></html>
