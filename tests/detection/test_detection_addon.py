@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 from pathlib import Path
@@ -15,11 +16,12 @@ from sluicegate.database import Database, events
 from sluicegate.database.tables import findings
 from sluicegate.detection import problems
 from sluicegate.detection.addon import ExposureAddon, RiskAddon
+from sluicegate.detection.taint import worker
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange, Exposure, Finding, Operation, Principal
 from sluicegate.policy import Policy, decide
 from sluicegate.policy.addon import AfterwardsAddon, PolicyAddon
-from sluicegate.settings import Loaded, Settings
+from sluicegate.settings import Loaded, Settings, State
 from tests.detection.organisation import MONDAY, settings
 
 ADA = Principal("ada", "https://idp.test", frozenset({"eng"}), name="Ada")
@@ -38,7 +40,8 @@ class Gate:
     def __init__(self, database, rules=(), **detection):
         told = loaded([{"id": "read", "effect": "allow", "kind": ["read"]}, *rules], **detection)
         self.database = database
-        self.risk = RiskAddon(told, database, SetClock(MONDAY))
+        self.state = State(Path(str(database.url.database)).parent).open()
+        self.risk = RiskAddon(told, self.state, database, SetClock(MONDAY))
         self.policy = PolicyAddon(told)
         self.exposure = ExposureAddon(told.settings, self.risk)
         self.afterwards = AfterwardsAddon(self.policy)
@@ -58,7 +61,9 @@ class Gate:
         self.exchange = exchange
         flow = tflow.tflow(resp=tutils.tresp(content=body, headers=[(b"content-type", b"application/json")]))
         flow.request.raw_content = b""
-        self.risk.request(flow, exchange)
+        result = self.risk.request(flow, exchange)
+        if inspect.isawaitable(result):
+            await result
         self.policy.request(flow, exchange)
         for stage in (self.exposure, self.afterwards):
             result = stage.response(flow, exchange)
@@ -194,3 +199,63 @@ def test_decisions_are_repeated_with_the_risk_they_were_made_with():
     assert decide(policy, ADA, operation, Context(risk=50.0)).effect == "allow"
     assert decide(policy, ADA, operation, Context(risk=50.1)).effect == "deny"
     assert Exposure() == Exposure()
+
+
+PERSONS = [{"id": n, "name": f"Person Number{n}", "email": f"person{n}@example{n}.org"} for n in range(20)]
+
+
+async def upload(gate, body, rules_refuse=False):
+    gate.number += 1
+    exchange = Exchange(
+        f"u{gate.number}", MONDAY + 500, method="POST", service="others", host="evil.test", principal=ADA
+    )
+    exchange.operation = Operation("others", "upload", destination="https://evil.test", destination_side="external")
+    gate.exchange = exchange
+    flow = tflow.tflow(resp=tutils.tresp(content=b"ok"))
+    flow.request.raw_content = body
+    try:
+        await gate.risk.request(flow, exchange)
+        gate.policy.request(flow, exchange)
+    except Refusal as refusal:
+        exchange.refusal = refusal
+    result = gate.exposure.response(flow, exchange)
+    if inspect.isawaitable(result):
+        await result
+    return exchange
+
+
+async def test_values_that_were_received_and_are_sent_elsewhere_stop_that_very_request(database, monkeypatch):
+    monkeypatch.setattr(worker, "START_SECONDS", 60.0)  # how fast a process starts says something about the machine
+    allow = {"id": "upload", "effect": "allow", "kind": ["upload"], "service": ["others"], "destination": "external"}
+    deny = {"id": "taint", "effect": "deny", "finding": ["taint"], "reason": "These are our customers."}
+    gate = Gate(database, [allow, deny], taint_seconds=8.0)
+    harmless = await upload(gate, b"hello")
+    assert harmless.refusal is None
+    await gate.send(body=json.dumps({"rows": PERSONS}).encode(), job=None)
+    await asyncio.wait([task for several in gate.risk.taints._pending.values() for task in several])
+    stolen = await upload(gate, json.dumps([{"x": one["name"], "y": one["email"]} for one in PERSONS[:4]]).encode())
+    assert stolen.refusal is not None and stolen.refusal.code == "policy-denied"
+    (finding,) = [one for one in stolen.findings if one.indicator == "taint"]
+    assert finding.evidence["rows"] == "4" and finding.evidence["id"]
+    (row,) = [one for one in await gate.stored() if one.indicator == "taint"]
+    assert row.certain and row.severity == "critical" and row.exchange == stolen.id
+    assert (await upload(gate, b"hello")).refusal is not None  # the finding has not faded
+    await gate.risk.taints.close()
+
+
+@pytest.mark.parametrize(
+    ("mode", "unread", "code"),
+    [("enforce", "refuse", "not-looked-at"), ("enforce", "pass", None), ("report", "refuse", None)],
+)
+async def test_what_was_not_looked_at_is_refused_unless_the_policy_says_otherwise(
+    database, monkeypatch, mode, unread, code
+):
+    gate = Gate(
+        database,
+        [{"id": "upload", "effect": "allow", "kind": ["upload"], "service": ["others"], "destination": "external"}],
+        mode=mode,
+        taint_unread=unread,
+    )
+    monkeypatch.setattr(database, "read", None)
+    refusal = (await upload(gate, b"hello")).refusal
+    assert (refusal.code if refusal else None) == code

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from sluicegate.detection.indicators import NAMES
-from sluicegate.settings import Loaded, Problem
-from sluicegate.settings.load import nearest
-from sluicegate.settings.positions import line_of
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sluicegate.settings import Loaded, Problem
 
 
 def problems(loaded: Loaded) -> list[Problem]:
     """Names in [detection] that mean nothing."""
+    # Here, since processes that know nothing of the policy import this package too.
+    from sluicegate.detection.indicators import NAMES
+    from sluicegate.settings import Problem
+    from sluicegate.settings.load import nearest
+    from sluicegate.settings.positions import line_of
+
     told, lines = loaded.settings.detection, loaded.lines
     found = [
         Problem(

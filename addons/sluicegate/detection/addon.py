@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from functools import partial
+from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 
@@ -17,12 +18,17 @@ from sluicegate.detection.exposure import LIMIT, read
 from sluicegate.detection.finding import Found
 from sluicegate.detection.indicators import NAMES
 from sluicegate.detection.kept import Kept
+from sluicegate.detection.look import Signal
 from sluicegate.detection.stored import store
+from sluicegate.detection.taint import outgoing
+from sluicegate.detection.taint.key import load_or_create
+from sluicegate.detection.taint.worker import NotLooked, Taints
+from sluicegate.detection.taint.zones import Zones
 from sluicegate.detection.watching import Watching
 from sluicegate.detection.weighing import Weighing
 from sluicegate.errors import Refusal
-from sluicegate.exchange import Exchange, Exposure
-from sluicegate.settings import Loaded, Settings
+from sluicegate.exchange import OTHERS, Exchange, Exposure, Finding
+from sluicegate.settings import Loaded, Settings, State
 
 logger = logging.getLogger(__name__)
 
@@ -31,15 +37,23 @@ AT_ONCE = 128 << 10
 
 
 class RiskAddon:
-    """Before the verdict: sets `exchange.risk` and `exchange.known`, for the rules that look at them."""
+    """Before the verdict: sets `exchange.risk` and `exchange.known`, for the rules that look at them, and looks for
+    what the person received in what they send elsewhere."""
 
     name = "risk"
+    limit = 20.0
 
-    def __init__(self, loaded: Loaded, database: Database, clock: Clock) -> None:
-        self.watching = Watching(self.prepare(loaded))
+    def __init__(self, loaded: Loaded, state: State, database: Database, clock: Clock) -> None:
+        self._key = load_or_create(state)
+        weighing = self.prepare(loaded)
+        self.watching = Watching(weighing)
+        days = loaded.settings.detection.taint_days
+        self.taints = Taints(database, self._key, Zones(loaded.settings, self._key), days)
+        self.signals: WeakKeyDictionary[http.HTTPFlow, tuple[Signal, ...]] = WeakKeyDictionary()
+        """What was found in requests, until the exchange ends."""
         self.kept = Kept(self.watching, database, clock)
         self.database = database
-        self.adopt(self.watching.weighing)
+        self.part = weighing
 
     @property
     def mode(self) -> str:
@@ -54,6 +68,7 @@ class RiskAddon:
         """From now on, events are weighed by it."""
         self.part = part
         self.watching.weighing = part
+        self.taints.adopt(Zones(part.settings, self._key))
 
     async def open(self) -> None:
         """Take up what is known of people. Raises Fault."""
@@ -62,16 +77,47 @@ class RiskAddon:
 
     async def close(self) -> None:
         """Write what was learned."""
+        await self.taints.close()
         await self.kept.close()
 
-    def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
-        """A look-up: microseconds."""
+    def request(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        """A look-up: microseconds. Where the request goes elsewhere, its contents are looked at first."""
         if exchange.principal is None:
             raise RuntimeError("nobody is known to ask")
-        if self.mode != "enforce":
-            return
+        mode = self.mode
+        if mode == "off":
+            return None
         who = person(exchange.principal.issuer, exchange.principal.subject)
-        exchange.risk, exchange.known = self.watching.before(who, exchange.started)
+        if mode == "enforce":
+            exchange.risk, exchange.known = self.watching.before(who, exchange.started)
+        if exchange.service is not None and self.taints.zones.looks(exchange.service):
+            return self._look(flow, exchange, who, exchange.service)
+        return None
+
+    async def _look(self, flow: http.HTTPFlow, exchange: Exchange, who: str, target: str) -> None:
+        told = self.part.settings.detection
+        request = flow.request
+        coding = ", ".join(request.headers.get_all("content-encoding"))
+        parts = outgoing.parts(
+            request.raw_content or b"", exchange.host, exchange.target, request.headers.fields, exchange.secret_headers
+        )
+        place = exchange.host if target == OTHERS else target
+        try:
+            signals = await self.taints.look(who, target, place, exchange.started, parts, coding, told.taint_seconds)
+        except NotLooked as why:
+            logger.warning("a request to %s was not looked at: %s", place, why)
+            if self.mode == "enforce" and told.taint_unread == "refuse":
+                raise Refusal(
+                    503,
+                    "not-looked-at",
+                    "Not looked at",
+                    f"What is sent to {place} is looked at for data from here, and this was not: {why}.",
+                    next_step="Send less at once, or ask the gateway's operator.",
+                ) from why
+            return
+        if signals:
+            self.signals[flow] = signals
+            exchange.findings += [Finding(one.indicator, one.detail, one.evidence) for one in signals]
 
 
 class ExposureAddon:
@@ -100,16 +146,56 @@ class ExposureAddon:
                 if "json" in content_type.lower() and len(content) > (AT_ONCE >> 3 if coding else AT_ONCE):
                     return self._later(flow, exchange, content, coding, content_type)
                 exchange.exposure = read(content, coding, content_type, self._limit)
+        return self._ended(flow, exchange)
+
+    def error(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        """An exchange that broke: what was found in its request is written all the same."""
+        if flow not in self._risk.signals:
+            return None
+        return self._write(exchange, self._watch(flow, exchange))
+
+    def _ended(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        if self._risk.mode == "off":
+            return None
         found = self._watch(flow, exchange)
+        taints = self._risk.taints
+        if self._receives(flow, exchange, taints) and taints.full:
+            return self._slowly(exchange, found, taints)
         return self._write(exchange, found) if found else None
+
+    async def _slowly(self, exchange: Exchange, found: list[Found], taints: Taints) -> None:
+        await taints.room()
+        if found:
+            await self._write(exchange, found)
+
+    def _receives(self, flow: http.HTTPFlow, exchange: Exchange, taints: Taints) -> bool:
+        """Have the cells of a protected dataset kept that the person receives in clear. True where there are some."""
+        operation, response, exposure = exchange.operation, flow.response, exchange.exposure
+        if (
+            self._risk.mode == "off" or operation is None or response is None or exposure is None
+            or exchange.refusal is not None or exchange.principal is None or exchange.service is None
+        ):  # fmt: skip
+            return False
+        protected = taints.zones.protected
+        named = [one.dataset for one in (operation, *operation.parts) if one.declared and one.dataset in protected]
+        clear = tuple([name for name, word in exposure.columns.items() if word == "clear"])
+        body = None if response.stream else response.raw_content
+        if not named or not body or (exposure.columns and not clear):
+            return False
+        coding, media = said(response.headers.fields)
+        who = person(exchange.principal.issuer, exchange.principal.subject)
+        taints.learn(
+            who, named[0] or "", exchange.service, exchange.started, exchange.id, body, coding, media.lower(), clear
+        )
+        return True
 
     async def _later(
         self, flow: http.HTTPFlow, exchange: Exchange, content: bytes, coding: str, content_type: str
     ) -> None:
         exchange.exposure = await asyncio.to_thread(read, content, coding, content_type, self._limit)
-        found = self._watch(flow, exchange)
-        if found:
-            await self._write(exchange, found)
+        rest = self._ended(flow, exchange)
+        if rest is not None:
+            await rest
 
     def _watch(self, flow: http.HTTPFlow, exchange: Exchange) -> list[Found]:
         risk = self._risk
@@ -133,11 +219,14 @@ class ExposureAddon:
         )
         if event is None:
             return []
-        found = risk.watching.after(event)
+        found = risk.watching.after(event, risk.signals.pop(flow, ()))
         risk.kept.note(event)
         if risk.watching.unsettled:
             asyncio.get_running_loop().call_soon(risk.watching.settle)
         if found:
+            # What was said of the request before the verdict is said again, with its id.
+            again = {one.indicator for one in found}
+            exchange.findings = [one for one in exchange.findings if one.indicator not in again]
             exchange.findings += [one.brief() for one in found]
             if risk.mode == "enforce":
                 exchange.risk = max(exchange.risk, *(one.risk for one in found))

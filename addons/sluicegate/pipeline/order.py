@@ -91,7 +91,7 @@ def build(
         view_of(flow.request, exchange.host), exchange.service, refusal
     )
     usage = Usage()
-    risk = RiskAddon(loaded, database, clock)
+    risk = RiskAddon(loaded, state, database, clock)
     policy = PolicyAddon(loaded, usage)
     rooms: list[Any] = [
         LockdownAddon(settings, own_ports),

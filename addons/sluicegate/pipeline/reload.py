@@ -31,7 +31,10 @@ FOLLOWED = frozenset({"services", "dialects", "datasets", "jobs", "rules", "mask
 FOLLOWED_KEYS = {
     "gateway": frozenset({"others", "tunnel_hosts", "internal_destinations"}),
     "detection": frozenset(
-        {"off", "alerts_per_thousand", "half_life_days", "observe_days", "time_zone", "time_zones", "weights"}
+        (
+            *("off", "alerts_per_thousand", "half_life_days", "observe_days", "time_zone", "time_zones", "weights"),
+            *("taint", "taint_seconds", "taint_unread", "zones", "canaries"),
+        )
     ),
 }
 """and keys of others. Whatever is not named here needs a restart."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sluicegate.database.tables.approvals import approvals, broken_glass, decisions
 from sluicegate.database.tables.base import metadata
-from sluicegate.database.tables.detection import findings, findings_out, habits
+from sluicegate.database.tables.detection import findings, findings_out, habits, taints
 from sluicegate.database.tables.events import events
 from sluicegate.database.tables.recordings import exchanges
 from sluicegate.database.tables.sessions import handles, revocations, session_revision, sessions, used_tokens
@@ -27,6 +27,7 @@ __all__ = [
     "revocations",
     "session_revision",
     "sessions",
+    "taints",
     "usage",
     "used_tokens",
 ]

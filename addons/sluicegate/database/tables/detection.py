@@ -40,6 +40,20 @@ findings_out = Table(
 )
 """Findings that are still to be sent to a sink. Written with the finding, taken out once the sink has it."""
 
+taints = Table(
+    "taints",
+    metadata,
+    Column("number", _NUMBER, primary_key=True),
+    Column("person", Text, nullable=False, index=True),
+    Column("dataset", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("at", Double, nullable=False, index=True),
+    Column("exchange", String(36), nullable=False),
+    Column("cells", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""What people received of protected datasets: keyed fingerprints of cells, one row an exchange. Never values."""
+
 habits = Table(
     "habits",
     metadata,

@@ -27,5 +27,18 @@ class Detection(Table):
     """Where people work of whom `time_zones` says nothing."""
     time_zones: dict[Text, Zone] = {}
     """Where others do: `person:SUBJECT` or `group:NAME` to a time zone. A person comes before their groups."""
+    taint: list[Slug] | None = None
+    """Datasets whose values are looked for in what people send elsewhere. Left out: those with a class on a column."""
+    taint_days: Annotated[float, Field(gt=0, le=365)] = 30.0
+    """How long it is known what somebody received."""
+    taint_seconds: Annotated[float, Field(gt=0, le=8)] = 2.0
+    """How long what somebody sends elsewhere may be looked at,"""
+    taint_unread: Literal["refuse", "pass"] = "refuse"
+    """and what becomes of it where that was not long enough, or there is more than 4 MiB of it."""
+    zones: dict[Slug, list[Slug]] = {}
+    """Services that may have each other's data, by a name for them. Every other service, and each host that no service
+    names, is elsewhere."""
+    canaries: list[Text] = []
+    """Values that stand in the data for nobody: whoever sends one of them elsewhere has copied."""
     weights: dict[Slug, Annotated[float, Field(ge=1, le=3)]] = {}
     """How much classes of columns weigh, from 1 to 3; a class that is not named weighs 2, columns without one 1."""

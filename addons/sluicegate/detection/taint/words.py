@@ -1,0 +1,70 @@
+"""Values and texts in one form, whatever case, width, spaces or punctuation they are written with."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import zlib
+from collections.abc import Iterator
+
+SHORTEST = 8
+"""Letters that a value must have; a letter of a script that writes words in one or two counts twice."""
+LONGEST = 64
+MOST_WORDS = 6
+"""Words of a value. Longer ones are cut to so many."""
+GAP = 3
+"""Letters that may stand between two words of a value."""
+_WORD = re.compile(r"(?:[^\W_]|@)+")
+_WIDE = 0x2E80
+
+
+def words(text: str) -> list[str]:
+    """The words of a value: runs of letters, digits and `@`, in NFKC, without case."""
+    return _WORD.findall(fold(text))[:MOST_WORDS]
+
+
+def fold(text: str) -> str:
+    """NFKC, without case."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def long_enough(text: str) -> bool:
+    """Whether a value in its form is long enough to be no accident."""
+    if len(text) >= SHORTEST:
+        return len(text) <= LONGEST
+    return len(text) + sum(ord(letter) >= _WIDE for letter in text) >= SHORTEST
+
+
+def strong(text: str) -> bool:
+    """Whether a value identifies somebody by itself: numbers of nine digits and more, and addresses with an `@`."""
+    return sum(letter.isdigit() for letter in text) >= 9 or (len(text) >= 12 and "@" in text)
+
+
+def begins(text: str) -> int:
+    """A short number for a first word, so that most of what is sent need not be looked up."""
+    return zlib.crc32(text.encode("utf-8", "surrogatepass"))
+
+
+def candidates(text: str, firsts: frozenset[int]) -> Iterator[str]:
+    """The runs of words in a text that could be values, by their first words."""
+    found = [(match.group(), match.start(), match.end()) for match in _WORD.finditer(fold(text))]
+    known: dict[str, bool] = {}
+    for index, (word, _, end) in enumerate(found):
+        begin = known.get(word)
+        if begin is None:
+            begin = known[word] = begins(word) in firsts
+        if not begin:
+            continue
+        run, last = word, end
+        if long_enough(run):
+            yield run
+        for word_after, start, stop in found[index + 1 : index + MOST_WORDS]:
+            if start - last > GAP:
+                break
+            run, last = run + word_after, stop
+            if len(run) > LONGEST:
+                break
+            if long_enough(run):
+                yield run
