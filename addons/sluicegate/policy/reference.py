@@ -22,6 +22,7 @@ _TITLES = {
     "jobs": "[jobs.NAME]",
     "rules": "[[rules]]",
     "masks": "[[masks]]",
+    "detection": "[detection]",
     "approvals": "[approvals]",
     "recording": "[recording]",
     "console": "[console]",

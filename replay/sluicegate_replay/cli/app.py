@@ -9,6 +9,8 @@ import typer
 
 from sluicegate.errors import Fault
 from sluicegate_replay.cli.case import case
+from sluicegate_replay.cli.exposure import exposure
+from sluicegate_replay.cli.findings import findings
 from sluicegate_replay.cli.list import list_exchanges
 from sluicegate_replay.cli.play import play
 from sluicegate_replay.cli.search import search
@@ -41,6 +43,8 @@ app.command()(search)
 app.command()(verify)
 app.command()(unseal)
 app.command()(case)
+app.command()(findings)
+app.command()(exposure)
 
 
 def main() -> None:
