@@ -67,8 +67,8 @@ def export(person: Person, days: range, share: float, chance: random.Random) -> 
     for day in days:
         for number in range(max(1, round(_some(person, share) / 10))):
             yield {
-                "at": _noon(person, day) + number * 900, "who": person.name, "groups": (person.group,), "kind": "export",
-                "dataset": "customers", "destination": f"s3://my-{person.name}/x", "external": True,
+                "at": _noon(person, day) + number * 900, "who": person.name, "groups": (person.group,),
+                "kind": "export", "dataset": "customers", "destination": f"s3://my-{person.name}/x", "external": True,
             }  # fmt: skip
 
 

@@ -26,6 +26,11 @@ def read(person: Person, at: float, chunk: int, columns: tuple[str, ...], rows: 
     }  # fmt: skip
 
 
+def refused(person: Person, at: float) -> dict[str, Any]:
+    """A request that no rule allowed."""
+    return {"at": at, "who": person.name, "groups": (person.group,), "kind": "refused", "dataset": "customers"}
+
+
 def workday(person: Person, day: int, chance: random.Random) -> Iterator[dict[str, Any]]:
     """What a person does on a day that begins at midnight UTC of `day`, in no order."""
     if person.poller and day >= person.joins:
@@ -51,11 +56,11 @@ def workday(person: Person, day: int, chance: random.Random) -> Iterator[dict[st
             chunk = chance.randrange(CHUNKS)
         yield read(person, at, chunk, columns, ROWS if chance.random() < 0.9 else chance.randrange(1, ROWS))
         if chance.random() < 0.012:
-            yield {"at": at + 5, "who": person.name, "groups": (person.group,), "kind": "refused", "dataset": "customers"}
+            yield refused(person, at + 5)
     if chance.random() < 0.01:  # a script with a mistake in it
         for number in range(chance.randrange(5, 40)):
             at = begin + 3600 + number * 2
-            yield {"at": at, "who": person.name, "groups": (person.group,), "kind": "refused", "dataset": "customers"}
+            yield refused(person, at)
     if person.exports and chance.random() < 0.15:
         place = chance.choice(PARTNERS) if chance.random() < 0.97 else f"s3://partner-{chance.randrange(99)}/in"
         yield {
