@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008_taints"
-down_revision = "0007_approval_terms"
+revision = "0009_taints"
+down_revision = "0008_session_facts"
 branch_labels = None
 depends_on = None
 
