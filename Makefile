@@ -14,7 +14,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes
 T ?= tests
 K ?=
 
-.PHONY: help setup setup-dev demo up test fuzz lint format type check-docs bench bench-detectors bench-masking interop lock clean
+.PHONY: help setup setup-dev demo up test fuzz lint format type check-docs bench bench-detectors bench-masking interop torture lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-14s %s\n' "$$t" "$$d"; done
@@ -70,6 +70,9 @@ bench-masking: setup-dev ## Measure masking beside the parsers alone
 
 interop: setup-dev ## Run the tests with real servers and clients, in environments kept in .interop (T=path, K=expression)
 	@$(BIN)/python -m pytest $(if $(filter tests,$(T)),tests/interop,$(T)) $(if $(K),-k "$(K)") -m interop
+
+torture: setup-dev ## Kill the recorder 500 times between and within its writes, and prove what is left (ROUNDS=n)
+	@$(BIN)/python -m tests.recording.torture $(or $(ROUNDS),500)
 
 lock: ## Make the lock files anew from pyproject.toml (needs uv)
 	@uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra demo --extra build pyproject.toml -o requirements.lock

@@ -100,6 +100,13 @@ class Ahead:
         self._generation = (self._generation + 1) % (1 << 64)
         self._number = self._at = 0
 
+    def give_up(self) -> None:
+        """Let go of the file after an error, with what was acknowledged in it and nothing else: a batch that failed may
+        be there all the same, and must not come back. Raises OSError; may be tried again."""
+        os.ftruncate(self._lock, self._at)
+        _sync(self._lock)
+        self.close(remove=False)
+
     def close(self, *, remove: bool) -> None:
         """Let go of the file; `remove` it where everything in it is on the disk where it belongs."""
         if remove:

@@ -100,6 +100,7 @@ class Journal:
         self._siblings = False
         self._tails: list[str] = []
         """Tails of segments that are closed or given up, until the ledger's tiles are on the disk."""
+        self._debris: list[Callable[[], None]] = []
         self._down_since: float | None = None
         self._refused = 0
         self._heartbeat = 0.0
@@ -286,6 +287,7 @@ class Journal:
         return self._begin(now)
 
     def _begin(self, now: float) -> Segment:
+        self._clear_debris()
         if self._strict and self._ahead is None:
             self._ahead = Ahead.create(self.folder)
         kinds = FILE_KINDS if self._ledger is None else (*FILE_KINDS, TAIL)
@@ -339,15 +341,23 @@ class Journal:
         if self._down_since is None:
             self._down_since = self._clock.now()
         segment, self._segment, self._sync_due = self._segment, None, None
-        if segment is not None:
-            self._tails += segment.names(TAIL)
-            segment.abandon()
         if self._ledger is not None:
             self._ledger.discard()
-        if self._ahead is not None:
-            # What was acknowledged may be nowhere else yet: the next start puts it back.
-            self._ahead.close(remove=False)
-            self._ahead = None
+        # What was acknowledged may be ahead alone: the next start puts it back.
+        self._debris += [part.give_up for part in (self._ahead,) if part is not None]
+        self._ahead = None
+        if segment is not None:
+            self._tails += segment.names(TAIL)
+            self._debris.append(segment.abandon)
+        with suppress(OSError):
+            self._clear_debris()
+
+    def _clear_debris(self) -> None:
+        """Cut off what was not acknowledged. Nothing new is taken before that is done, or a batch that failed could
+        come back, at the next start, in the place of one that was acknowledged. Raises OSError."""
+        while self._debris:
+            self._debris[0]()
+            del self._debris[0]
 
     def _drain(self) -> list[_Entry]:
         """Everything that waits now."""

@@ -62,7 +62,8 @@ class Segment:
             except FileExistsError:
                 segment.abandon()  # another recorder has this name; its files are never touched
             except OSError:
-                segment.abandon()
+                with suppress(OSError):
+                    segment.abandon()  # empty files are all that it could leave behind
                 raise
             else:
                 return segment
@@ -121,19 +122,17 @@ class Segment:
             os.close(self.files.popitem()[1].descriptor)
 
     def abandon(self) -> None:
-        """Give up after an error, as well as the disk lets us: what was not acknowledged is cut off, and files in
-        which nothing ever was acknowledged are taken away, so that a full disk does not fill with empty files."""
+        """Give up after an error: what was not acknowledged is cut off, and files in which nothing ever was
+        acknowledged are taken away, or a full disk fills with empty files. Raises OSError; may be tried again."""
         nothing_kept = not any(file.kept for file in self.files.values())
         for file in self.files.values():
-            # The disk may be broken altogether; the reader copes with a torn end.
+            if nothing_kept:
+                (self.folder / file.name).unlink(missing_ok=True)
+            else:
+                os.ftruncate(file.descriptor, file.kept)
+        while self.files:
             with suppress(OSError):
-                if nothing_kept:
-                    (self.folder / file.name).unlink()
-                else:
-                    os.ftruncate(file.descriptor, file.kept)
-            with suppress(OSError):
-                os.close(file.descriptor)
-        self.files.clear()
+                os.close(self.files.popitem()[1].descriptor)
 
 
 def _prove(day: Path) -> None:

@@ -64,6 +64,7 @@ class Ledger:
         self._acknowledge_loss = acknowledge_loss
         self._writer = Writer(self._log, signer.name)
         self._ratchet: Ratchet | None = None
+        self._epoch = 0
         self._staged: tuple[list[bytes], list[bytes]] = ([], [])
         self._lock: int | None = None
         self._published = 0.0
@@ -109,10 +110,10 @@ class Ledger:
         leaves = [leaf_hash(data) for data in made]
         digest = tail.digest_of(leaves)
         size += len(made)
-        epoch, code = 0, b""
+        # Used up even where the batch is discarded: no number is given, and no key used, twice.
+        epoch, code = self._epoch, b""
+        self._epoch += 1
         if self._ratchet is not None:
-            # Used up even where the batch is discarded: a key is never used for two batches.
-            epoch = self._ratchet.epoch
             code = self._ratchet.tag(size, digest)
         self._staged = made, leaves
         return tail.encode(self.run, size, made, digest, epoch, code)
@@ -186,7 +187,7 @@ class Ledger:
             if not (self._log / name).exists():
                 put(self._log / name, data)
         self._left = left
-        items = [Item("cut", cut) for cut in left.cut]
+        items = [Item("cut", cut) for cut in left.cut if cut["file"] not in left.entered]
         items += _codes(left.unsigned)
         if left.losses:
             was: dict[str, Any] = {"signed": signed.size, "root": signed.root.hex()} if signed else {}

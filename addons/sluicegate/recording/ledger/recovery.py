@@ -17,9 +17,10 @@ from typing import Any
 from sluicegate.recording.ledger import entry as entries
 from sluicegate.recording.ledger import tail
 from sluicegate.recording.ledger.checkpoint import Checkpoint
-from sluicegate.recording.ledger.merkle import Range, range_of
+from sluicegate.recording.ledger.merkle import Range, leaf_hash, range_of
 from sluicegate.recording.ledger.store import Store
 from sluicegate.recording.ledger.tail import Batch
+from sluicegate.recording.ledger.tiles import TileError
 from sluicegate.recording.ledger.writer import Writer, put, sync_files
 
 TAIL = ".tail"
@@ -34,6 +35,8 @@ class Left:
     """Names below the folder of recordings."""
     unsigned: list[Batch] = field(default_factory=list)
     cut: list[dict[str, Any]] = field(default_factory=list)
+    entered: set[str] = field(default_factory=set)
+    """Files of `cut` that an entry speaks of already: a recorder was killed while it recovered."""
     losses: list[str] = field(default_factory=list)
 
 
@@ -46,24 +49,24 @@ def recover(folder: Path, writer: Writer, signed: Checkpoint | None) -> Left:
     store = Store(writer.folder)
     size = signed.size if signed else 0
     batches = _batches(folder, left)
-    base = min([size, *[batch.begin for batch in batches]])
+    known = {batch.begin + at: data for batch in batches for at, data in enumerate(batch.entries)}
+    base = min([size, *known])
     _load(writer, store, base, left)
     tree = range_of(writer.size, store.subtree(writer.size)) if writer.size else Range()
-    if signed and tree.size == size and tree.root() != signed.root:
-        left.losses.append("the tiles do not lead to the root that the head signs")
-    for batch in batches:
-        if batch.begin != tree.size:
-            left.losses.append(f"entries from {tree.size} to {batch.begin} are not there")
+    last = max([size - 1, *known])
+    for seq in range(writer.size, last + 1):
+        data = known.get(seq) or _signed_entry(store, seq, size)
+        if data is None:
+            left.losses.append(f"entry {seq} is not there, and {last + 1 - seq} from there on with it")
             break
-        for leaf in batch.leaves:
-            tree.append(leaf)
-            if signed and tree.size == size and tree.root() != signed.root:
-                left.losses.append("the entries do not lead to the root that the head signs")
-        writer.append(batch.entries, batch.leaves)
-        if batch.size > size:
-            left.unsigned.append(batch)
-    if tree.size < size:
-        left.losses.append(f"the head signs {size} entries, and {tree.size} are there")
+        leaf = leaf_hash(data)
+        tree.append(leaf)
+        writer.append([data], [leaf])
+        if signed and tree.size == size and tree.root() != signed.root:
+            left.losses.append("the entries do not lead to the root that the head signs")
+    if signed and base == size and tree.size >= size and _root_at(store, size) != signed.root:
+        left.losses.append("the tiles do not lead to the root that the head signs")
+    left.unsigned = [batch for batch in batches if batch.size > size]
     _compare(folder, batches, left)
     return left
 
@@ -95,7 +98,19 @@ def _batches(folder: Path, left: Left) -> list[Batch]:
             left.losses.append(f"{path.name}: {why}, and more stands behind it")
         left.tails.append(f"{path.parent.name}/{path.name}")
         found += batches
-    return sorted(found, key=lambda batch: batch.begin)
+    return tail.chained(found)
+
+
+def _signed_entry(store: Store, seq: int, size: int) -> bytes | None:
+    """An entry out of the bundles, where the head counts it."""
+    try:
+        return store.entry(seq, size) if seq < size else None
+    except (OSError, TileError):
+        return None
+
+
+def _root_at(store: Store, size: int) -> bytes:
+    return (range_of(size, store.subtree(size)) if size else Range()).root()
 
 
 def _load(writer: Writer, store: Store, base: int, left: Left) -> None:
@@ -111,8 +126,11 @@ def _compare(folder: Path, batches: Iterable[Batch], left: Left) -> None:
     covered: dict[str, int] = {}
     for batch in batches:
         for at, data in enumerate(batch.entries):
-            place = entries.place(entries.decode(data, batch.begin + at))
-            if place is not None:
+            fields = entries.decode(data, batch.begin + at)
+            place = entries.place(fields)
+            if place is not None and fields["type"] == "cut":
+                left.entered.add(place[0])
+            elif place is not None:
                 covered[place[0]] = max(covered.get(place[0], 0), place[1] + place[2])
     for name, end in covered.items():
         size = (folder / name).stat().st_size if (folder / name).is_file() else 0

@@ -40,7 +40,8 @@ class Store:
         """The first hashes of a tile, from whichever file has that many."""
         known = self._tiles.get((level, number, width))
         if known is None:
-            known = tiles.hashes(self._widest(level, number, width), width)
+            data, exact = self._widest(level, number, width)
+            known = tiles.hashes(data, width, exact=exact)
             self._tiles[level, number, width] = known
             if len(self._tiles) > _KEPT:
                 self._tiles.popitem(last=False)
@@ -50,7 +51,8 @@ class Store:
         """The first entries of a bundle."""
         known = self._bundles.get(number)
         if known is None or len(known) < width:
-            known = tiles.unbundled(self._widest(ENTRIES, number, width), width)
+            data, exact = self._widest(ENTRIES, number, width)
+            known = tiles.unbundled(data, width, exact=exact)
             self._bundles[number] = known
             if len(self._bundles) > _KEPT:
                 self._bundles.popitem(last=False)
@@ -75,12 +77,13 @@ class Store:
 
         return found
 
-    def _widest(self, level: int | str, number: int, width: int) -> bytes:
+    def _widest(self, level: int | str, number: int, width: int) -> tuple[bytes, bool]:
+        """The bytes, and whether they are of the very file of this width, in which nothing else may stand."""
         exact = self.folder / tiles.path(level, number, width)
         full = self.folder / tiles.path(level, number)
         for candidate in (exact, full):
             try:
-                return _read(candidate)
+                return _read(candidate), candidate is exact
             except (FileNotFoundError, NotADirectoryError):
                 continue
         # A reader that is a moment behind the writer finds a wider one in the place of the one that it looks for.
@@ -88,7 +91,7 @@ class Store:
         wider = [int(item.name) for item in partial.iterdir() if item.name.isdecimal()] if partial.is_dir() else []
         for found in sorted(wider):
             if found > width:
-                return _read(partial / str(found))
+                return _read(partial / str(found)), False
         raise FileNotFoundError(2, "No such file or directory", str(exact))
 
 

@@ -8,7 +8,7 @@ of the ratchet where there is one. What no line closes was never acknowledged.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -69,6 +69,21 @@ def parse(data: bytes) -> tuple[list[Batch], str]:
         found.append(batch)
         waiting = []
     return found, "the last batch is not closed" if waiting else ""
+
+
+def chained(batches: Iterable[Batch]) -> list[Batch]:
+    """The batches in the order of the log. Of two that begin alike the later one of the run counts: the disk failed
+    under the earlier one, which was acknowledged to nobody."""
+    runs: dict[str, list[Batch]] = {}
+    for batch in batches:
+        runs.setdefault(batch.run, []).append(batch)
+    found: list[Batch] = []
+    for run in sorted(runs.values(), key=lambda run: min(batch.begin for batch in run)):
+        for batch in sorted(run, key=lambda batch: batch.epoch):
+            while found and found[-1].begin >= batch.begin:
+                found.pop()
+            found.append(batch)
+    return found
 
 
 def _closed(fields: dict[str, object], entries: list[bytes], end: int) -> Batch:

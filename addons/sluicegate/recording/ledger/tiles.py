@@ -42,8 +42,10 @@ def needed(size: int) -> Iterator[tuple[int, int, int]]:
         level += 1
 
 
-def hashes(data: bytes, width: int) -> list[bytes]:
-    """The first `width` hashes of a tile. Raises TileError where there are fewer, or bytes left over."""
+def hashes(data: bytes, width: int, *, exact: bool = False) -> list[bytes]:
+    """The first `width` hashes of a tile, which are all of it if `exact`. Raises TileError where it is not so."""
+    if exact and len(data) != width * HASH_SIZE:
+        raise TileError(f"a tile of {width} hashes has {width * HASH_SIZE} bytes, not {len(data)}")
     if len(data) % HASH_SIZE or len(data) > WIDTH * HASH_SIZE or len(data) < width * HASH_SIZE:
         raise TileError(f"a tile of {width} hashes has {width * HASH_SIZE} bytes, not {len(data)}")
     return [data[at : at + HASH_SIZE] for at in range(0, width * HASH_SIZE, HASH_SIZE)]
@@ -56,8 +58,8 @@ def bundle(entries: Sequence[bytes]) -> bytes:
     return b"".join([part for entry in entries for part in (_LENGTH.pack(len(entry)), entry)])
 
 
-def unbundled(data: bytes, width: int) -> list[bytes]:
-    """The first `width` entries of a bundle. Raises TileError where it is not whole."""
+def unbundled(data: bytes, width: int, *, exact: bool = False) -> list[bytes]:
+    """The first `width` entries of a bundle, which are all of it if `exact`. Raises TileError where it is not whole."""
     found, at = [], 0
     while at < len(data):
         if at + _LENGTH.size > len(data):
@@ -68,7 +70,7 @@ def unbundled(data: bytes, width: int) -> list[bytes]:
             raise TileError("the bundle is cut off")
         found.append(data[at : at + length])
         at += length
-    if not width <= len(found) <= WIDTH:
+    if not width <= len(found) <= WIDTH or (exact and len(found) != width):
         raise TileError(f"the bundle has {len(found)} entries, not {width}")
     return found[:width]
 

@@ -18,7 +18,7 @@ from sluicegate.recording.verify.intents import Outcomes
 from sluicegate.recording.verify.keys import check_files
 from sluicegate.recording.verify.records import Records
 from sluicegate.recording.verify.report import Finding, Report
-from sluicegate.recording.verify.tails import Tails
+from sluicegate.recording.verify.tails import Tails, named
 from sluicegate.recording.verify.tree import TreeFiles
 
 Progress = Callable[[int, int], None]
@@ -59,11 +59,8 @@ def verify(
     trusted = [key for key in keys if key.name == head.checkpoint.origin]
     check_files(folder, trusted, report)
     moments = kept_heads.moments(folder, store, head, heads, keys, report)
-    deleted = _deleted(store, size, tails)
-    records = Records(folder, report, deleted)
-    outcomes = Outcomes(report)
+    deleted = tails.deleted()
     tree, wrong = Range(), TreeFiles(folder, store, size, report)
-    fields: dict[str, Any] | None = None
     lost = False
     for found in _entries(store, size, tails, report):
         if found.data is None:
@@ -75,20 +72,26 @@ def verify(
         wrong.entry(found.seq, leaf)
         if not lost:
             moments.passed(tree)
-        fields = _fields(found.seq, found.data, report)
-        if fields is not None:
-            _count(found.seq, fields, report)
-            outcomes.see(fields)
-            records.check(found.seq, fields)
+        deleted |= named(found.seq, found.data)
         if progress is not None and found.seq % 4096 == 0:
-            progress(found.seq, size)
+            progress(found.seq // 2, size)
     whole = tree.size == size and tree.root() == head.checkpoint.root
     wrong.finish(whole=whole)
     if not whole and not report.findings:
         detail = "The entries do not lead to the root that the head signs."
         report.add(Finding("tampered", detail, f"{FOLDER}/checkpoint"))
-    if fields is not None:
+    records, outcomes = Records(folder, report, deleted), Outcomes(report)
+    for found in _entries(store, size, tails, Report()):
+        fields = _trusted(found, store, size, report, whole=whole)
+        if fields is None:
+            records.incomplete()
+            continue
+        _count(found.seq, fields, report)
+        outcomes.see(fields)
+        records.check(found.seq, fields)
         report.until = fields["at"] / 1_000_000
+        if progress is not None and found.seq % 4096 == 0:
+            progress((size + found.seq) // 2, size)
     tails.check(size, tree, store, records, first_keys)
     records.finish(tails.stems)
     outcomes.finish()
@@ -100,12 +103,12 @@ def verify(
 def _without_head(folder: Path, tails: Tails, report: Report) -> None:
     if report.findings:
         return
-    if any((folder / FOLDER / "tile").glob("**/*")):
-        detail = "The signed head of the ledger is gone, and its tiles are there."
-        report.add(Finding("truncated", detail, f"{FOLDER}/checkpoint"))
-    elif tails.batches:
+    if tails.batches and tails.batches[0].begin == 0:  # tiles may be there already: the head is written last
         report.unsigned = tails.batches[-1].size
         report.add(Finding("unsigned", "There is no signed head yet, only a tail.", tails.names[0]))
+    elif tails.batches or any((folder / FOLDER / "tile").glob("**/*")):
+        detail = "The signed head of the ledger is gone, and its tiles are there."
+        report.add(Finding("truncated", detail, f"{FOLDER}/checkpoint"))
     else:
         report.add(Finding("cannot-tell", "There is no ledger in this folder.", FOLDER))
 
@@ -134,40 +137,24 @@ def _entries(store: Store, size: int, tails: Tails, report: Report) -> Iterator[
         yield from (_Entry(begin + at, None) for at in range(width))
 
 
-def _deleted(store: Store, size: int, tails: Tails) -> set[str]:
-    """Files that the log says were deleted. Read first, since the entry comes after those of the records."""
-    names: set[str] = set()
-    for number in range(-(-size // WIDTH)):
+def _trusted(found: _Entry, store: Store, size: int, report: Report, *, whole: bool) -> dict[str, Any] | None:
+    """The fields of an entry that the tree holds. Of another one nothing is believed, least of all about records."""
+    if found.data is None:
+        return None
+    if not whole:
+        number, at = divmod(found.seq, WIDTH)
         try:
-            found = store.bundle(number, min(WIDTH, size - number * WIDTH))
+            expected = store.hashes(0, number, min(WIDTH, size - number * WIDTH))[at]
         except (OSError, TileError):
-            continue
-        for at, data in enumerate(found):
-            if b'"type":"deleted"' in data:
-                names |= _named(data, number * WIDTH + at)
-    for batch in tails.batches:
-        for at, data in enumerate(batch.entries):
-            if b'"type":"deleted"' in data:
-                names |= _named(data, batch.begin + at)
-    return names
-
-
-def _named(data: bytes, seq: int) -> set[str]:
+            return None
+        if expected != leaf_hash(found.data):
+            return None
     try:
-        fields = entry.decode(data, seq)
-    except ValueError:
-        return set()
-    files = fields.get("files") if fields["type"] == "deleted" else None
-    return {name for name in files if isinstance(name, str)} if isinstance(files, list) else set()
-
-
-def _fields(seq: int, data: bytes, report: Report) -> dict[str, Any] | None:
-    try:
-        fields = entry.decode(data, seq)
+        fields = entry.decode(found.data, found.seq)
         entry.place(fields)
     except ValueError as error:
-        name = f"{FOLDER}/{tiles.path(ENTRIES, seq // WIDTH)}"
-        report.add(Finding("tampered", f"It is no entry: {error}.", name, entry=seq))
+        name = f"{FOLDER}/{tiles.path(ENTRIES, found.seq // WIDTH)}"
+        report.add(Finding("tampered", f"It is no entry: {error}.", name, entry=found.seq))
         return None
     return fields
 

@@ -43,7 +43,10 @@ def check_files(folder: Path, trusted: Sequence[Verifier], report: Report) -> No
 def _raw(path: Path) -> bytes:
     text = _text(path)
     if path.suffix == ".vkey":
-        return Verifier.parse(text).key
+        verifier = Verifier.parse(text)
+        if text != f"{verifier.text()}\n":
+            raise ValueError("not as it was written")
+        return verifier.key
     key = serialization.load_pem_public_key(text.encode())
     if not isinstance(key, Ed25519PublicKey):
         raise ValueError("another kind of key")

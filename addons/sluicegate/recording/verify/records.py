@@ -50,6 +50,10 @@ class Records:
         self._files: dict[str, _Covered] = {}
         self._open: OrderedDict[str, int] = OrderedDict()
 
+    def incomplete(self) -> None:
+        """An entry cannot be read or trusted: what no entry seems to speak of proves nothing from now on."""
+        self._whole = False
+
     def check(self, seq: int, fields: Mapping[str, Any]) -> None:
         """The record of an entry is there and as it was."""
         place = entry.place(fields)
@@ -93,7 +97,7 @@ class Records:
 
     def finish(self, tails: set[str]) -> None:
         """No bytes are left over, and no file; `tails` are the stems of files that may still be written."""
-        for name, state in self._files.items():
+        for name, state in self._files.items() if self._whole else ():
             if state.gone or state.deleted:
                 continue
             with suppress(OSError):
@@ -104,7 +108,7 @@ class Records:
         for path in sorted([*self._folder.glob("????-??-??/*"), *beside]):
             name = str(path.relative_to(self._folder))
             recording = path.suffix in _SUFFIXES or (path in beside and not path.name.startswith("."))
-            if name not in self._files and recording:
+            if self._whole and name not in self._files and recording:
                 size = path.stat(follow_symlinks=False).st_size
                 if size or path.is_symlink():
                     self._beyond(name, 0, size, tails)

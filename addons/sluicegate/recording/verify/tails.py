@@ -25,7 +25,7 @@ class Tails:
         self.stems: set[str] = set()
         """Names of segments that may still be written, without what tells their files apart."""
         self.batches: list[Batch] = []
-        self._file: dict[int, str] = {}
+        self._file: dict[tuple[str, int], str] = {}
         self._torn: list[tuple[str, int, str]] = []
         for path in sorted(folder.glob(f"????-??-??/*{TAIL}")):
             name = str(path.relative_to(folder))
@@ -37,11 +37,11 @@ class Tails:
                 report.add(Finding("cannot-tell", f"It cannot be read: {error.strerror}.", name))
                 continue
             for batch in batches:
-                self._file[batch.begin] = name
+                self._file[batch.run, batch.epoch] = name
             self.batches += batches
             if why:
                 self._torn.append((name, batches[-1].end if batches else 0, why))
-        self.batches.sort(key=lambda batch: batch.begin)
+        self.batches = tail.chained(self.batches)
 
     def entry(self, seq: int) -> bytes | None:
         """The entry with an index, where a tail has it."""
@@ -50,11 +50,19 @@ class Tails:
                 return batch.entries[seq - batch.begin]
         return None
 
+    def deleted(self) -> set[str]:
+        """Files that entries in tails say were deleted."""
+        found: set[str] = set()
+        for batch in self.batches:
+            for seq, data in enumerate(batch.entries, batch.begin):
+                found |= named(seq, data)
+        return found
+
     def check(self, size: int, tree: Range, store: Store, records: Records, first_keys: Sequence[bytes]) -> None:
         """What stands behind the head follows it without a gap; what stands before it is what the log has."""
         expected = size
         for batch in self.batches:
-            name = self._file[batch.begin]
+            name = self._file[batch.run, batch.epoch]
             if batch.begin < size:
                 self._same(batch, name, size, store)
             if batch.size <= size:
@@ -110,7 +118,7 @@ class Tails:
                 continue
             worst = max((batch for batch in bad if batch is not None), key=lambda batch: batch.begin)
             detail = "The code of this batch is not right: it was changed since, or the key is of another run."
-            self._report.add(Finding("tampered", detail, self._file[worst.begin], entry=worst.begin))
+            self._report.add(Finding("tampered", detail, self._file[worst.run, worst.epoch], entry=worst.begin))
 
     @staticmethod
     def _first_bad(batches: Sequence[Batch], key: bytes) -> Batch | None:
@@ -124,3 +132,15 @@ class Tails:
             if not ratchet.matches(batch.size, batch.digest, code):
                 return batch
         return None
+
+
+def named(seq: int, data: bytes) -> set[str]:
+    """The files that an entry says were deleted; of most entries there are none."""
+    if b'"type":"deleted"' not in data:
+        return set()
+    try:
+        fields = entry.decode(data, seq)
+    except ValueError:
+        return set()
+    files = fields.get("files") if fields["type"] == "deleted" else None
+    return {name for name in files if isinstance(name, str)} if isinstance(files, list) else set()
