@@ -16,7 +16,7 @@ from sluicegate.recording import ahead, segment
 from sluicegate.recording.ledger import writer
 
 WRITES = ("write", "pwrite")
-OTHERS = ("replace", "unlink", "ftruncate", "fsync", "fdatasync", "mkdir", "link")
+OTHERS = ("replace", "unlink", "truncate", "ftruncate", "fsync", "fdatasync", "mkdir", "link")
 
 
 class Faults:

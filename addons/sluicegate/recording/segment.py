@@ -126,10 +126,12 @@ class Segment:
         acknowledged are taken away, or a full disk fills with empty files. Raises OSError; may be tried again."""
         nothing_kept = not any(file.kept for file in self.files.values())
         for file in self.files.values():
-            if nothing_kept:
-                (self.folder / file.name).unlink(missing_ok=True)
-            else:
-                os.ftruncate(file.descriptor, file.kept)
+            # By name: a descriptor that has failed once is not to be trusted. What somebody took away is not there.
+            with suppress(FileNotFoundError, NotADirectoryError):
+                if nothing_kept:
+                    (self.folder / file.name).unlink()
+                else:
+                    os.truncate(self.folder / file.name, file.kept)
         while self.files:
             with suppress(OSError):
                 os.close(self.files.popitem()[1].descriptor)
