@@ -66,7 +66,7 @@ async def test_an_error_of_the_disk_at_every_step(tmp_path, code, count):
     probe = Faults(10**9, kill=False)
     await with_faults(tmp_path / "whole", probe)
     assert probe.calls > 60
-    for at in range(0, probe.calls, 5 if count == 1 else 11):
+    for at in range(0, probe.calls, 9 if count == 1 else 19):
         faults = Faults(at, kill=False, count=count, code=code)
         folder = tmp_path / str(at)
         kept = await with_faults(folder, faults)
