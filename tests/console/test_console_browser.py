@@ -184,7 +184,7 @@ def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
     options = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}, "bypass_csp": True}
     for person, paths in (
         ("linus", ("/", f"/approvals/{asked.code}", "/policy")),
-        ("grace", ("/live", "/recordings", "/findings", "/sessions", f"/approvals/{asked.code}")),
+        ("grace", ("/live", "/recordings", "/findings", "/notifications", "/sessions", f"/approvals/{asked.code}")),
     ):
         page = opened(person, **options)
         for path in paths:

@@ -287,7 +287,9 @@ def test_text_from_the_wire_stays_text(console: Served, visitor: Any) -> None:
     assert linus.post(f"/approvals/{asked.code}/deny", {"csrf": linus.csrf(), "reason": XSS}).status_code == 303
     found = [linus.get(f"/approvals/{one.code}") for one in (asked, other)]
     found += [linus.get(path) for path in ("/", "/history")]
-    found += [grace.get(path) for path in ("/live", "/recordings", "/findings", "/policy", "/sessions")]
+    found += [
+        grace.get(path) for path in ("/live", "/recordings", "/findings", "/notifications", "/policy", "/sessions")
+    ]
     found += [
         grace.get("/recordings/00000000-0000-4000-8000-000000000900"),
         grace.get("/recordings"),

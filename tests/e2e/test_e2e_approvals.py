@@ -10,6 +10,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.console.browsers import browser, sign_in
 from tests.e2e.approving import Curl, Desk, Reply
 from tests.e2e.chunks import SECRET
 from tests.origin import Origin, json_response
@@ -109,6 +110,21 @@ def test_a_waiting_curl_goes_on_when_somebody_approves(origin, desk, export, des
     assert reply.status == 201 and reply.json() == {"export": "e-1"}
     assert sent(origin).count(b"POST ") == 1 and destination.encode() in sent(origin)
     assert f"Bearer {SECRET}".encode() in sent(origin) and b"eyJ" not in sent(origin)
+
+
+def test_a_waiting_curl_goes_on_when_somebody_approves_in_the_browser(gate, origin, desk, export, destination):
+    waiting = export("ada", destination, "-H", "Sluicegate-Reason: The auditors need it tonight.")
+    code = desk.pending(destination)["code"]
+    with browser() as chromium:
+        page = sign_in(chromium.new_context(), f"http://127.0.0.1:{gate.console}/", "linus")
+        page.locator(f'a[href="/approvals/{code}"]').click()
+        page.get_by_text("The auditors need it tonight.").wait_for()
+        assert waiting.waits and not sent(origin)
+        page.get_by_role("button", name="Approve").click()
+        page.get_by_text("Decided by Linus Pauling").wait_for()
+    reply = waiting.reply()
+    assert reply.status == 201 and sent(origin).count(b"POST ") == 1
+    assert b"auditors" not in sent(origin), "what is said to the approvers is not said to the service"
 
 
 def test_a_waiting_httpx_goes_on_too(gate, origin, provider, desk, destination, monkeypatch):

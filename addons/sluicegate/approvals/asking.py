@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from sluicegate.approvals import moving, terms
 from sluicegate.approvals.approval import Approval
@@ -64,6 +64,15 @@ def expire(connection: Connection, now: float) -> int:
             moving.tell(connection, "approval.expired", now, row)
             ended += 1
     return ended
+
+
+def ended(connection: Connection, now: float) -> bool:
+    """Whether there is anything to expire."""
+    over = or_(
+        and_(approvals.c.state == "pending", approvals.c.pending_until <= now),
+        and_(approvals.c.state == "approved", approvals.c.grant_until <= now),
+    )
+    return connection.execute(select(approvals.c.id).where(over).limit(1)).first() is not None
 
 
 def one_more(exchanges: Iterable[str], exchange: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, update
 
 from sluicegate.approvals.approval import Approval, rfc3339
+from sluicegate.approvals.notify import outbox
 from sluicegate.approvals.state import Event, State, advance
 from sluicegate.database import events
 from sluicegate.database.notify import notify
@@ -74,4 +75,7 @@ def tell(
         **more,
     }
     events.tell(connection, kind, at, body)
+    about = kind.removeprefix("approval.")
+    if about in outbox.ABOUT:
+        outbox.add(connection, about, row.id, row.code, at)
     notify(connection)

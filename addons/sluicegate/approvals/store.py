@@ -59,6 +59,8 @@ class Store:
 
     async def expire(self) -> int:
         """Write down what has come to its end, for the record; how many that were."""
+        if not await self._database.read(lambda connection: asking.ended(connection, self._clock.now())):
+            return 0  # Looking is cheap, and a write that changes nothing is not.
         return await self._database.run(lambda connection: asking.expire(connection, self._clock.now()), durable=True)
 
     async def decide(self, key: str, person: Principal, approve: bool, reason: str = "") -> Approval:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, or_, select
 
 from sluicegate.database import Database
-from sluicegate.database.tables import exchanges, findings
+from sluicegate.database.tables import exchanges, findings, notices
 
 MOST_COUNTED = 20_000
 """Exchanges that are looked at to say what each rule did lately."""
@@ -68,6 +68,10 @@ class Past:
             for rule in row["rules"]:
                 counts.setdefault(rule, Counter())[row["effect"] or "refused"] += 1
         return counts
+
+    async def notices(self, most: int) -> list[Row]:
+        """The newest notifications, and what came of each."""
+        return await self._rows(select(notices).order_by(notices.c.id.desc()).limit(most))
 
     async def _rows(self, query: Select[Any]) -> list[Row]:
         def work(connection: Connection) -> list[Row]:

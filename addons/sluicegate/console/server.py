@@ -14,8 +14,11 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from sluicegate.approvals.notify.deliver import Deliverer
+from sluicegate.approvals.store import Store
 from sluicegate.clock import Clock
 from sluicegate.console.app import build
+from sluicegate.console.tending import Tending
 from sluicegate.database import Database
 from sluicegate.errors import Fault
 from sluicegate.identity.provider import ProviderTrouble
@@ -49,18 +52,24 @@ async def serve(
     recognizer = Recognizer(identity, database, clock)
     sign_ins = SignIns(identity, recognizer, database, Sealing(state), clock)
     refreshing = Refreshing(identity, sign_ins, database, clock)
+    tending = Tending(
+        Store(database, loaded.settings.approvals, clock),
+        Deliverer(loaded.settings.notify, loaded.settings.console.address or "", os.environ, database, clock),
+    )
     with listening(loaded.settings.console.listen) as sock:
         try:
             await database.open()
             await recognizer.open()
             await sign_ins.open()
             await refreshing.open()
+            tending.open()
             with _signals(stop):
                 app = build(loaded, database, recognizer, clock, sign_ins, certificates=certificates)
                 await _run(app, sock, announce, stop)
         except ProviderTrouble as trouble:
             raise Fault(f"The identity provider {identity.issuer} {trouble}.", hint="Check [identity].") from None
         finally:
+            await tending.close()
             await refreshing.close()
             await sign_ins.close()
             await recognizer.close()

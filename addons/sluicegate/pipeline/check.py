@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sluicegate import credentials, detection, identity, lockdown, masking, operations, policy
+from sluicegate import approvals, credentials, detection, identity, lockdown, masking, operations, policy
 from sluicegate.settings import Loaded, PolicyFault, Problem, load
 
-ROOMS = (identity, lockdown, operations, policy, masking, credentials, detection)
+ROOMS = (identity, lockdown, operations, policy, masking, credentials, detection, approvals)
 
 
 def all_problems(loaded: Loaded) -> list[Problem]:

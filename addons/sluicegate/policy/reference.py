@@ -24,6 +24,7 @@ _TITLES = {
     "masks": "[[masks]]",
     "detection": "[detection]",
     "approvals": "[approvals]",
+    "notify": "[notify.NAME]",
     "recording": "[recording]",
     "console": "[console]",
 }

@@ -37,6 +37,7 @@ class Watching:
             route("/recordings", self.recordings, "operator", "auditor"),
             route("/recordings/{id}", self.recording, "operator", "auditor"),
             route("/findings", self.findings, "operator", "auditor"),
+            route("/notifications", self.notifications, "operator", "auditor"),
             route("/policy", self.policy, "operator", "auditor", "approver"),
             route("/sessions", self.sessions, "requester"),
             route("/sessions/{id}/end", self.end, "requester", post=True),
@@ -61,6 +62,13 @@ class Watching:
 
     async def findings(self, request: Request) -> Response:
         return self._site.render(request, "findings.html", findings=await self._past.findings(None, 200))
+
+    async def notifications(self, request: Request) -> Response:
+        found = await self._past.notices(100)
+        failing = sorted({name for row in found for name, place in row["places"].items() if "error" in place})
+        return self._site.render(
+            request, "notifications.html", notices=found, failing=failing, places=self._loaded.settings.notify
+        )
 
     async def policy(self, request: Request) -> Response:
         loaded = self._in_force()

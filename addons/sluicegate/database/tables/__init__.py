@@ -9,6 +9,7 @@ from sluicegate.database.tables.approvals import approvals, broken_glass, decisi
 from sluicegate.database.tables.base import metadata
 from sluicegate.database.tables.detection import findings, findings_out, habits, taints
 from sluicegate.database.tables.events import events
+from sluicegate.database.tables.notices import notices
 from sluicegate.database.tables.recordings import exchanges
 from sluicegate.database.tables.sessions import handles, revocations, session_revision, sessions, used_tokens
 from sluicegate.database.tables.usage import usage
@@ -24,6 +25,7 @@ __all__ = [
     "habits",
     "handles",
     "metadata",
+    "notices",
     "revocations",
     "session_revision",
     "sessions",

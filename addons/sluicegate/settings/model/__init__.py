@@ -14,6 +14,7 @@ from sluicegate.settings.model.dialects import Dialect, Route
 from sluicegate.settings.model.gateway import Gateway
 from sluicegate.settings.model.identity import Identity
 from sluicegate.settings.model.masks import Masking, MaskRule
+from sluicegate.settings.model.notify import Notify
 from sluicegate.settings.model.recording import Recording
 from sluicegate.settings.model.rules import Budget, Rule
 from sluicegate.settings.model.services import Credential, Service
@@ -31,6 +32,7 @@ __all__ = [
     "Job",
     "MaskRule",
     "Masking",
+    "Notify",
     "Recording",
     "Route",
     "Rule",
@@ -54,6 +56,7 @@ class Settings(Table):
     masks: list[MaskRule] = []
     masking: Masking = Masking()
     approvals: Approvals = Approvals()
+    notify: dict[Slug, Notify] = {}
     detection: Detection = Detection()
     recording: Recording = Recording()
     console: Console = Console()
