@@ -38,6 +38,10 @@ class Source:
             yield line
         yield from reversed(open_lines)
 
+    def oldest_first(self, chosen: Selection) -> Iterator[Line]:
+        """The exchanges that are wanted and have an outcome, the oldest first."""
+        return self._fitting(self.catalog.lines(chosen, oldest_first=True), chosen)
+
     def session(self, session: str) -> list[Line]:
         """The exchanges of a session, in the order in which they started."""
         exactly = "".join(f"[{sign}]" if sign in "*?[" else sign for sign in session)

@@ -59,12 +59,15 @@ class Catalog:
         found = [_open_line(text) for (text,) in self.connection.execute("SELECT line FROM unknown")]
         return [line for line in found if chosen is None or chosen.has(line)]
 
-    def lines(self, chosen: Selection) -> Iterator[Line]:
-        """The exchanges that are wanted, the latest first. A filter expression that asks for more than the catalog
-        knows is answered with what could fit: see `filters.sql.known`."""
+    def lines(self, chosen: Selection, *, oldest_first: bool = False) -> Iterator[Line]:
+        """The exchanges that are wanted, the latest first unless said otherwise.
+
+        A filter expression that asks for more than the catalog knows is answered with what could fit: `filters.sql`.
+        """
         made = self._ready(query(chosen))
         # Time has an index that leads through the rows; other conditions are tested on the way.
-        rows = self.connection.execute(f"{_SELECT} WHERE {made.text} ORDER BY e.started DESC, e.n DESC", made.values)
+        way = "ASC" if oldest_first else "DESC"
+        rows = self.connection.execute(f"{_SELECT} WHERE {made.text} ORDER BY e.started {way}, e.n {way}", made.values)
         return map(_line, rows)
 
     def saying(self, text: str, chosen: Selection, progress: Progress) -> Iterator[Line]:
@@ -97,6 +100,15 @@ class Catalog:
         )
         found = [_line(row) for row in rows]
         return found + [line for line in self.unknown() if line.id.startswith(beginning)]
+
+    def people(self) -> list[tuple[str, str]]:
+        """Subject and name of everybody who asked for something."""
+        return list(
+            self.connection.execute(
+                "SELECT coalesce(s.value, ''), coalesce(n.value, '') FROM (SELECT DISTINCT subject, name FROM exchange)"
+                " LEFT JOIN word s ON s.id = subject LEFT JOIN word n ON n.id = name"
+            )
+        )
 
     def sessions(self) -> list[SessionLine]:
         """The sessions in the order in which they began. What nobody was signed in for belongs to none."""

@@ -9,6 +9,7 @@ import typer
 
 from sluicegate.errors import Fault
 from sluicegate_replay.cli.case import case
+from sluicegate_replay.cli.export import export
 from sluicegate_replay.cli.exposure import exposure
 from sluicegate_replay.cli.findings import findings
 from sluicegate_replay.cli.list import list_exchanges
@@ -42,6 +43,7 @@ app.command()(play)
 app.command()(search)
 app.command()(verify)
 app.command()(unseal)
+app.command()(export)
 app.command()(case)
 app.command()(findings)
 app.command()(exposure)
