@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sluicegate import __version__
-from sluicegate.cli import agent, approvals, ca, console, env, login, policy, recording, sessions, up
+from sluicegate.cli import agent, approvals, ca, console, doctor, env, login, policy, recording, sessions, up
 from sluicegate.errors import Fault
 
 app = typer.Typer(
@@ -45,6 +45,7 @@ app.add_typer(sessions.app, name="sessions")
 app.command("env")(env.env)
 app.command("run", context_settings={"allow_interspersed_args": False})(agent.run)
 app.command("agent")(agent.agent)
+app.command("doctor")(doctor.doctor)
 app.add_typer(policy.app, name="policy")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(recording.app, name="recording")
