@@ -28,6 +28,7 @@ drain_seconds = 5
 
 [identity]
 issuer = "{issuer}"
+{identity}
 
 [console]
 listen = "127.0.0.1:{console}"
@@ -121,6 +122,7 @@ class Running:
     hosts: list[str]
     way: str = "up"
     gateway: str = ""
+    identity: str = ""
     more: str = ""
     port: int = field(default_factory=free_port)
     console: int = field(default_factory=free_port)
@@ -135,7 +137,7 @@ class Running:
         path.write_text(
             POLICY.format(
                 port=self.port, console=self.console, ca=self.ca, issuer=self.issuer, hosts=hosts,
-                gateway=self.gateway, more=self.more,
+                gateway=self.gateway, identity=self.identity, more=self.more,
             )
         )  # fmt: skip
         return path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mitmproxy import connection, http
 from mitmproxy.proxy import mode_specs
@@ -13,6 +13,7 @@ from sluicegate.database import Database
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange, Principal
 from sluicegate.identity import credential, refusals
+from sluicegate.identity.certificates import Certified, ClientCertificates
 from sluicegate.identity.recognise import Recognizer
 from sluicegate.settings.model import Identity
 
@@ -24,6 +25,8 @@ class Presented:
     token: str
     at: float
     peer: str
+    certified: Certified | None = None
+    """Whom the client certificate is for, where one came."""
 
 
 Kept = Presented | Refusal
@@ -38,6 +41,7 @@ class IdentityAddon:
     def __init__(self, settings: Identity, database: Database, clock: Clock) -> None:
         self.recognizer = Recognizer(settings, database, clock)
         self._clock = clock
+        self._certificates = ClientCertificates(settings.client_ca) if settings.client_ca else None
         self._issuer = settings.issuer
         self._tunnels: dict[str, Kept] = {}
         """By connection. Verified again for each request in the tunnel, because a token outlives neither its
@@ -75,8 +79,11 @@ class IdentityAddon:
         self._tunnels[client] = kept
         if isinstance(kept, Refusal):
             return None
-        exchange.principal = self.recognizer.cached(kept.token, kept.peer)
-        return None if exchange.principal is not None else self._connect(kept, exchange)
+        principal = self.recognizer.cached(kept.token, kept.peer)
+        if principal is None or kept.certified is not None:
+            return self._connect(kept, exchange)
+        exchange.principal = principal
+        return None
 
     async def _connect(self, kept: Presented, exchange: Exchange) -> None:
         try:
@@ -105,12 +112,19 @@ class IdentityAddon:
         principal = self.recognizer.cached(came.token, came.peer)
         if principal is None or inner is not None:
             return self._verify(came, inner, exchange)
+        if came.certified is not None:
+            principal = _bound(principal, came.certified, self._clock.now())
         exchange.principal = principal
         return None
 
     def _presented(self, token: str, flow: http.HTTPFlow) -> Presented:
-        peer = flow.client_conn.peername
-        return Presented(token, self._clock.now(), peer[0] if peer else "")
+        peer, now = flow.client_conn.peername, self._clock.now()
+        certified = None
+        # Only the TLS to the proxy asks for one. mitmproxy forgets it in a tunnel, so it is kept with the CONNECT.
+        if self._certificates is not None and flow.client_conn.certificate_list:
+            chain = [one.to_cryptography() for one in flow.client_conn.certificate_list]
+            certified = self._certificates.check(chain, now)
+        return Presented(token, now, peer[0] if peer else "", certified)
 
     def _from_proxy(self, flow: http.HTTPFlow, values: list[str]) -> Presented:
         kept = self._tunnels.get(flow.client_conn.id)
@@ -141,7 +155,8 @@ class IdentityAddon:
         return inner
 
     async def _who(self, came: Presented, exchange: Exchange) -> Principal:
-        return await self.recognizer.verify(came.token, came.peer, presented=came.at, findings=exchange.findings)
+        who = await self.recognizer.verify(came.token, came.peer, presented=came.at, findings=exchange.findings)
+        return who if came.certified is None else _bound(who, came.certified, self._clock.now())
 
     async def _verify(self, came: Presented, inner: str | None, exchange: Exchange) -> None:
         principal = await self._who(came, exchange)
@@ -156,6 +171,15 @@ class IdentityAddon:
             return await self.recognizer.verify(inner, peer)
         except Refusal:
             return None  # it proves nothing, so it contradicts nothing; the service does not get it either way
+
+
+def _bound(principal: Principal, certified: Certified, now: float) -> Principal:
+    """The principal, known by credential and certificate. Raises Refusal when the two are not about the same."""
+    if principal.subject not in certified.names:
+        raise refusals.mixed("The client certificate and the credential belong to different people.")
+    if now >= certified.ends:
+        raise refusals.certificate("The client certificate has ended since the connection was made.")
+    return replace(principal, assurance="bound", device=certified.device)
 
 
 def _withhold(token: str, flow: http.HTTPFlow, exchange: Exchange) -> None:

@@ -19,6 +19,8 @@ def problems(loaded: Loaded) -> list[Problem]:
         add("issuer", "must be https, or http on loopback, without user or password")
     if identity.trusted_ca is not None and not readable_authorities(identity.trusted_ca):
         add("trusted_ca", f"{identity.trusted_ca} is not a readable PEM file of certificates")
+    if identity.client_ca is not None and not readable_authorities(identity.client_ca):
+        add("client_ca", f"{identity.client_ca} is not a readable PEM file of certificates")
     if identity.client_id == identity.audience:
         add("client_id", "must differ from `audience`: else an ID token would pass for an access token")
     if "openid" not in identity.scopes:

@@ -89,6 +89,17 @@ def mixed(detail: str) -> Refusal:
     )
 
 
+def certificate(detail: str) -> Refusal:
+    """A client certificate came and proves nothing. It is refused, and not taken for none: somebody relies on it."""
+    return Refusal(
+        511,
+        "certificate-untrusted",
+        "Client certificate not accepted",
+        detail,
+        next_step="Send a certificate that your organisation issued to you and that is in force, or none.",
+    )
+
+
 def replayed() -> Refusal:
     """A recorded request that something sends again through the gateway: nobody is there who asks."""
     return Refusal(

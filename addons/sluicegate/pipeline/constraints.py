@@ -61,8 +61,9 @@ class Names:
 def of_policy(settings: Settings) -> Names:
     """The hosts that the policy governs; everything where other hosts are inspected."""
     domains, addresses = set(), set()
-    for service in settings.services.values():
-        for text in service.hosts:
+    own = settings.identity.gateway_address  # clients may speak TLS to the proxy itself
+    for hosts in (*(service.hosts for service in settings.services.values()), [own] if own else []):
+        for text in hosts:
             host = OriginPattern.parse(text).origin.host
             try:
                 addresses.add(ipaddress.ip_address(host))

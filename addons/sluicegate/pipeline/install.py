@@ -18,6 +18,7 @@ from mitmproxy.master import Master
 
 from sluicegate.errors import Fault
 from sluicegate.pipeline import certificates, http_layers, options
+from sluicegate.pipeline.client_certificates import AsksForCertificates
 from sluicegate.pipeline.order import Gateway
 
 logger = logging.getLogger(__name__)
@@ -145,5 +146,8 @@ def install(master: Master, gateway: Gateway, *, opens: bool = True) -> Keeper:
     entries = [master.addons.register(entry) for entry in (*gateway.line.entries, keeper)]
     at = master.addons.chain.index(master.addons.get("nextlayer"))
     master.addons.chain[at:at] = entries
+    if gateway.loaded.settings.identity.client_ca is not None:
+        after = master.addons.chain.index(master.addons.get("tlsconfig")) + 1
+        master.addons.chain.insert(after, master.addons.register(AsksForCertificates()))
     gateway.line.manager = master.addons
     return keeper

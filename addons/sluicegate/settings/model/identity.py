@@ -34,6 +34,9 @@ class Identity(Table):
     """Whether people may sign in without a browser on their machine (RFC 8628), which can be used for phishing."""
     gateway_address: Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}$")] | None = None
     """`host:port` by which workstations reach the gateway. Left out: [gateway].listen."""
+    client_ca: str | None = None
+    """PEM file with who issues the client certificates of people and machines. With it, clients that speak TLS to the
+    proxy are asked for one; whoever shows theirs, with their own credential, is `bound`."""
     session_seconds: Seconds = 28_800.0
     """How long a sign-in is good for, whatever is done with it."""
     idle_seconds: Seconds = 1800.0
