@@ -35,8 +35,8 @@ def split(token: str) -> Parts:
         raise rejected("token-malformed", "The credential is not a signed token (three Base64url parts).")
     header, payload, signature = token.split(".")
     try:
-        _decode(signature)
-        return Parts(strict_object(_decode(header)), strict_object(_decode(payload)))
+        decode(signature)
+        return Parts(strict_object(decode(header)), strict_object(decode(payload)))
     except (ValueError, RecursionError):
         raise _unreadable() from None
 
@@ -52,7 +52,8 @@ def strict_object(data: bytes) -> dict[str, Any]:
     return document
 
 
-def _decode(part: str) -> bytes:
+def decode(part: str) -> bytes:
+    """Base64url as RFC 7515 has it: no padding, and one spelling for each value. Raises ValueError."""
     data = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
     # Spare bits in the last character would let one token be written in many ways.
     if base64.urlsafe_b64encode(data).rstrip(b"=") != part.encode():

@@ -7,10 +7,10 @@ tell a mistyped one without asking anybody. Only its SHA-256 is kept: with 256 r
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 import zlib
+from hashlib import sha256
 
 PREFIX = "slg_"
 LENGTH = 53
@@ -39,7 +39,7 @@ def well_formed(text: str) -> bool:
 
 def digest(text: str) -> bytes:
     """SHA-256, under which a handle is kept."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _checksum(body: str) -> str:

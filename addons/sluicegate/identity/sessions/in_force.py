@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
+from hashlib import sha256
 
 from sqlalchemy import Connection
 
@@ -87,7 +88,7 @@ class SessionsInForce:
 
     def cached(self, text: str, peer: str) -> Principal | None:
         """Whose handle this is, when that is plain; None when it has to be looked into. Never waits, never raises."""
-        held = self._handles.get(handle.digest(text))
+        held = self._handles.get(sha256(text.encode("utf-8", "surrogatepass")).digest())  # handle.digest, written out
         if held is None or held.superseded is not None:
             return None
         live, now = held.live, self._clock.now()
@@ -96,7 +97,7 @@ class SessionsInForce:
             or now >= live.until
             or not 0 <= now - self._read < self._unread
             or now - live.used >= self._idle
-            or (live.peer != peer and not self._same_place(live, peer, now))
+            or (live.peer != peer and not self._same_place(live, peer))
         ):
             return None
         live.used = now
@@ -150,7 +151,7 @@ class SessionsInForce:
         held = self._handles.get(handle.digest(text))
         return held.live.session.id if held is not None else None
 
-    def _same_place(self, live: Live, peer: str, now: float) -> bool:
+    def _same_place(self, live: Live, peer: str) -> bool:
         # Without a place (the console is asked, and may stand behind a proxy of its own) nothing can be said.
         if not peer:
             return True
