@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sluicegate import __version__
-from sluicegate.cli import agent, approvals, ca, console, doctor, env, login, policy, recording, sessions, up
+from sluicegate.cli import agent, approvals, ca, console, doctor, env, login, policy, recording, sessions, up, witness
 from sluicegate.errors import Fault
 
 app = typer.Typer(
@@ -49,6 +49,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(policy.app, name="policy")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(recording.app, name="recording")
+app.command("witness")(witness.witness)
 app.add_typer(ca.app, name="ca")
 
 

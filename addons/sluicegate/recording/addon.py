@@ -7,6 +7,7 @@ import hashlib
 import os
 import uuid
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
@@ -32,6 +33,7 @@ from sluicegate.recording.sealing.keys import Made
 from sluicegate.recording.sealing.recipients import Recipients
 from sluicegate.recording.sealing.sealer import Sealer
 from sluicegate.recording.segment import FileKind
+from sluicegate.recording.witness.client import Heads
 from sluicegate.settings import State
 from sluicegate.settings.model import Recording
 
@@ -58,6 +60,7 @@ class RecordingAddon:
         self._index = Index(database)
         self._outbox: Outbox | None = None
         self._sealer: Sealer | None = None
+        self._heads: Heads | None = None
         self._database = database
         self._who: Callable[[str, str], str] = _unnamed
         self._journal = Journal(
@@ -84,6 +87,8 @@ class RecordingAddon:
         known = await asyncio.to_thread(recorded_lately, self._journal.folder)
         self._outbox = Outbox(self._database, self._enter, known)
         self._outbox.open()
+        if self._heads is not None:
+            self._heads.open()
 
     def _open(self) -> None:
         self._who = Pseudonyms(self._state.keys).of
@@ -95,8 +100,18 @@ class RecordingAddon:
             self._sealer = Sealer(self._journal.folder, recipients, self._who, self._key_made)
             escrow = recipients.wrap_text
         ledger = Ledger(self._journal.folder, signer, escrow=escrow, acknowledge_loss=self._acknowledge_loss)
+        self._heads = self._outside()
         self._journal.keep_ledger(ledger)
         self._journal.open()
+
+    def _outside(self) -> Heads | None:
+        given = self._settings
+        if bool(given.witness_url) != bool(given.witness_key):
+            raise Fault("`witness_url` and `witness_key` under [recording] belong together.")
+        if not given.witness_url and not given.heads_folder:
+            return None
+        beside = Path(given.heads_folder) if given.heads_folder else None
+        return Heads(self._journal.folder, url=given.witness_url or "", key=given.witness_key or "", beside=beside)
 
     async def close(self) -> None:
         """Put everything that waits on the disk."""
@@ -104,6 +119,9 @@ class RecordingAddon:
             await self._outbox.close()
             self._outbox = None
         await asyncio.to_thread(self._journal.close)
+        if self._heads is not None:
+            await self._heads.close()
+            self._heads = None
         await self._index.close()
 
     def http_connect(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:

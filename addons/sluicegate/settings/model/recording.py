@@ -33,5 +33,11 @@ class Recording(Table):
     recipients: Annotated[list[Recipient], AfterValidator(_several)] = []
     """age recipients (`age1...`, at least two) to whom the unmasked originals of masked responses are sealed. Empty:
     no original is kept. The gateway cannot read back what it seals."""
+    witness_url: Text | None = None
+    """A witness (`sluicegate witness`) to which each new head of the ledger is sent,"""
+    witness_key: Text | None = None
+    """and its key, as it says at its start."""
+    heads_folder: Text | None = None
+    """A folder on another disk in which the newest head is kept as well."""
     secret_query: list[Text] = []
     """Further query parameters whose values are never recorded."""
