@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import subprocess
 import threading
 
 import httpx
@@ -14,6 +16,7 @@ from tests.console.browsers import browser, sign_in
 from tests.e2e.approving import Curl, Desk, Reply
 from tests.e2e.chunks import SECRET
 from tests.origin import Origin, json_response
+from tests.running import BIN
 
 EXPORTS = "/datasets/customers/exports"
 NUMBERS = itertools.count(1)
@@ -125,6 +128,32 @@ def test_a_waiting_curl_goes_on_when_somebody_approves_in_the_browser(gate, orig
     reply = waiting.reply()
     assert reply.status == 201 and sent(origin).count(b"POST ") == 1
     assert b"auditors" not in sent(origin), "what is said to the approvers is not said to the service"
+
+
+def test_what_was_asked_for_ahead_of_time_goes_through_at_once(
+    gate, origin, provider, desk, export, destination, tmp_path
+):
+    body = json.dumps({"destination": destination, "chunks": [7]})
+    asked = subprocess.run(
+        [
+            *(str(BIN / "sluicegate"), "request", f"https://localhost:{origin.port}{EXPORTS}", "-d", body),
+            # What curl's --json will send.
+            *("-H", "Content-Type: application/json", "-H", "Accept: application/json"),
+            *("--reason", "The quarter ends."),
+            *("--gateway", f"127.0.0.1:{gate.port}", "--console", f"http://127.0.0.1:{gate.console}"),
+            *("--ca", str(gate.gateway_ca), "--json"),
+        ],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SLUICEGATE_TOKEN": provider.token("ada")},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert asked.returncode == 0, asked.stderr
+    code = json.loads(asked.stdout)["code"]
+    pending = desk.pending(destination)
+    assert (pending["code"], pending["purpose"]) == (code, "The quarter ends.") and not sent(origin)
+    assert desk.cli("linus", "approve", code)[0] == 0
+    assert not sent(origin)
+    assert at_once(export, "ada", destination).status == 201
+    assert sent(origin).count(b"POST ") == 1
 
 
 def test_a_waiting_httpx_goes_on_too(gate, origin, provider, desk, destination, monkeypatch):

@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from sluicegate import __version__
-from sluicegate.cli import agent, approvals, ca, console, doctor, env, login, policy, recording, sessions, up, witness
+from sluicegate.cli import (
+    agent,
+    approvals,
+    ca,
+    console,
+    doctor,
+    env,
+    login,
+    policy,
+    recording,
+    request,
+    sessions,
+    up,
+    witness,
+)
 from sluicegate.errors import Fault
 
 app = typer.Typer(
@@ -48,6 +62,7 @@ app.command("agent")(agent.agent)
 app.command("doctor")(doctor.doctor)
 app.add_typer(policy.app, name="policy")
 app.add_typer(approvals.app, name="approvals")
+app.command("request")(request.request)
 app.add_typer(recording.app, name="recording")
 app.command("witness")(witness.witness)
 app.add_typer(ca.app, name="ca")

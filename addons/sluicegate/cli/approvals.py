@@ -226,7 +226,9 @@ def _run(
 
 
 def _who(console: str | None, policy: Path, token_file: Path | None) -> tuple[str, str]:
-    return console_client.address(console, policy), console_client.token(token_file)
+    base = console_client.address(console, policy)
+    # What `sluicegate login` stored is for the console that gave it, and goes to no other.
+    return base, console_client.token(token_file, base)
 
 
 def _refused(refused: console_client.Refused, as_json: bool) -> NoReturn:
