@@ -70,6 +70,7 @@ class RecordingAddon:
             sync_seconds=settings.sync_seconds,
             segment_bytes=settings.segment_bytes,
             segment_seconds=settings.segment_seconds,
+            reserve_bytes=settings.reserve_bytes,
         )
         self._intended: WeakSet[http.HTTPFlow] = WeakSet()
         self._ended: WeakSet[http.HTTPFlow] = WeakSet()

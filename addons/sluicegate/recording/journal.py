@@ -22,6 +22,7 @@ from sluicegate.clock import Clock
 from sluicegate.recording.ahead import Ahead, Written, recover
 from sluicegate.recording.ledger.entry import Fields
 from sluicegate.recording.ledger.log import Item, Ledger
+from sluicegate.recording.room import Room
 from sluicegate.recording.segment import FILE_KINDS, TAIL, FileKind, Segment
 
 logger = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class Journal:
         sync_seconds: float = 1.0,
         segment_bytes: int = 64 << 20,
         segment_seconds: float = 3600.0,
+        reserve_bytes: int = 0,
     ) -> None:
         self.folder = folder
         self._clock = clock
@@ -85,6 +87,7 @@ class Journal:
         self._sync_seconds = sync_seconds
         self._segment_bytes = segment_bytes
         self._segment_seconds = segment_seconds
+        self._room = Room(folder, reserve_bytes) if reserve_bytes else None
         self._segment: Segment | None = None
         self._ahead: Ahead | None = None
         self._sync_due: float | None = None
@@ -225,6 +228,8 @@ class Journal:
 
     def _commit(self, batch: list[_Entry]) -> None:
         try:
+            if self._room is not None and any(entry.done is not None for entry in batch):
+                self._room.check()
             segment = self._current()
             if self._down_since is not None:
                 batch = [self._gap(), *batch]

@@ -28,6 +28,8 @@ class Recording(Table):
     """A new file is begun when one has grown to this size,"""
     segment_seconds: Seconds = 3600.0
     """or to this age."""
+    reserve_bytes: Annotated[int, Field(ge=0, le=1 << 40)] = 64 << 20
+    """While less than this is free on the disk, everything is refused (503). At a tenth of the disk it is logged."""
     log_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{0,200}$")] = ""
     """The name of the ledger in its signed heads, such as `gate.example.com/log`. Empty: made from its first key."""
     recipients: Annotated[list[Recipient], AfterValidator(_several)] = []
