@@ -419,3 +419,27 @@ def test_what_it_returns_for_a_hold_can_be_awaited(tmp_path: Path) -> None:
 
 async def _await(held: Awaitable[None]) -> None:
     await held
+
+
+@pytest.mark.parametrize(
+    ("headers", "rule", "seconds"),
+    [
+        ({"user-agent": "curl/8.0"}, None, 20.0),
+        ({"user-agent": "python-httpx/0.28.1"}, None, 4.0),
+        ({"user-agent": "python-httpx/0.28.1"}, 2.0, 2.0),
+        ({"user-agent": "Boto3/1.44"}, 70.0, 50.0),
+        ({"user-agent": "curl/8.0"}, 70.0, 70.0),
+        ({"user-agent": "python-httpx/0.28.1", "prefer": "wait=70"}, None, 70.0),
+    ],
+)
+async def test_how_long_each_client_is_held(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], rule: float | None, seconds: float
+) -> None:
+    asked = []
+
+    async def decided(approval: str, waits: float, gone: object) -> None:
+        asked.append(waits)
+
+    monkeypatch.setattr(gate.waiting, "decided", decided)
+    assert await gate.send(*request(hold_seconds=rule, **headers)) == "403 approval-pending"
+    assert asked == [seconds]

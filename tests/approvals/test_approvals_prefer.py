@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sluicegate.approvals.patience import patience
 from sluicegate.approvals.prefer import Preferences, preferences
 
 
@@ -49,3 +50,22 @@ def test_anything_is_read_and_bounded(values: list[str]) -> None:
 
 def test_a_long_header_takes_no_long_time() -> None:
     preferences(['a=";' + '";"' * 50_000, "," * 100_000, "a;" * 100_000, " " * 100_000 + "\0"])
+
+
+@pytest.mark.parametrize(
+    ("agent", "seconds"),
+    [
+        ("python-httpx/0.28.1", 4.0),
+        ("python-httpx2/2.16.2", 4.0),
+        ("okhttp/4.12.0", 8.0),
+        ('pip/26.3 {"ci":null}', 12.0),
+        ("Boto3/1.44.5 md/Botocore#1.44.5", 50.0),
+        ("aws-cli/2.1", 50.0),
+        ("curl/7.88.1", None),
+        ("python-requests/2.34.2", None),
+        ("Mozilla/5.0 python-httpx/0.28.1", None),
+        ("", None),
+    ],
+)
+def test_nobody_is_held_longer_than_their_client_waits(agent: str, seconds: float | None) -> None:
+    assert patience(agent) == seconds

@@ -164,7 +164,10 @@ def test_a_waiting_httpx_goes_on_too(gate, origin, provider, desk, destination, 
     def ask():
         with httpx.Client(proxy=proxy, timeout=60) as client:
             body = {"destination": destination}
-            replies.append(client.post(f"https://localhost:{origin.port}{EXPORTS}", json=body))
+            # Without a word its default of five seconds would be reckoned with.
+            replies.append(
+                client.post(f"https://localhost:{origin.port}{EXPORTS}", json=body, headers={"Prefer": "wait=60"})
+            )
 
     asking = threading.Thread(target=ask)
     asking.start()

@@ -10,6 +10,7 @@ from mitmproxy.http import HTTPFlow
 from sluicegate.approvals import answers
 from sluicegate.approvals.approval import Approval
 from sluicegate.approvals.hold import Hold, hold_of
+from sluicegate.approvals.patience import patience
 from sluicegate.approvals.prefer import MOST_SECONDS, preferences
 from sluicegate.approvals.store import Store
 from sluicegate.approvals.waiting import Waiting
@@ -82,7 +83,8 @@ class ApprovalsAddon:
             wanted = preferences(flow.request.headers.get_all("prefer"))
             if wanted.respond_async:
                 raise answers.accepted(approval)
-            seconds = min(self._seconds(exchange, wanted.wait), approval.pending_until - self._clock.now())
+            client = patience(flow.request.headers.get("user-agent", ""))
+            seconds = min(self._seconds(exchange, wanted.wait, client), approval.pending_until - self._clock.now())
             decided = await self._waiting.decided(approval.id, seconds, gone)
             if decided is None:
                 raise answers.client_gone(approval) if gone() else answers.pending(approval)
@@ -107,11 +109,12 @@ class ApprovalsAddon:
         exchange.approval = approval
         return True
 
-    def _seconds(self, exchange: Exchange, wanted: float | None) -> float:
+    def _seconds(self, exchange: Exchange, wanted: float | None, client: float | None) -> float:
         if wanted is not None:
             return wanted
         rule = exchange.verdict.hold_seconds if exchange.verdict else None
-        return min(rule if rule is not None else self._settings.hold_seconds, MOST_SECONDS)
+        held = min(rule if rule is not None else self._settings.hold_seconds, MOST_SECONDS)
+        return held if client is None else min(held, client)
 
 
 def _gone(flow: HTTPFlow) -> Callable[[], bool]:
