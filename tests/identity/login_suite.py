@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import time
 from typing import Any
 
 from tests.identity.driving import Driver
@@ -65,3 +66,17 @@ def a_new_login_ends_the_one_before(driver: Driver, workstation: Workstation) ->
     assert workstation.run("whoami").code == 0
     old = workstation.run("whoami", SLUICEGATE_TOKEN=before, SLUICEGATE_CONSOLE=workstation.console)
     assert old.code == 1 and "signed out" in old.err
+
+
+def refreshed_while_it_lives(driver: Driver, workstation: Workstation) -> None:
+    """The console asks anew by itself (every ten seconds here), again and again with the token of the time before."""
+    assert workstation.login(driver, "ada").code == 0
+    first = workstation.run("whoami", "--json").json["session"]["confirmed"]
+    seen, deadline = {first}, time.monotonic() + 60
+    while len(seen) < 3:
+        assert time.monotonic() < deadline, seen
+        time.sleep(1)
+        me = workstation.run("whoami", "--json").json
+        assert me["groups"] == ["engineering"] and me["session"]["state"] == "active"
+        seen.add(me["session"]["confirmed"])
+    assert workstation.run("logout").code == 0

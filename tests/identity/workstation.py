@@ -29,7 +29,7 @@ issuer = "{issuer}"
 refresh_seconds = 10.0
 {identity}
 [console]
-listen = "127.0.0.1:0"
+listen = "127.0.0.1:{port}"
 operators = ["person:linus"]
 """
 
@@ -46,10 +46,10 @@ def clean_environment() -> dict[str, str]:
 
 
 @contextmanager
-def console(folder: Path, issuer: str, identity: str = "") -> Iterator[str]:
-    """A console on a free port; yields its address."""
+def console(folder: Path, issuer: str, identity: str = "", port: int = 0) -> Iterator[str]:
+    """A console, on a free port unless one is named; yields its address."""
     policy = folder / "policy.toml"
-    policy.write_text(POLICY.format(issuer=issuer, identity=identity))
+    policy.write_text(POLICY.format(issuer=issuer, identity=identity, port=port))
     process = subprocess.Popen(
         [sys.executable, "-m", "sluicegate.cli", "console", "--policy", str(policy), "--state", str(folder / "state")],
         env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
