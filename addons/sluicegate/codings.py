@@ -12,7 +12,11 @@ import brotli
 import zstandard
 
 NAMES = ("gzip", "br", "zstd")
-"""The codings that we read, besides identity."""
+"""The codings that we ask for, besides identity. `deflate` and `x-gzip`, and two on top of each other, are read too."""
+
+_ALSO = {"x-gzip": "gzip", "deflate": "deflate"}
+MAX_LAYERS = 2
+"""Codings on top of each other. More of them are nobody's need, and each can be a bomb."""
 
 ACCEPT = ", ".join(NAMES)
 """What services are told that we accept."""
@@ -24,15 +28,22 @@ class CodingError(ValueError):
 
 def decode(body: bytes, coding: str, limit: int) -> bytes:
     """The decoded body, at most `limit` bytes. `coding` is the whole header value; empty means identity."""
-    name = coding.strip().lower()
-    if name in ("", "identity"):
-        if len(body) > limit:
-            raise CodingError("the body is too large")
-        return body
-    if name not in NAMES:
+    names = [name for name in (part.strip().lower() for part in coding.split(",")) if name not in ("", "identity")]
+    if len(names) > MAX_LAYERS:
+        raise CodingError("the body has too many content codings on top of each other")
+    if not names and len(body) > limit:
+        raise CodingError("the body is too large")
+    for name in reversed(names):  # the last one was applied last (RFC 9110 section 8.4)
+        body = _decode(body, _ALSO.get(name, name), coding, limit)
+    return body
+
+
+def _decode(body: bytes, name: str, coding: str, limit: int) -> bytes:
+    reader = _READERS.get(name)
+    if reader is None:
         raise CodingError(f"the content coding {coding[:40]!r} is not supported")
     try:
-        return {"gzip": _gunzip, "br": _unbrotli, "zstd": _unzstd}[name](body, limit)
+        return reader(body, limit)
     except (zlib.error, brotli.error, zstandard.ZstdError) as error:
         raise CodingError(f"the body is not valid {name}: {error}") from None
 
@@ -66,6 +77,20 @@ def _gunzip(body: bytes, limit: int) -> bytes:
                 raise CodingError("the gzip body is cut off")
         body = member.unused_data
     return b"".join(out)
+
+
+def _inflate(body: bytes, limit: int) -> bytes:
+    # The format is zlib's (RFC 9110 section 8.4.1.2); some services leave its head and its sum out.
+    wrapped = len(body) >= 2 and body[0] & 15 == 8 and (body[0] << 8 | body[1]) % 31 == 0
+    reader = zlib.decompressobj(15 if wrapped else -15)
+    out = reader.decompress(body, limit + 1)
+    if len(out) > limit:
+        raise CodingError("the body is too large once decoded")
+    if not reader.eof:
+        raise CodingError("the deflate body is cut off")
+    if reader.unused_data or reader.unconsumed_tail:
+        raise CodingError("there is something behind the end of the deflate body")
+    return out
 
 
 def _unbrotli(body: bytes, limit: int) -> bytes:
@@ -103,3 +128,6 @@ def _unzstd(body: bytes, limit: int) -> bytes:
             raise CodingError("the zstd body is cut off")
         body = rest
     return b"".join(out)
+
+
+_READERS = {"gzip": _gunzip, "br": _unbrotli, "zstd": _unzstd, "deflate": _inflate}

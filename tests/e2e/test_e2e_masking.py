@@ -155,7 +155,7 @@ REFUSED = {
     "JSON that says it is a picture": answer(ROWS, "content-type: image/png"),
     "no content type": answer(ROWS),
     "two content types": answer(ROWS, JSON, "content-type: text/html"),
-    "another character set": answer(FLAT.encode("utf-16"), JSON + "; charset=utf-16"),
+    "another character set than it says": answer(FLAT.encode("utf-16-le"), JSON + "; charset=utf-16be"),
     "another character set, unsaid": answer(FLAT.encode("utf-16-le"), JSON),
     "bytes that are no UTF-8": answer(ROWS.replace(b"jane", b"\xff\xfe"), JSON),
     "gzip that is cut": answer(TRUNCATED, JSON, GZIP),
@@ -165,9 +165,14 @@ REFUSED = {
     "br that is cut": answer(brotli.compress(ROWS * 9)[:-3], JSON, "content-encoding: br"),
     "zstd that is cut": answer(zstandard.compress(ROWS * 9)[:-3], JSON, "content-encoding: zstd"),
     "an unknown coding": answer(ROWS, JSON, "content-encoding: x-secret"),
-    "a coding that we do not read": answer(zlib.compress(ROWS), JSON, "content-encoding: deflate"),
-    "two codings": answer(gzip.compress(gzip.compress(ROWS)), JSON, "content-encoding: gzip, gzip"),
-    "two codings in two lines": answer(gzip.compress(brotli.compress(ROWS)), JSON, "content-encoding: br", GZIP),
+    "a coding that we do not read": answer(zlib.compress(ROWS), JSON, "content-encoding: compress"),
+    "two codings of which one is not there": answer(gzip.compress(ROWS), JSON, "content-encoding: gzip, gzip"),
+    "two codings in two lines, turned round": answer(
+        gzip.compress(brotli.compress(ROWS)), JSON, GZIP, "content-encoding: br"
+    ),
+    "three codings": answer(
+        gzip.compress(gzip.compress(gzip.compress(ROWS))), JSON, "content-encoding: gzip, gzip, gzip"
+    ),
     "a coding of Python's own": answer(ROWS, JSON, "content-encoding: rot13"),
     "more than fits": answer(b'{"rows":[' + b'{"ssn":"' + SSN.encode() + b'"},' * 6000 + b"{}]}", JSON),
     "more than fits, once decoded": answer(gzip.compress(b'["' + b"x" * 200_000 + SSN.encode() + b'"]'), JSON, GZIP),

@@ -1,6 +1,7 @@
 """Content codings: complete, bounded and strict, on whatever bytes come."""
 
 import gzip
+import zlib
 
 import pytest
 import zstandard
@@ -54,8 +55,28 @@ def test_every_member_and_frame_is_content():
 
 
 @pytest.mark.parametrize(
-    "coding", ["x-gzip", "hex", "rot13", "gzip, gzip", "gzip,br", "deflate", "utf-16", "identity,gzip"]
+    "coding", ["hex", "rot13", "compress", "utf-16", "identity,hex", "gzip, foo", "pack200-gzip"]
 )
 def test_other_codings_are_refused(coding):
     with pytest.raises(CodingError, match="not supported"):
         decode(b"abc", coding, LIMIT)
+
+
+def test_two_layers_are_read_and_three_are_not():
+    twice = encode(encode(b"abc", "br"), "gzip")
+    assert decode(twice, "br, gzip", LIMIT) == decode(twice, "identity, br,X-Gzip", LIMIT) == b"abc"
+    for coding in ("gzip, br", "br", "br, gzip, gzip"):
+        with pytest.raises(CodingError):
+            decode(twice, coding, LIMIT)
+
+
+@pytest.mark.parametrize("wbits", [15, -15])
+def test_deflate_with_and_without_its_head(wbits):
+    packer = zlib.compressobj(wbits=wbits)
+    packed = packer.compress(b"abc" * 100) + packer.flush()
+    assert decode(packed, "deflate", LIMIT) == b"abc" * 100
+    for broken in (packed[:-1], packed + b"x"):
+        with pytest.raises(CodingError):
+            decode(broken, "deflate", LIMIT)
+    with pytest.raises(CodingError, match="too large"):
+        decode(packed, "deflate", 299)

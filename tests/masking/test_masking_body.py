@@ -114,7 +114,8 @@ def test_bombs_are_refused(coding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "coding", ["hex", "base64", "rot13", "deflate", "compress", "gzip, gzip", "gzip,br", "x-gzip", "utf-16", "foo"]
+    "coding",
+    ["hex", "base64", "rot13", "compress", "gzip, gzip", "gzip,br", "x-gzip", "gzip, deflate, gzip", "utf-16", "foo"],
 )
 def test_codings_that_nobody_vouches_for_are_refused(coding: str) -> None:
     refused(zlib.compress(BODY), coding=coding)
@@ -150,12 +151,11 @@ def test_json_types(kind: str) -> None:
         "image/png",
         "text/plain",
         "text/html",
-        "text/json",
         "application/json-seq",
         "application/octet-stream",
         "multipart/byteranges; boundary=x",
         "application/json; charset=utf-16",
-        "application/json; charset=latin1",
+        "application/json; charset=utf-7",
         "application/json, text/html",
         "json",
     ],
@@ -171,10 +171,10 @@ def test_two_content_types_are_refused() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"\xef\xbb\xbf" + BODY,
-        BODY.decode().encode("utf-16"),
+        b"\xef\xbb\xbf" * 2 + BODY,
+        BODY.decode().encode("utf-16")[:-1],
         BODY.decode().encode("utf-16-le"),
-        BODY.decode().encode("utf-32"),
+        BODY.decode().encode("utf-32")[:-1],
         BODY[:-1],
         BODY + b"}",
         BODY + BODY,
@@ -338,7 +338,7 @@ def test_any_bytes_are_masked_or_refused(body: bytes) -> None:
 
 
 def test_what_is_known_to_hold_no_rows_leaves_as_it_came():
-    reply = Reply("GET", 200, ((b"content-type", b"application/x-msgpack"),), b"\x81\xa3ssn\xa11")
+    reply = Reply("GET", 200, ((b"content-type", b"application/x-unknown"),), b"\x81\xa3ssn\xa11")
     assert mask(reply, PLAN, (), 1000, Delivery(bare=True)).body == reply.body
     with pytest.raises(Refusal):
         mask(reply, PLAN, (), 1000, Delivery())

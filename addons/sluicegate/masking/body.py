@@ -10,9 +10,10 @@ from typing import Literal, NamedTuple
 from sluicegate import codings, rows
 from sluicegate.codings import CodingError
 from sluicegate.exchange import Delivery, Exposure
+from sluicegate.masking.charset import UTF8
 from sluicegate.masking.content_walk import mask_content_of
-from sluicegate.masking.formats import mask_content
-from sluicegate.masking.headers import Pairs, rewrite
+from sluicegate.masking.formats import mask_content, media_of
+from sluicegate.masking.headers import Pairs, recoded, rewrite
 from sluicegate.masking.json_body import Unfit, parse, serialise
 from sluicegate.masking.methods import Forbidden
 from sluicegate.masking.names import normal
@@ -53,6 +54,7 @@ def mask(reply: Reply, plan: Plan, accepts: tuple[str, ...], limit: int, deliver
         said = declared(reply.headers)
         plain = content(reply, said, limit)
         gone = delivery.headers if delivery is not None else ()
+        bare = delivery is not None and delivery.bare
         if plain is None:
             silent = reply.method == "HEAD" or reply.status in (204, 304)
             length = None if silent else 0
@@ -64,6 +66,8 @@ def mask(reply: Reply, plan: Plan, accepts: tuple[str, ...], limit: int, deliver
         coding = said.coding if said.coding in accepts else ""
         body = codings.encode(masked, coding)
         headers = rewrite(reply.headers, len(body), coding, plan.columns, gone, plan.content)
+        if not bare and media_of(said.media).charset not in UTF8:
+            headers = recoded(headers)
         return Masked(headers, body, exposure)
     except Forbidden as error:
         raise withheld(error.mask) from None
@@ -87,12 +91,16 @@ def _masked(
 ) -> tuple[bytes, Exposure]:
     if delivery is not None and delivery.bare:
         return plain, Exposure()
-    if delivery is None and said.media == "application/json":
+    if delivery is None and said.media == "application/json" and plain[:1] not in _MARKS:
         document, counts = mask_document(parse(plain), plan, plain)
         if plan.content is not None:
             document = mask_content_of(document, plan.content, counts)
         return serialise(document), _exposure(document, plan, counts)
     return mask_content(plain, said.media, plan, delivery, limit, status)
+
+
+_MARKS = (b"\xef", b"\xff", b"\xfe", b"\0")
+"""How texts begin that have a byte order mark."""
 
 
 def _length(pairs: Pairs) -> int | None:
@@ -113,7 +121,10 @@ def declared(pairs: Pairs) -> Declared:
             coding.append(value)
         elif lower == b"content-range":
             part = True
-    return Declared(_joined(coding), _joined(media), part)
+    kind = _joined(media)
+    if kind.startswith("multipart/"):
+        kind = b", ".join(media).decode("ascii", "replace").strip()  # a boundary is as it is written
+    return Declared(_joined(coding), kind, part)
 
 
 def _joined(values: list[bytes]) -> str:

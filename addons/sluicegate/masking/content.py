@@ -17,6 +17,7 @@ from sluicegate.masking.methods import REDACTED, Action
 
 Counts = dict[Hit, int]
 
+_WHOLE = 0.85
 _EDGE = 64
 """Characters at the ends of neighbouring texts that are read as one."""
 
@@ -72,17 +73,24 @@ class Content:
             return one, other
         border = len(left)
         spans = [span for span in self._spans(left + right, "", None) if span.start < border < span.end]
-        # A value that is whole on one side needs nothing of the other.
-        if not spans or any(span.end == border for span in self._spans(left, "", None)):
-            return one, other
-        if any(span.start == 0 for span in self._spans(right, "", None)):
-            return one, other
+        # A value that is nearly whole on one side needs nothing of the other: two texts of their own, most likely.
+        whole = [span for span in self._spans(left, "", None) if span.end == border]
+        whole += [span for span in self._spans(right, "", None) if span.start == 0]
         for span in spans:
+            if any(s.detector == span.detector and s.end - s.start > _WHOLE * (span.end - span.start) for s in whole):
+                continue
             mask = self.hits[span.detector]
             counts[mask] = counts.get(mask, 0) + 1
             mask.apply([REDACTED])  # for those that refuse; each side alone shows too much, whatever the method
             return one[: len(one) - border + span.start] + REDACTED, REDACTED + other[span.end - border :]
         return one, other
+
+    def blocks(self, text: str, counts: Counts) -> str:
+        """The text with what goes over many lines masked: private keys."""
+        if "private-key" not in self._actions or ("PRIVATE KEY" not in text and "PuTTY-User-Key-File" not in text):
+            return text
+        found = self._masked(text, "", [("private-key", "")], counts)
+        return REDACTED if found is None else str(found)
 
     def suspicious(self, data: bytes) -> bool:
         """Whether anything may be in a text in UTF-8, what is encoded apart."""

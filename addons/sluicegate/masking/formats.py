@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
 from sluicegate.exchange import Delivery, Exposure, Rows
 from sluicegate.masking import arrow_body, csv_body, lines, parquet_body
+from sluicegate.masking.charset import to_utf8
 from sluicegate.masking.delivered import mask_delivered
+from sluicegate.masking.event_stream import mask_events
+from sluicegate.masking.form_body import mask_form
 from sluicegate.masking.json_body import Unfit, parse, serialise
+from sluicegate.masking.msgpack_body import mask_msgpack
+from sluicegate.masking.multipart_body import mask_multipart
+from sluicegate.masking.plain_text import mask_text
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.tally import Tally
+from sluicegate.masking.xml_body import mask_xml
 
 Engine = Callable[[bytes, Rows, Plan, Tally, int], bytes]
 """Masks a whole body; the last argument bounds what it may decode to, in bytes. Raises Unfit."""
@@ -31,6 +39,16 @@ _LINES = frozenset(
 )
 _TYPES: dict[str, str] = {
     "application/json-seq": "sequence",
+    "text/event-stream": "events",
+    "application/x-www-form-urlencoded": "form",
+    "application/xml": "xml",
+    "text/xml": "xml",
+    "application/msgpack": "msgpack",
+    "application/x-msgpack": "msgpack",
+    "application/vnd.msgpack": "msgpack",
+    "text/plain": "text",
+    "text/markdown": "text",
+    "text/json": "json",
     "application/vnd.apache.arrow.stream": "arrow",
     "application/vnd.apache.arrow.file": "arrow-file",
     "application/vnd.apache.parquet": "parquet",
@@ -40,11 +58,23 @@ _TYPES: dict[str, str] = {
     "application/csv": "csv",
     "text/tab-separated-values": "tsv",
 }
+_DECLARATION = re.compile(rb"^<\?xml[^>]*\?>")  # names the encoding that the text no longer has
+_MARK = b"\xef\xbb\xbf"
 _BYTES = frozenset(("application/octet-stream", "binary/octet-stream"))
 """Types that say nothing; bytes that say at both ends what they are then decide."""
 _MAGIC = {"arrow-file": arrow_body.FILE, "parquet": parquet_body.MAGIC}
-_TEXTS = frozenset(("json", "lines", "sequence", "csv", "tsv"))
-_ROWS = {"lines": lines.mask_lines, "sequence": lines.mask_sequence}
+_TEXTS = frozenset(("json", "lines", "sequence", "csv", "tsv", "events", "form", "xml", "text"))
+_ROWS = {
+    "lines": lines.mask_lines,
+    "sequence": lines.mask_sequence,
+    "events": mask_events,
+    "form": mask_form,
+    "xml": mask_xml,
+    "msgpack": mask_msgpack,
+    "text": mask_text,
+}
+_DEPTH = 2
+"""Multipart bodies inside each other."""
 _ENGINES: dict[str, Engine] = {
     "arrow": arrow_body.mask_stream,
     "arrow-file": arrow_body.mask_file,
@@ -64,16 +94,41 @@ class Media(NamedTuple):
 
 
 def mask_content(
-    plain: bytes, content_type: str, plan: Plan, delivery: Delivery | None, limit: int, status: int = 200
+    plain: bytes,
+    content_type: str,
+    plan: Plan,
+    delivery: Delivery | None,
+    limit: int,
+    status: int = 200,
+    depth: int = 0,
 ) -> tuple[bytes, Exposure]:
-    """The masked body and what is in it. Raises Unfit."""
-    media = _media(content_type)
+    """The masked body and what is in it. Raises Unfit. `depth` counts multipart bodies around it."""
+    media = media_of(content_type)
     if delivery is not None and delivery.unreadable:
         raise Unfit(f"its rows cannot be found: {delivery.unreadable[:200]}")
     kind, rows = _format(plain, media, delivery, status)
-    if kind in _TEXTS and media.charset not in ("", "utf-8", "utf8", "us-ascii", "ascii"):
-        raise Unfit(f"its body, with status {status}, is text, but not in UTF-8")
+    if kind == "text" and (plan.columns or plan.paths or plan.content is None):
+        raise Unfit(f"its body, with status {status}, is {media.kind[:60]!r} and not JSON")
     tally = Tally()
+    if kind == "multipart":
+        if depth >= _DEPTH:
+            raise Unfit("its parts have parts that have parts")
+
+        def inner(part: bytes, part_type: str) -> bytes:
+            masked, exposure = mask_content(part, part_type, plan, None, limit, status, depth + 1)
+            tally.include(exposure)
+            return masked
+
+        return mask_multipart(plain, content_type, plan, tally, inner), tally.exposure()
+    if kind in _TEXTS:
+        recoded = to_utf8(plain, media.charset)
+        if recoded is not None and depth:
+            raise Unfit("a part of it is not in UTF-8")
+        plain = plain if recoded is None else _DECLARATION.sub(b"", recoded) if kind == "xml" else recoded
+    if kind in _TEXTS and kind not in ("csv", "tsv"):  # those keep their mark
+        plain = plain.removeprefix(_MARK)
+    if kind in ("csv", "tsv") and rows.columns is None and not (plan.columns or plan.paths):
+        kind = "text"  # no column is owed, only what detectors find
     if kind == "json":
         return _json(plain, plan, delivery, limit)
     if kind in _ROWS:
@@ -99,6 +154,10 @@ def _format(plain: bytes, media: Media, delivery: Delivery | None, status: int) 
         return "json", Rows()
     if media.kind in _TYPES:
         return _TYPES[media.kind], Rows(header_row=media.header == "present")
+    if media.kind.startswith("multipart/") and media.kind != "multipart/byteranges":
+        return "multipart", Rows()
+    if media.kind.startswith("application/") and media.kind.endswith("+xml"):
+        return "xml", Rows()
     if media.kind in _BYTES:
         for kind, magic in _MAGIC.items():
             if plain.startswith(magic) and plain.endswith(magic):
@@ -149,14 +208,14 @@ def _bytes(text: str, rows: Rows) -> bytes:
         raise Unfit("its rows are not in base64") from None
 
 
-def _media(content_type: str) -> Media:
+def media_of(content_type: str) -> Media:
     kind, *parameters = (part.strip() for part in content_type.split(";"))
     charset = header = ""
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         value = value.strip().strip('"')
-        if name.strip() == "charset":
-            charset = value if charset in ("", value) else "several"
+        if name.strip().lower() == "charset":
+            charset = value.lower() if charset in ("", value) else "several"
         elif name.strip() == "header":
-            header = value
-    return Media(kind, charset, header, "," in content_type)
+            header = value.lower()
+    return Media(kind.lower(), charset, header, "," in content_type)

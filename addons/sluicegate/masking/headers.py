@@ -174,6 +174,17 @@ def rewrite(
     return (*kept, *_ADDED)
 
 
+_CHARSET = re.compile(rb"""charset\s*=\s*(?:"[^"]*"|[^\s;]+)""", re.IGNORECASE)
+
+
+def recoded(pairs: Pairs) -> Pairs:
+    """The fields of a text that was in another character set, and now is in UTF-8."""
+    return tuple(
+        (name, _CHARSET.sub(b"charset=utf-8", value)) if name.lower() == b"content-type" else (name, value)
+        for name, value in pairs
+    )
+
+
 def _names_column(location: str, columns: Container[str]) -> bool:
     try:
         parts = urlsplit(location)

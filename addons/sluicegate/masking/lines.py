@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import msgspec
@@ -17,6 +19,8 @@ from sluicegate.masking.walk import Walk
 _RECORD = b"\x1e"
 _decoder = msgspec.json.Decoder(float_hook=msgspec.Raw)
 _encoder = msgspec.json.Encoder()
+_bounds = json.JSONDecoder(parse_int=str, parse_float=str)  # says only where a text ends; the strict parser reads it
+_BLANK = re.compile(r"[ \t\r\n]*")
 
 
 def mask_lines(plain: bytes, plan: Plan, tally: Tally) -> bytes:
@@ -86,6 +90,39 @@ def _walked(documents: list[Any], plain: bytes, plan: Plan, tally: Tally) -> lis
 def _parse(plain: bytes) -> list[Any]:
     if plain[:1] == _RECORD:
         return [parse(text) for text in plain[1:].split(_RECORD)]
+    try:
+        return _lines(plain)
+    except Unfit:
+        found = _concatenated(plain)
+        if found is None:
+            raise
+        return found
+
+
+def _concatenated(plain: bytes) -> list[Any] | None:
+    """JSON texts with nothing, or any blanks, between them. None where the body is not that."""
+    try:
+        text = plain.decode()
+    except UnicodeDecodeError:
+        return None
+    found = []
+    position = 0
+    while True:
+        blanks = _BLANK.match(text, position)
+        start = blanks.end() if blanks is not None else position
+        if start >= len(text):
+            break
+        if text[start] not in "{[":
+            return None  # digits would run into each other
+        try:
+            _, position = _bounds.raw_decode(text, start)
+            found.append(parse(text[start:position].encode()))
+        except (ValueError, RecursionError):
+            return None
+    return found or None
+
+
+def _lines(plain: bytes) -> list[Any]:
     try:
         return _decoder.decode_lines(plain)
     except RecursionError:

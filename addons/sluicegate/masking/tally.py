@@ -14,11 +14,12 @@ from sluicegate.masking.walk import Counts
 class Tally:
     """Collects what is known of one response."""
 
-    __slots__ = ("columns", "counts", "rows")
+    __slots__ = ("_parts", "columns", "counts", "rows")
 
     def __init__(self) -> None:
         self.columns: dict[str, Literal["clear", "masked"]] = {}
         self.counts: Counts = {}
+        self._parts: dict[str, int] = {}
         self.rows = 0
 
     def column(self, name: str, masked: bool) -> None:
@@ -47,9 +48,17 @@ class Tally:
         for name, word in other.columns.items():
             self.column(name, word == "masked")
 
+    def include(self, part: Exposure) -> None:
+        """What left in a part of the response."""
+        self.rows += part.rows
+        for name, word in part.columns.items():
+            self.column(name, word == "masked")
+        for mask, count in part.masks.items():
+            self._parts[mask] = self._parts.get(mask, 0) + count
+
     def exposure(self) -> Exposure:
         """All of it; columns that a mask met outside the rows too."""
-        masks: dict[str, int] = {}
+        masks = dict(self._parts)
         columns = dict(self.columns)
         listed = set(map(normal, columns))
         for hit, count in self.counts.items():

@@ -33,9 +33,9 @@ class Look(NamedTuple):
     def apart(self, start: int, end: int) -> bool:
         """Whether it is not the middle of a longer word, number, path or address."""
         left, right = self.text[max(0, start - 2) : start], self.text[end : end + 2]
-        if left and (left[-1].isalnum() or left[-1] in "_\\" or (left[-1] in "-.,/:=+" and left[:-1].isdigit())):
+        if left and (left[-1].isalnum() or left[-1] in "_\\" or (left[-1] in "-./:=+" and left[:-1].isdigit())):
             return False
-        return not (right and (right[0].isalnum() or right[0] == "_" or (right[0] in "-.,/:" and right[1:].isdigit())))
+        return not (right and (right[0].isalnum() or right[0] == "_" or (right[0] in "-./:" and right[1:].isdigit())))
 
 
 Finder = Callable[[Look], Iterator[tuple[int, int]]]

@@ -1,0 +1,31 @@
+"""Several documents of one response, each masked from its own root, and looked at by the detectors as neighbours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sluicegate.masking.content_walk import mask_content_of
+from sluicegate.masking.json_body import Unfit
+from sluicegate.masking.rules import Plan
+from sluicegate.masking.tally import Tally
+from sluicegate.masking.walk import Walk
+
+
+def mask_documents(documents: list[Any], plan: Plan, tally: Tally) -> list[Any]:
+    """The masked documents, in their order. Raises Unfit, also for arrays of arrays, which nothing here describes."""
+    if plan.root is not None:
+        tally.hit(plan.root, len(documents))
+        return plan.root.apply(documents)
+    walk = Walk(plan, 0)
+    walk.documents(documents)
+    tally.add(walk.counts)
+    for document in documents:
+        if isinstance(document, dict):
+            for key in document:
+                tally.column(key, plan.start.move(key)[1] is not None)
+    tally.rows += len(documents)
+    if walk.loose and plan.columns:
+        raise Unfit("it holds arrays of arrays, and nothing says which column is where in them")
+    if plan.content is not None:
+        return list(mask_content_of(documents, plan.content, tally.counts))
+    return documents

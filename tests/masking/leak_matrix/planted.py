@@ -1,0 +1,112 @@
+"""Documents with planted values, one for each format, and the codings and character sets that they travel in."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import zlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import brotli
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zstandard
+
+SSN, MAIL = "536-90-4399", "ada.lovelace@example.org"
+LEAKS = (
+    b"536-90",
+    b"536904",
+    b"90-43",
+    b"lovelace",
+    base64.b64encode(MAIL.encode())[:16],
+    MAIL.encode().hex().encode()[:20],
+)
+"""Parts of the values, as they are and encoded. `last4` of the number may show."""
+
+ROW = {"id": 1, "ssn": SSN, "email": MAIL, "city": "Lübeck"}
+LINE = json.dumps(ROW, ensure_ascii=False)
+TABLE = pa.table({key: [value, value] for key, value in ROW.items()})
+
+
+class Planted(NamedTuple):
+    """A body and its type. `text` says whether it may be in another character set."""
+
+    media: str
+    body: bytes
+    text: bool = True
+
+
+def _arrow(file: bool) -> bytes:
+    sink = pa.BufferOutputStream()
+    with (pa.ipc.new_file if file else pa.ipc.new_stream)(sink, TABLE.schema) as writer:
+        writer.write_table(TABLE)
+    return bytes(sink.getvalue())
+
+
+def _parquet() -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(TABLE, sink)
+    return bytes(sink.getvalue())
+
+
+def _form(name: str, value: object) -> bytes:
+    return f'--x\r\ncontent-disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+
+
+PARTS = b"".join(_form(name, value) for name, value in ROW.items())
+NESTED = b"--x\r\ncontent-type: application/x-ndjson\r\n\r\n" + LINE.encode() + b"\n\r\n--x--\r\n"
+
+DOCUMENTS: dict[str, Planted] = {
+    "json": Planted("application/json", json.dumps({"rows": [ROW, ROW]}, ensure_ascii=False).encode()),
+    "json, columns beside rows": Planted(
+        "application/json", json.dumps({"columns": list(ROW), "rows": [list(ROW.values())] * 2}).encode()
+    ),
+    "json in json": Planted("application/json", json.dumps({"text": LINE, "more": [json.dumps([LINE])]}).encode()),
+    "json with escapes": Planted(
+        "application/json", LINE.replace("ssn", "\\u0073sn").replace("email", "\\u0065mail").encode()
+    ),
+    "ndjson": Planted("application/x-ndjson", f"{LINE}\n{LINE}\n".encode()),
+    "concatenated json": Planted("application/x-json-stream", f"{LINE}{LINE}".encode()),
+    "json sequence": Planted("application/json-seq", f"\x1e{LINE}\n\x1e{LINE}\n".encode()),
+    "csv": Planted("text/csv", f"id,ssn,email\n1,{SSN},{MAIL}\n2,{SSN},{MAIL}\n".encode()),
+    "csv, quoted": Planted("text/csv", f'"id";"ssn";"email"\r\n"1";"{SSN}";"{MAIL}"\r\n'.encode()),
+    "tsv": Planted("text/tab-separated-values", f"id\tssn\temail\n1\t{SSN}\t{MAIL}\n".encode()),
+    "events": Planted("text/event-stream", f"id: 1\ndata: {LINE}\n\ndata: {LINE}\n\n".encode()),
+    "form": Planted("application/x-www-form-urlencoded", f"id=1&ssn={SSN}&email=ada.lovelace%40example.org".encode()),
+    "parts": Planted("multipart/form-data; boundary=x", PARTS + NESTED, False),
+    "xml": Planted(
+        "application/xml", f'<r><row email="{MAIL}"><ssn>{SSN}</ssn><city>Lübeck</city></row></r>'.encode(), False
+    ),
+    "messagepack": Planted("application/msgpack", msgspec.msgpack.encode({"rows": [ROW]}), False),
+    "arrow stream": Planted("application/vnd.apache.arrow.stream", _arrow(False), False),
+    "arrow file": Planted("application/vnd.apache.arrow.file", _arrow(True), False),
+    "parquet": Planted("application/vnd.apache.parquet", _parquet(), False),
+}
+
+
+def _members(body: bytes) -> bytes:
+    half = len(body) // 2
+    return gzip.compress(body[:half]) + gzip.compress(body[half:])
+
+
+CODINGS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "identity": ("", lambda body: body),
+    "gzip": ("gzip", gzip.compress),
+    "gzip, two members": ("gzip", _members),
+    "deflate": ("deflate", zlib.compress),
+    "br": ("br", brotli.compress),
+    "zstd": ("zstd", zstandard.compress),
+    "br in gzip": ("br, gzip", lambda body: gzip.compress(brotli.compress(body))),
+}
+CHARSETS = ("utf-8", "utf-8-sig", "utf-16", "utf-32")
+
+
+def leaked(data: bytes) -> list[bytes]:
+    """The planted values that are in a text, in any of the character sets."""
+    forms = [value for value in LEAKS if value in data]
+    for charset in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
+        forms += [value for value in LEAKS if value.decode().encode(charset) in data]
+    return forms
