@@ -54,9 +54,7 @@ def test_every_member_and_frame_is_content():
     assert decode(one(b"{}") + one(b"secret"), "zstd", LIMIT) == b"{}secret"
 
 
-@pytest.mark.parametrize(
-    "coding", ["hex", "rot13", "compress", "utf-16", "identity,hex", "gzip, foo", "pack200-gzip"]
-)
+@pytest.mark.parametrize("coding", ["hex", "rot13", "compress", "utf-16", "identity,hex", "gzip, foo", "pack200-gzip"])
 def test_other_codings_are_refused(coding):
     with pytest.raises(CodingError, match="not supported"):
         decode(b"abc", coding, LIMIT)

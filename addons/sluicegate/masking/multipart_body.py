@@ -28,7 +28,7 @@ def mask_multipart(plain: bytes, content_type: str, plan: Plan, tally: Tally, en
     found = _BOUNDARY.findall(content_type)
     if len(found) != 1:
         raise Unfit("its parts have no boundary, or several")
-    line = b"--" + (found[0][0] or found[0][1]).encode("ascii", "replace")
+    line: bytes = b"--" + (found[0][0] or found[0][1]).encode("ascii", "replace")
     parts = (b"\r\n" + plain).split(b"\r\n" + line)
     if len(parts) < 2 or len(parts) > _MOST or not parts[-1].startswith(b"--") or parts[-1][2:].strip():
         raise Unfit("its parts are cut off, or something is behind them")
