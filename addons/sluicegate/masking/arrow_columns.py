@@ -189,14 +189,14 @@ def _looked(array: pa.Array, field: pa.Field, content: Content, tally: Tally) ->
     found = large.dictionary_encode()
     texts = [text if text is not None else "" for text in found.dictionary.to_pylist()]
     name = field.name or ""
-    box: list[Any] = [{name: text} for text in texts]
+    box: list[Any] = [{name: [text]} for text in texts]  # in lists, since these are no neighbours
     before = sum(tally.counts.values())
     names = mask_content_of(box, content, tally.counts)
     rows = large.to_pylist() if any(" " in text for text in texts[:64]) else []
     borders = content.cut(rows)
     if sum(tally.counts.values()) == before and not borders:
         return array
-    masked = pa.array([next(iter(row.values())) for row in names], pa.large_string()).take(found.indices)
+    masked = pa.array([next(iter(row.values()))[0] for row in names], pa.large_string()).take(found.indices)
     if borders:
         shown = masked.to_pylist()
         for place in borders:

@@ -17,7 +17,7 @@ from sluicegate.masking.methods import REDACTED, Action
 
 Counts = dict[Hit, int]
 
-_WHOLE = 0.85
+_WHOLE = 0.8
 _EDGE = 64
 """Characters at the ends of neighbouring texts that are read as one."""
 
@@ -74,8 +74,11 @@ class Content:
         border = len(left)
         spans = [span for span in self._spans(left + right, "", None) if span.start < border < span.end]
         # A value that is nearly whole on one side needs nothing of the other: two texts of their own, most likely.
-        whole = [span for span in self._spans(left, "", None) if span.end == border]
-        whole += [span for span in self._spans(right, "", None) if span.start == 0]
+        ends = [span for span in self._spans(left, "", None) if span.end == border]
+        begins = [span for span in self._spans(right, "", None) if span.start == 0]
+        if ends and begins and ends[0].detector == begins[0].detector == "email":
+            return one, other  # the one ends with an address, and the other begins with one
+        whole = ends + begins
         for span in spans:
             if any(s.detector == span.detector and s.end - s.start > _WHOLE * (span.end - span.start) for s in whole):
                 continue
