@@ -21,7 +21,7 @@ def console(
     state: StateFolder = None,
     until_eof: Annotated[bool, typer.Option("--until-eof", hidden=True)] = False,
 ) -> None:
-    """Serve the approvals API alone. `sluicegate up` starts it by itself.
+    """Serve the console alone: pages and API. `sluicegate up` starts it by itself.
 
     Example: sluicegate console --policy policy.toml
     """
