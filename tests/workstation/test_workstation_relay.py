@@ -199,8 +199,14 @@ def test_the_kernels_list_is_read_from_the_peers_end(tmp_path):
             line.format(n=n, local=a, remote=b, state=s, uid=u, inode=i) for n, (a, b, s, u, i) in enumerate(rows)
         )
     )
-    assert peers.user_of(("127.0.0.1", 50000), ("127.0.0.1", 8079), table) == 1000
-    assert peers.user_of(("127.0.0.1", 50001), ("127.0.0.1", 8079), table) is None
+    assert peers.user_of(("127.0.0.1", 50000), ("127.0.0.1", 8079), tmp_path) == 1000
+    assert peers.user_of(("127.0.0.1", 50001), ("127.0.0.1", 8079), tmp_path) is None
+    mapped = "0000000000000000FFFF0000"
+    local, remote = f"{mapped}0100007F:C352", f"{mapped}0100007F:1F8F"
+    (tmp_path / "tcp6").write_text(head + line.format(n=0, local=local, remote=remote, state="01", uid=7, inode=9))
+    assert peers.user_of(("127.0.0.1", 50002), ("127.0.0.1", 8079), tmp_path) == (
+        7 if sys.byteorder == "little" else None
+    )
 
 
 fields = st.lists(st.binary(max_size=30).filter(lambda b: b"\n" not in b and b"\r" not in b), max_size=6)

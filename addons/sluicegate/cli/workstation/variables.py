@@ -82,13 +82,15 @@ def variables(
 def _java(gateway: Place, store: Path, no_proxy: list[str], before: str) -> str:
     kept = [word for word in _words(before) if not _ours(word)]
     direct = "|".join(f"[{host}]" if ":" in host else host for host in no_proxy)
+    if not set(LOCAL) <= set(no_proxy):
+        direct = ""  # to any other list Java adds this machine by itself, and the gateway governs that here
     ours = [
         f"-Djavax.net.ssl.trustStore={store}",
         "-Djavax.net.ssl.trustStoreType=PKCS12",
         f"-Djavax.net.ssl.trustStorePassword={JAVA_PASSWORD}",
         *(f"-D{scheme}.proxyHost={gateway.host}" for scheme in ("https", "http")),
         *(f"-D{scheme}.proxyPort={gateway.port}" for scheme in ("https", "http")),
-        f"-Dhttp.nonProxyHosts={direct}",  # Java's own default leaves out this machine, governed or not
+        f"-Dhttp.nonProxyHosts={direct}",
         "-Djdk.http.auth.tunneling.disabledSchemes=",
     ]
     return " ".join([*kept, *(f'"{word}"' if " " in word or "|" in word else word for word in ours)])

@@ -1,0 +1,41 @@
+"""The table in docs/clients.md, as the tests of real clients found it. They write it where SLUICEGATE_WRITE_CLIENTS is set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "clients.md"
+BEGIN = "<!-- found: written by SLUICEGATE_WRITE_CLIENTS=1 make interop T=tests/clients -->"
+END = "<!-- end of found -->"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came of one client under `sluicegate run`."""
+
+    name: str
+    release: str
+    way: str
+    """`through the gateway`, or `past it`."""
+    told: str
+    """What it shows of a refusal."""
+
+
+HEAD = ["| client | release | under `sluicegate run` it goes | of a refusal it shows |", "|---|---|---|---|"]
+
+
+def write(found: Found, order: list[str]) -> None:
+    """Put one row in, or in the place of the one before, in the order of the names."""
+    rows = {**shown(), found.name: [found.name, found.release, found.way, found.told]}
+    lines = [*HEAD, *(f"| {' | '.join(rows[name])} |" for name in order if name in rows)]
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    text = "\n".join(lines)
+    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+
+
+def shown() -> dict[str, list[str]]:
+    """The rows that stand in the page, by client."""
+    rows = PAGE.read_text().partition(BEGIN)[2].partition(END)[0].strip().splitlines()[2:]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    return {row[0]: row for row in cells}
