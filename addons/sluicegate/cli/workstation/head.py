@@ -30,6 +30,8 @@ def authorised(head: bytes, secret: str) -> bytes:
         raise NotForAProxy("it was sent to the agent itself, which has no pages")
     if any(each[:1] in (b" ", b"\t") for each in fields):
         raise NotForAProxy("a header of it is folded over several lines")
+    if any(b":" not in each for each in fields):
+        raise NotForAProxy("a line of its header section is no header")
     unwanted = _OURS if connect else _OURS + _FOR_THIS_HOP
     kept = [each for each in fields if not each.lower().replace(b" ", b"").startswith(unwanted)]
     pair = base64.b64encode(b"sluicegate:" + secret.encode("ascii"))
