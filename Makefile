@@ -14,7 +14,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes
 T ?= tests
 K ?=
 
-.PHONY: help setup setup-dev demo up test fuzz lint format type check-docs bench bench-detectors bench-masking interop torture lock clean leak-matrix
+.PHONY: help setup setup-dev demo up test fuzz lint format type check-docs bench bench-detectors bench-masking interop torture lock clean leak-matrix bench-detection
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-14s %s\n' "$$t" "$$d"; done
@@ -70,6 +70,9 @@ leak-matrix: setup-dev ## Every format, coding, framing, HTTP version and split 
 
 bench-masking: setup-dev ## Measure masking beside the parsers alone
 	@$(BIN)/python -m bench.masking
+
+bench-detection: setup-dev ## Measure detection: who is found, how soon, and how often for nothing; then taint through real encoders
+	@$(BIN)/python -m bench.detection --ablations && $(BIN)/python -m bench.taint
 
 interop: setup-dev ## Run the tests with real servers and clients, in environments kept in .interop (T=path, K=expression)
 	@$(BIN)/python -m pytest $(if $(filter tests,$(T)),tests/interop,$(T)) $(if $(K),-k "$(K)") -m interop

@@ -259,3 +259,35 @@ async def test_what_was_not_looked_at_is_refused_unless_the_policy_says_otherwis
     monkeypatch.setattr(database, "read", None)
     refusal = (await upload(gate, b"hello")).refusal
     assert (refusal.code if refusal else None) == code
+
+
+async def test_findings_go_out_once_each_whatever_fails(database, tmp_path, monkeypatch, caplog):
+    from sluicegate.detection.out.sending import Sending, ToFile
+
+    target = tmp_path / "out" / "findings.jsonl"
+    gate = Gate(database, ocsf_file=str(target))
+    await gate.send()
+    sending = Sending(database, ToFile(target))
+    assert await sending.send() == 0 and await sending.send() == 0  # the folder is not there: it waits
+    assert caplog.text.count("they wait") == 1
+    target.parent.mkdir()
+    target.write_bytes(b'{"cut off')
+    run = database.run
+
+    async def killed(work, **_):
+        raise RuntimeError("killed before the row was taken out")
+
+    monkeypatch.setattr(database, "run", killed)
+    assert await sending.send() == 0
+    monkeypatch.setattr(database, "run", run)
+    assert await sending.send() == 1 and await sending.send() == 0
+    cut, line = target.read_bytes().splitlines()
+    assert cut == b'{"cut off' and target.stat().st_mode & 0o077 in (0, 0o044)
+    event = json.loads(line)
+    (row,) = await gate.stored()
+    assert (event["class_uid"], event["type_uid"], event["time"]) == (2006, 200601, int(row.at * 1000))
+    assert event["finding_info"]["uid"] == row.id and event["actor"]["user"]["uid"] == "ada"
+    assert event["severity_id"] in (2, 3, 4, 5) and event["evidences"][0]["data"]["columns"] == "ssn"
+    await gate.send(job=None, findings=[Finding("session-shared", "two machines")])
+    await sending.send()
+    assert json.loads(target.read_bytes().splitlines()[-1])["class_uid"] == 2004

@@ -183,3 +183,21 @@ def test_learned_again_on_top_of_a_newer_state_teaches_nobody_twice(office):
     assert {name: peers.plain() for name, peers in office.watching.groups.items()} == groups
     assert office.watching.budget.plain() == budget
     assert office.watching.people[ADA].day.rows == 1000
+
+
+def test_two_people_who_share_a_dataset_out():
+    office = Office(observe_days=0)
+    chunks = list(range(600))
+    office.random.shuffle(chunks)
+    for number in range(0, 500, 2):  # everybody together makes the dataset's size known
+        office.do(MONDAY + number, PEOPLE[3 + number % 6], chunks=(f"x{chunks[number]}",))
+    for number in range(300):
+        office.do(MONDAY + 9 * 3600 + number, PEOPLE[0], chunks=(f"x{chunks[number]}",))
+        office.do(MONDAY + 9 * 3600 + number, PEOPLE[1], chunks=(f"x{chunks[300 + number]}",))
+    late = [
+        office.do(MONDAY + DAY + number * 60, who, chunks=(f"x{chunks[number % 290]}",))
+        for number, who in enumerate(PEOPLE[:2] * 20)
+    ]
+    points = [point.indicator for who in PEOPLE[:2] for point in office.watching.people[who].points]
+    assert "complement" in points, late
+    assert not any("complement" in [p.indicator for p in office.watching.people[who].points] for who in PEOPLE[3:9])

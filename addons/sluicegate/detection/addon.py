@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from functools import partial
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
@@ -19,6 +20,7 @@ from sluicegate.detection.finding import Found
 from sluicegate.detection.indicators import NAMES
 from sluicegate.detection.kept import Kept
 from sluicegate.detection.look import Signal
+from sluicegate.detection.out.sending import FILE, Sending, ToFile
 from sluicegate.detection.stored import store
 from sluicegate.detection.taint import outgoing
 from sluicegate.detection.taint.key import load_or_create
@@ -49,6 +51,10 @@ class RiskAddon:
         self.watching = Watching(weighing)
         days = loaded.settings.detection.taint_days
         self.taints = Taints(database, self._key, Zones(loaded.settings, self._key), days)
+        out = loaded.settings.detection.ocsf_file
+        self._sending = Sending(database, ToFile(Path(out))) if out is not None else None
+        self.sinks = (FILE,) if out is not None else ()
+        """Where findings are sent."""
         self.signals: WeakKeyDictionary[http.HTTPFlow, tuple[Signal, ...]] = WeakKeyDictionary()
         """What was found in requests, until the exchange ends."""
         self.kept = Kept(self.watching, database, clock)
@@ -74,9 +80,13 @@ class RiskAddon:
         """Take up what is known of people. Raises Fault."""
         if self.mode != "off":
             await self.kept.open()
+        if self._sending is not None:
+            self._sending.open()
 
     async def close(self) -> None:
         """Write what was learned."""
+        if self._sending is not None:
+            await self._sending.close()
         await self.taints.close()
         await self.kept.close()
 
@@ -234,7 +244,7 @@ class ExposureAddon:
 
     async def _write(self, exchange: Exchange, found: list[Found]) -> None:
         try:
-            await self._risk.database.run(partial(store, found=found), durable=True)
+            await self._risk.database.run(partial(store, found=found, sinks=self._risk.sinks), durable=True)
         except Exception as error:
             logger.exception("a finding cannot be written to the database")
             if exchange.refusal is None and self._risk.mode == "enforce":

@@ -15,6 +15,7 @@ from sluicegate.detection.event import RETRIED, UNCHANGED, Event, key
 from sluicegate.detection.finding import Found, identity
 from sluicegate.detection.habit import Habit
 from sluicegate.detection.indicators.columns import CLASSES
+from sluicegate.detection.indicators.complement import LEAST_SHARE, pairs_with
 from sluicegate.detection.indicators.destinations import place_key, sends
 from sluicegate.detection.indicators.sequence import SECONDS as STEPS_SECONDS
 from sluicegate.detection.indicators.walk import step
@@ -26,6 +27,8 @@ from sluicegate.detection.weighing import Weighing
 EVERYBODY = "(everybody)"
 PEOPLE = 20_000
 """People who are remembered; of more, the one who was seen longest ago is forgotten here (not in the database)."""
+COMPARED = 2_000
+"""People, those who were seen last, among whom somebody is looked for who complements another."""
 GROUPS = 2_000
 GROUPS_OF_ONE = 8
 _NIGHT = 0x9E3779B97F4A7C15
@@ -47,6 +50,12 @@ class Watching:
         self.taught: Taught = lambda group, lesson: None
         """Is told of every lesson, so that it can be kept."""
         self._lessons: list[tuple[str, Lesson]] = []
+        self._to_pair: list[tuple[str, str, int]] = []
+        """People of whom it is to be found out whether somebody complements them: with the dataset and the day."""
+        self._pairs_of: dict[tuple[str, str], int] = {}
+        """When that was last done, once a day for each person and dataset."""
+        self._paired: dict[str, list[Signal]] = {}
+        """What came of it, until the person's next event."""
         self._again = False
         """Whether what is learned was learned before, on top of another state."""
 
@@ -90,6 +99,10 @@ class Watching:
         for indicator in indicators.ALL:
             indicator(look)
         look.signals += extra
+        if look.fresh and event.dataset is not None and look.habit.day.share >= LEAST_SHARE * 1000:
+            self._pair(event.person, event.dataset, look.day)
+        if self._paired:
+            look.signals += self._paired.pop(event.person, ())
         return self._weighed(look) if look.signals else []
 
     def learn(self, event: Event) -> None:
@@ -119,7 +132,7 @@ class Watching:
         return best if best is not None else self.peers(EVERYBODY)
 
     def _counted(self, event: Event) -> Look:
-        if self._lessons:
+        if self._lessons or self._to_pair:
             self.settle()
         habit = self.habit(event.person)
         if habit is None:
@@ -243,11 +256,50 @@ class Watching:
         for group, lesson in lessons:
             self.peers(group).learn(lesson)
             self.taught(group, lesson)
+        wanted, self._to_pair = self._to_pair, []
+        for person, dataset, day in wanted:
+            self._find_pairs(person, dataset, day)
+
+    def _pair(self, person: str, dataset: str, day: int) -> None:
+        if "complement" in self.weighing.on and self._pairs_of.get((person, dataset)) != day:
+            if len(self._pairs_of) >= PEOPLE:
+                self._pairs_of.clear()
+            self._pairs_of[person, dataset] = day
+            self._to_pair.append((person, dataset, day))
+
+    def _find_pairs(self, person: str, dataset: str, day: int) -> None:
+        """Hold what one person has of a dataset against what others have. Takes milliseconds: between events only."""
+        covered = {
+            who: found.whole(day)
+            for who, habit in list(self.people.items())[-COMPARED:]
+            if (found := habit.covered.get(dataset)) is not None
+        }
+        of = self.peers(EVERYBODY).covered.get(dataset)
+        if of is None or person not in covered:
+            return
+        for pair in pairs_with(person, covered, of.whole(day).estimate):
+            other = pair.other.partition(" ")[2] or pair.other
+            self._paired.setdefault(person, []).append(
+                Signal(
+                    "complement",
+                    f"{dataset} {pair.other}"[:200],
+                    pair.bits,
+                    2.0,
+                    f"took a part of {dataset} that hardly overlaps with that of {other}; together {pair.share:.0%}",
+                    {
+                        "dataset": dataset,
+                        "other": other,
+                        "together": f"{pair.share:.0%}",
+                        "in common": f"about {pair.common:.0f}",
+                        "by chance": f"{pair.expected:.0f}",
+                    },
+                )
+            )
 
     @property
     def unsettled(self) -> bool:
         """Whether something waits."""
-        return bool(self._lessons)
+        return bool(self._lessons or self._to_pair)
 
     def _point(self, look: Look, signal: Signal) -> bool:
         """Put what an indicator said among the person's points. False where the day has it already."""

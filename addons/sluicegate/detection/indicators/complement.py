@@ -13,7 +13,7 @@ LEAST_SHARE = 0.1
 TOGETHER = 0.5
 """and both together."""
 PEOPLE = 40
-"""The people with the largest shares are compared; each with each."""
+"""The people with the largest shares are compared."""
 _ERROR = 0.035
 """How far off a summary is; what could be an error is no evidence."""
 
@@ -29,21 +29,20 @@ class Pair(NamedTuple):
     bits: float
 
 
-def pairs(covered: Mapping[str, Distinct], of: float) -> list[Pair]:
-    """The pairs whose common part is surprisingly small. `of` is the size of the dataset, in chunks."""
-    if of <= 0:
+def pairs_with(person: str, covered: Mapping[str, Distinct], of: float) -> list[Pair]:
+    """Those whose part has surprisingly little in common with a person's. `of` is the dataset's size, in chunks."""
+    sizes = {who: one.estimate for who, one in covered.items()}
+    if of <= 0 or sizes.get(person, 0.0) < LEAST_SHARE * of:
         return []
-    sizes = {person: one.estimate for person, one in covered.items()}
-    large = sorted((p for p in sizes if sizes[p] >= LEAST_SHARE * of), key=lambda p: (-sizes[p], p))[:PEOPLE]
+    large = [who for who in sizes if who != person and sizes[who] >= LEAST_SHARE * of]
+    large.sort(key=lambda who: (-sizes[who], who))
     found = []
-    for index, one in enumerate(large):
-        for other in large[index + 1 :]:
-            together = covered[one].merge([covered[other]]).estimate
-            if together < TOGETHER * of:
-                continue
-            expected = sizes[one] * sizes[other] / of
-            common = max(0.0, sizes[one] + sizes[other] - together) + 2 * _ERROR * together
-            bits = at_most(common, expected)
-            if common < expected:
-                found.append(Pair(one, other, min(1.0, together / of), common, expected, bits))
+    for other in large[:PEOPLE]:
+        together = covered[person].merge([covered[other]]).estimate
+        if together < TOGETHER * of:
+            continue
+        expected = sizes[person] * sizes[other] / of
+        common = max(0.0, sizes[person] + sizes[other] - together) + 2 * _ERROR * together
+        if common < expected:
+            found.append(Pair(person, other, min(1.0, together / of), common, expected, at_most(common, expected)))
     return found

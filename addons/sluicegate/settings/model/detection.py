@@ -40,5 +40,7 @@ class Detection(Table):
     names, is elsewhere."""
     canaries: list[Text] = []
     """Values that stand in the data for nobody: whoever sends one of them elsewhere has copied."""
+    ocsf_file: Text | None = None
+    """A file that findings are appended to as OCSF events, one JSON object a line, for whatever reads such files."""
     weights: dict[Slug, Annotated[float, Field(ge=1, le=3)]] = {}
     """How much classes of columns weigh, from 1 to 3; a class that is not named weighs 2, columns without one 1."""

@@ -1,0 +1,108 @@
+"""Sends what waits in the table `findings_out`, in order, and takes out what the sink has.
+
+The row is written with its finding and removed only when the sink has the event durably, so nothing is lost. A sink
+that had an event when the gateway was killed gets it again, with the same id; a file is looked at for its last lines
+before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, delete, select
+
+from sluicegate.database import Database
+from sluicegate.database.tables import findings, findings_out
+from sluicegate.detection.out.ocsf import event
+
+logger = logging.getLogger(__name__)
+
+FILE = "file"
+SECONDS = 1.0
+"""How often is looked for what waits: the machine's time, since it is no matter of policy."""
+BATCH = 200
+_TAIL = 1 << 16
+
+
+class ToFile:
+    """A file with one event a line, for whatever reads such files. Appended to and synced; read at its end alone."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def put(self, events: list[dict[str, Any]]) -> None:
+        """Append what is not there yet. Raises OSError."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "r+b", buffering=0) as file:
+            size = os.fstat(descriptor).st_size
+            tail = os.pread(descriptor, _TAIL * 4, max(0, size - _TAIL * 4))
+            if tail and not tail.endswith(b"\n"):
+                file.write(b"\n")  # a line that a kill cut off stays alone
+            there = tail.splitlines()
+            lines = [orjson.dumps(one) for one in events]
+            new = [line for line in lines if line not in there]
+            if new:
+                file.write(b"\n".join(new) + b"\n")
+            os.fsync(descriptor)
+
+
+class Sending:
+    """A task that empties the table for one sink. What fails is tried again, and said once."""
+
+    def __init__(self, database: Database, sink: ToFile, name: str = FILE) -> None:
+        self._database = database
+        self._sink = sink
+        self._name = name
+        self._task: asyncio.Task[None] | None = None
+        self._lacking = False
+
+    def open(self) -> None:
+        """Begin, on the running loop."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="findings out")
+
+    async def close(self) -> None:
+        """Send what waits, and stop."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+            await self.send()
+
+    async def send(self) -> int:
+        """Send one batch. How many were sent; what cannot be sent stays."""
+        try:
+            rows = await self._database.read(partial(_waiting, sink=self._name))
+            if not rows:
+                return 0
+            await asyncio.to_thread(self._sink.put, [event(row) for _, row in rows])
+            await self._database.run(partial(_sent, numbers=[number for number, _ in rows]))
+        except Exception:
+            if not self._lacking:
+                logger.exception("findings cannot be sent to the %s; they wait", self._name)
+            self._lacking = True
+            return 0
+        self._lacking = False
+        return len(rows)
+
+    async def _run(self) -> None:
+        while True:
+            if await self.send() < BATCH:
+                await asyncio.sleep(SECONDS)
+
+
+def _waiting(connection: Connection, *, sink: str) -> list[tuple[int, dict[str, Any]]]:
+    query = select(findings_out.c.number, findings).join(findings, findings.c.id == findings_out.c.finding)
+    rows = connection.execute(query.where(findings_out.c.sink == sink).order_by(findings_out.c.number).limit(BATCH))
+    return [(row.number, dict(row._mapping)) for row in rows]
+
+
+def _sent(connection: Connection, *, numbers: list[int]) -> None:
+    connection.execute(delete(findings_out).where(findings_out.c.number.in_(numbers)))
