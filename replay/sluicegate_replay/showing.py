@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -13,7 +13,7 @@ from sluicegate.recording.intents import Intent
 from sluicegate.recording.recorded import Message, Recorded
 from sluicegate_replay.body import readable
 from sluicegate_replay.escape import label, moment, plain
-from sluicegate_replay.rows import UNKNOWN, line_of, masked, verdict_of
+from sluicegate_replay.rows import UNKNOWN, findings, line_of, masked, verdict_of
 
 STYLES = {"allow": "green", "deny": "red", "refused": "red", "hold": "yellow", "forwarded": "magenta"}
 
@@ -23,9 +23,9 @@ def verdict_label(verdict: str) -> Text:
     return label(verdict, STYLES.get(verdict.split(":")[0].split(",")[0], ""))
 
 
-def exchange(item: Recorded, max_lines: int | None) -> RenderableType:
-    """Everything that was recorded of an exchange."""
-    parts: list[RenderableType] = [_facts(_exchange_facts(item)), Text("")]
+def exchange(item: Recorded, max_lines: int | None, beside: Sequence[tuple[str, object]] = ()) -> RenderableType:
+    """Everything that was recorded of an exchange; `beside` are facts that the ledger has of it."""
+    parts: list[RenderableType] = [_facts([*_exchange_facts(item), *beside]), Text("")]
     parts += _message("Request", item.request, max_lines)
     if item.response is not None:
         parts += [Text(""), *_message("Response, as the client got it", item.response, max_lines)]
@@ -68,10 +68,17 @@ def _exchange_facts(item: Recorded) -> Iterator[tuple[str, object]]:
     yield "time", f"{moment(item.started)}, {max(0.0, item.finished - item.started):.3f} s"
     groups = ", ".join(item.texts("groups"))
     yield "who", f"{item.who} ({item.text('subject')}; {groups or 'no groups'})" if item.who else "nobody signed in"
+    yield "assurance", item.text("assurance")
+    yield "device", item.text("device")
     yield "session", item.text("session")
     yield "client", item.text("client")
     yield "service", item.text("service")
-    yield "asked for", _asked(item)
+    yield "job", item.text("job")
+    yield "asked for", _asked(item.table("operation"))
+    parts = item.summary.get("parts")
+    for part in parts if isinstance(parts, list) else ():
+        if isinstance(part, dict):
+            yield "and for", _asked(part)
     yield "verdict", verdict_label(verdict_of(item))
     yield "rules", ", ".join(item.texts("rules"))
     yield "why", " ".join(item.texts("reasons"))
@@ -79,7 +86,11 @@ def _exchange_facts(item: Recorded) -> Iterator[tuple[str, object]]:
     yield "approval", item.text("approval")
     yield "masked", masked(item)
     yield "masks lifted", ", ".join(item.texts("lifted"))
+    yield "sealed", "the original, for investigators: sluicegate-replay unseal" if item.summary.get("sealed") else ""
     yield "rows", item.table("exposure").get("rows") or ""
+    yield "risk", f"{item.summary['risk']:.2f}" if isinstance(item.summary.get("risk"), float) else ""
+    for found in findings(item):
+        yield "finding", label(f"{found.get('indicator')}: {found.get('detail')}", "bold red")
     yield "broken off", item.text("error")
     yield "policy", item.text("policy")
     yield "kept in", f"{item.file} at byte {item.offset}"
@@ -87,8 +98,7 @@ def _exchange_facts(item: Recorded) -> Iterator[tuple[str, object]]:
         yield "doubt", "found behind damage that broke the file's order; it may be a part of something else"
 
 
-def _asked(item: Recorded) -> str:
-    operation = item.table("operation")
+def _asked(operation: dict[str, Any]) -> str:
     parts = [str(operation[name]) for name in ("kind", "dataset") if operation.get(name)]
     for name in ("chunks", "columns"):
         values = operation.get(name)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from sluicegate.errors import Fault
@@ -145,10 +146,15 @@ def _parts(result: Report, own_keys: bool, one: str) -> Iterator[RenderableType]
         if more:
             yield Text(f"       and {more} more (--json has them)", "dim")
     yield Text("")
-    yield from _facts(result, own_keys, one)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in _facts(result, own_keys, one):
+        table.add_row(name, value)
+    yield table
 
 
-def _facts(result: Report, own_keys: bool, one: str) -> Iterator[Text]:
+def _facts(result: Report, own_keys: bool, one: str) -> Iterator[tuple[str, Text]]:
     if result.signed_by:
         what = f"exchange {plain(one)}" if one else f"{result.size} entries and {result.records} records"
         yield _fact("what", f"{what} of the log {plain(result.origin)}")
@@ -180,8 +186,8 @@ def _facts(result: Report, own_keys: bool, one: str) -> Iterator[Text]:
         yield _fact("unknown", f"{len(result.unknown)} forwarded, outcome unknown: {_some(result.unknown)}", "magenta")
 
 
-def _fact(name: str, text: str, style: str = "") -> Text:
-    return Text.assemble((f"{name:<11}", "bold"), (text, style))
+def _fact(name: str, text: str, style: str = "") -> tuple[str, Text]:
+    return name, Text(text, style)
 
 
 def _some(ids: Sequence[str]) -> str:

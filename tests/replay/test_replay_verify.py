@@ -256,6 +256,41 @@ def test_nothing_opens_while_the_case_log_cannot_be_written_or_was_changed(run, 
         assert run("case")[0] == 1
 
 
+def test_show_says_what_was_found_who_approved_and_where_it_stands_in_the_ledger(run, tmp_path):
+    from sluicegate.database.events import Event
+    from sluicegate.exchange import Finding
+    from sluicegate.recording.outbox import encode
+
+    async def fill() -> tuple[str, str]:
+        async with recorder(tmp_path, SetClock(START)) as addon:
+            flow, exchange = live("/approved", START)
+            exchange.approval, exchange.risk, exchange.job = "a-17", 2.25, "nightly"
+            exchange.findings.append(Finding("odd-hours", "Chunk 3 again\x1b[2J at 03:12."))
+            await exchange_through(addon, flow, exchange)
+            other, plain = live("/plain", START + 1)
+            await exchange_through(addon, other, plain)
+            return exchange.id, plain.id
+
+    approved, plain = asyncio.run(fill())
+    folder = State(tmp_path).recordings
+    body = {"approval": "a-17", "by": {"subject": "s", "name": "Grace Hopper"}, "reason": "for the audit"}
+    day = next(path for path in folder.iterdir() if path.name.startswith("20"))
+    (day / "214501Z-0001.events").write_bytes(encode(Event(1, "approval.approved", START, body)) + b"junk approval.\n")
+    _, out, _ = run("show", approved, "--from", folder)
+    for text in (
+        "2.25",
+        "nightly",
+        "odd-hours: Chunk 3 again\\x1b[2J",
+        "approved, 2026-11-23 21:45:01Z, by Grace Hopper",
+    ):
+        assert text in out, text
+    assert "because: for the audit" in out
+    assert "intent 1" in out and "signed entries" in out
+    assert json.loads(run("show", approved, "--json", "--from", folder)[1])["approval"][0]["body"] == body
+    _, out, _ = run("show", plain, "--from", folder)
+    assert "Grace" not in out and "finding" not in out
+
+
 def test_the_recordings_are_only_read(run, folder, recorded, key):
     def state():
         return {str(path): (path.stat().st_mtime_ns, path.stat().st_ctime_ns) for path in [folder, *folder.rglob("*")]}

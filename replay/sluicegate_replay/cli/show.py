@@ -27,6 +27,8 @@ def show(
 
     Example: sluicegate-replay show 3f2a
     """
+    from sluicegate_replay.beside import approval_events, facts
+
     with given.reading(folder, cache, no_cache=no_cache) as source:
         line = one_line(source, exchange)
         if is_open(line):
@@ -38,7 +40,9 @@ def show(
             finish(source)
         item = source.again(line)
         if as_json:
-            print_json({"exchange": showing.as_json(item), **trouble(source)})
+            events = approval_events(source.folder, item.text("approval")) if item.text("approval") else []
+            print_json({"exchange": showing.as_json(item), "approval": events, **trouble(source)})
         else:
-            console().print(showing.exchange(item, None if full else _BODY_LINES))
+            beside = tuple(facts(source.folder, item.id, item.text("approval")))
+            console().print(showing.exchange(item, None if full else _BODY_LINES, beside))
         finish(source)
