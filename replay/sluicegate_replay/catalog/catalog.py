@@ -114,9 +114,10 @@ class Catalog:
         """The sessions in the order in which they began. What nobody was signed in for belongs to none."""
         rows = self.connection.execute(
             # Counted from the index alone; whose a session is, its first row says.
-            "SELECT w.value, (SELECT value FROM word WHERE id = (SELECT name FROM exchange e WHERE e.session = s.session"
-            " LIMIT 1)), count, begun, ended FROM (SELECT session, count(*) AS count, min(started) AS begun,"
-            " max(started) AS ended FROM exchange WHERE session NOT NULL GROUP BY session) s JOIN word w ON w.id = s.session"
+            "SELECT w.value, n.value, count, begun, ended FROM (SELECT session, count(*) AS count,"
+            " min(started) AS begun, max(started) AS ended FROM exchange WHERE session NOT NULL GROUP BY session) s"
+            " JOIN word w ON w.id = s.session LEFT JOIN word n"
+            " ON n.id = (SELECT name FROM exchange e WHERE e.session = s.session LIMIT 1)"
         )
         found = {row[0]: SessionLine(row[0], row[1] or "", *row[2:]) for row in rows}
         for line in self.unknown():
