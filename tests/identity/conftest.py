@@ -11,7 +11,7 @@ import pytest
 
 from sluicegate.clock import SetClock
 from sluicegate.database import Database
-from sluicegate.identity import Verifier
+from sluicegate.identity.verifier import Verifier
 from sluicegate.settings.model import Identity
 from tests.provider import Provider
 

@@ -14,8 +14,8 @@ import pytest
 
 from demo.people import CLIENT, DEVICE_GRANT, PEOPLE, token_for
 from sluicegate.clock import SystemClock
-from sluicegate.identity import Verifier
 from sluicegate.identity.compact import split
+from sluicegate.identity.verifier import Verifier
 from sluicegate.settings.model import Identity
 from tests.provider import Provider
 

@@ -15,9 +15,10 @@ from joserfc.jwk import ECKey
 from demo.certificates import certificates
 from sluicegate.clock import SetClock
 from sluicegate.errors import Fault, Refusal
-from sluicegate.identity import Verifier, problems
+from sluicegate.identity import problems
 from sluicegate.identity.keys import FRESH_FOR, RETRY_AFTER, USABLE_FOR
 from sluicegate.identity.provider import MAX_DOCUMENT, usable_address
+from sluicegate.identity.verifier import Verifier
 from sluicegate.settings import load
 from sluicegate.settings.model import Identity
 from tests.provider import Provider

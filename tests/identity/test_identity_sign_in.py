@@ -19,8 +19,8 @@ from sluicegate.clock import SystemClock
 from sluicegate.console.app import build
 from sluicegate.database import Database, events
 from sluicegate.errors import Refusal
-from sluicegate.identity import Recognizer
 from sluicegate.identity.provider import ProviderTrouble
+from sluicegate.identity.recognise import Recognizer
 from sluicegate.identity.sign_in.refreshing import Refreshing
 from sluicegate.identity.sign_in.sealing import Sealing
 from sluicegate.identity.sign_in.sign_ins import SignIns

@@ -17,9 +17,9 @@ from joserfc.jwk import ECKey
 
 from sluicegate.clock import SetClock
 from sluicegate.errors import Refusal
-from sluicegate.identity import Verifier
 from sluicegate.identity.claims import principal
 from sluicegate.identity.compact import strict_object
+from sluicegate.identity.verifier import Verifier
 from sluicegate.settings.model import Identity
 from tests.provider import DROP, Provider
 

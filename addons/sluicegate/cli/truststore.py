@@ -6,10 +6,10 @@ import os
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.serialization import pkcs12
+if TYPE_CHECKING:
+    from cryptography import x509
 
 JAVA_PASSWORD = "changeit"
 """What Java itself uses for stores of certificates, which hold no secret."""
@@ -40,6 +40,9 @@ def system_roots() -> bytes:
 
 def java_store(certificates: Sequence[x509.Certificate]) -> bytes:
     """A PKCS #12 store of trusted certificates, as Java since 8u301 reads it. Its password is `JAVA_PASSWORD`."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
     entries = [
         pkcs12.PKCS12Certificate(certificate, f"{number:04d}".encode())
         for number, certificate in enumerate(certificates)
