@@ -46,7 +46,7 @@ def test_whatever_comes_is_answered(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["slg_" + "١" * 49, "slg_" + "A" * 49 + "\n", " " + handle.make(), handle.make() + " "]
+    "text", ["slg_" + "١" * 49, "slg_" + "A" * 49 + "\n", " " + handle.make(), handle.make() + " "], ids=range(4)
 )
 def test_only_plain_letters_and_digits(text: str) -> None:
     assert not handle.well_formed(text)

@@ -20,6 +20,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
+from sluicegate.child import end_with_parent
 from sluicegate.database import Database
 from sluicegate.database.tables import taints as table
 from sluicegate.detection.look import Signal
@@ -258,6 +259,7 @@ def _nothing() -> None:
 
 
 def _begin() -> None:
+    end_with_parent()
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     with contextlib.suppress(OSError):
         os.nice(5)  # the gateway itself comes first

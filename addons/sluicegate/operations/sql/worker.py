@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
+from sluicegate.child import end_with_parent
 from sluicegate.errors import Refusal
 from sluicegate.operations.sql.reader import Asked, cache
 from sluicegate.operations.sql.reading import Read
@@ -100,6 +101,7 @@ def _busy(detail: str) -> Refusal:
 
 
 def _limit() -> None:
+    end_with_parent()
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
 
 
