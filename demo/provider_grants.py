@@ -5,11 +5,12 @@ from __future__ import annotations
 import hmac
 import secrets
 import time
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2.rfc6749 import ClientMixin, InvalidGrantError
+from authlib.oauth2.rfc6749.errors import InvalidRequestError
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, ClientCredentialsGrant, RefreshTokenGrant
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7636 import CodeChallenge
@@ -119,11 +120,23 @@ class AccessTokens(JWTBearerTokenGenerator):  # type: ignore[misc]
         return super().generate(grant_type, client, user, scope, expires_in, include_refresh_token and wanted)
 
 
+class Pkce(CodeChallenge):  # type: ignore[misc]
+    """No code without a challenge, and none whose challenge is its verifier (RFC 9700 section 2.1.1)."""
+
+    SUPPORTED_CODE_CHALLENGE_METHOD: ClassVar = ["S256"]
+
+    def validate_code_challenge(self, grant: Any, redirect_uri: str) -> None:
+        super().validate_code_challenge(grant, redirect_uri)
+        asked = grant.request.payload.data
+        if not asked.get("code_challenge") or not asked.get("code_challenge_method"):
+            raise InvalidRequestError("A code_challenge with the method S256 is required.")
+
+
 def register(server: AuthorizationServer, provider: IdentityProvider) -> None:
     """Everything that the token endpoint and its kin know."""
     server.register_token_generator("default", AccessTokens(provider))
     server.register_grant(_device_grant(provider))
-    server.register_grant(_code_grant(provider), [CodeChallenge(required=True)])
+    server.register_grant(_code_grant(provider), [Pkce(required=True)])
     server.register_grant(_refresh_grant(provider))
     server.register_grant(type("Machines", (ClientCredentialsGrant,), {}))
     server.register_endpoint(_device_endpoint(provider))

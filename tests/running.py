@@ -179,15 +179,16 @@ class Running:
             cwd=self.folder,
         )
         self._queue: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        # Of this start: what an earlier process leaves behind may hold its end of the pipe for a moment longer.
+        threading.Thread(target=self._read, args=(self.process, self._queue), daemon=True).start()
         return self
 
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
+    def _read(self, process: subprocess.Popen[str], queue: queue.Queue[str | None]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
             self.lines.append(line.rstrip("\n"))
-            self._queue.put(line)
-        self._queue.put(None)
+            queue.put(line)
+        queue.put(None)
 
     def wait_for(self, pattern: str, seconds: float = 120) -> str:
         """Wait for a line that matches. Raises AssertionError with all output when the process ends before."""

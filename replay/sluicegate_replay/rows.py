@@ -53,7 +53,7 @@ class Line:
 
     def as_json(self) -> dict[str, object]:
         """Plain values by name."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name: getattr(self, name) for name in self.__slots__} | {"request": self.request}
 
     def is_of(self, who: str) -> bool:
         """Whether the name or the subject holds this text, in any case."""

@@ -18,7 +18,7 @@ def running_console(provider: Provider, tmp_path_factory: pytest.TempPathFactory
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     with browser() as running:
         yield running

@@ -138,7 +138,7 @@ def test_one_can_be_shown_as_the_client_saw_it(story, service):
     shown = replay(story, "show", denied["id"])
     assert shown.returncode == 0
     assert "no-admin" in shown.stdout and "Datasets are not dropped through the gate." in shown.stdout
-    masked = next(e for e in exchanges if e["request"] == f"GET {CHUNK}")
+    masked = next(e for e in exchanges if e["request"].endswith(CHUNK))
     shown = replay(story, "show", masked["id"], "--full")
     last = service.rows(5)[-1]["ssn"]
     assert shown.returncode == 0 and "****" + last[-4:] in shown.stdout and last not in shown.stdout
@@ -168,12 +168,8 @@ def test_killed_in_the_middle_the_intent_is_there(gateway, provider, origin, tmp
     assert found.code == 1 and found.damage == [] and len(found.unknown) == 1
     (lost,) = [e for e in found.exchanges if e["id"] == found.unknown[0]]
     assert lost["verdict"] == "forwarded, outcome unknown" and lost["status"] is None
-    assert (lost["subject"], lost["kind"], lost["rules"], lost["request"]) == (
-        "ada",
-        "read",
-        ["people-read"],
-        f"GET {CHUNK}",
-    )
+    assert (lost["subject"], lost["kind"], lost["rules"]) == ("ada", "read", ["people-read"])
+    assert lost["request"].startswith("GET ") and lost["request"].endswith(CHUNK)
     assert len(found.exchanges) == 2
     done = replay(gate, "list")
     assert done.returncode == 1 and "outcome unknown" in done.stdout + done.stderr
@@ -242,9 +238,11 @@ def test_a_full_disk_lets_nothing_through(gateway, provider, origin, tmp_path, n
         assert status == 200 and SSN.encode() not in body, "once there is room it goes on by itself"
         assert gate.stop() == 0
     found = listed(gate)
-    lost = [e["request"] for e in found.exchanges if e["id"] in found.unknown]
-    assert found.damage == [] and lost == ([f"GET {paths[1]}"] if paths[1].encode() in origin.received else [])
-    assert [e["request"] for e in found.exchanges if e["status"] == 200] == [f"GET {paths[0]}", f"GET {paths[4]}"]
+    base = f"GET https://localhost:{origin.port}"
+    # An intent has no scheme, only where it went.
+    lost = [e["request"].replace("GET localhost", "GET https://localhost") for e in found.exchanges if e["id"] in found.unknown]
+    assert found.damage == [] and lost == ([f"{base}{paths[1]}"] if paths[1].encode() in origin.received else [])
+    assert [e["request"] for e in found.exchanges if e["status"] == 200] == [f"{base}{paths[0]}", f"{base}{paths[4]}"]
 
 
 def test_a_disk_that_fills_while_the_service_works_keeps_the_answer_back(gateway, provider, origin, tmp_path):

@@ -63,7 +63,6 @@ method = "reverse"
         (4, "gateway.others", "did you mean `refuse`?"),
         (8, "services.chunks.hosts", ""),
         (10, "services.chunks.credential.vale", "did you mean `value`?"),
-        (10, "services.chunks.credential.value", ""),
         (13, "rules.0.effect", "did you mean `allow`?"),
         (18, "rules.1.effect", ""),
         (20, "rules.1.efect", "did you mean `effect`?"),

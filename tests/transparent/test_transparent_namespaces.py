@@ -193,6 +193,7 @@ def net(tmp_path_factory):
             ca=authorities,
             issuer="http://127.0.0.1:9500",
             hosts='"chunks.test:8443"',
+            identity="",
             gateway='others = "inspect"\ntunnel_hosts = ["untouched.test", "private.test", "elsewhere.test"]',
             more='[[rules]]\nid = "web"\neffect = "allow"\nwho = ["group:engineering"]\nservice = ["others"]\nkind = ["read"]\n',
         )

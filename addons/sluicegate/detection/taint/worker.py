@@ -133,8 +133,10 @@ class Taints:
         task = asyncio.get_running_loop().create_task(
             self._learn(person, dataset, service, at, exchange, body, coding, media, columns), name="taint"
         )
-        for lane in self._lanes.values():
-            lane.start()  # who holds something may send something
+        # Who holds something may send something. Where a process cannot be started now, a search starts it, or refuses.
+        with contextlib.suppress(OSError):
+            for lane in self._lanes.values():
+                lane.start()
         mine = self._pending.setdefault(person, set())
         mine.add(task)
         self._waiting += len(body)
@@ -199,9 +201,9 @@ class Taints:
                     "cells": packed,
                 }  # fmt: skip
                 await self._database.run(partial(_keep, row=row, oldest=at - self._days * 86_400))
-        except Exception:
+        except Exception as error:
             self.lost += 1
-            logger.exception("what a response held cannot be kept; it would not be recognised elsewhere")
+            logger.error("what a response held cannot be kept, and would not be recognised elsewhere: %r", error)
 
     async def _held_by(self, person: str, target: str, at: float) -> Held:
         oldest = at - self._days * 86_400
