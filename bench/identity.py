@@ -22,7 +22,8 @@ from demo.keyring import Algorithm, Keyring
 from sluicegate.clock import SystemClock
 from sluicegate.database import Database
 from sluicegate.exchange import Principal
-from sluicegate.identity.recognise import Recognizer, handle, tokens
+from sluicegate.identity import handle, tokens
+from sluicegate.identity.recognise import Recognizer
 from sluicegate.identity.screening import SigningKey, screen
 from sluicegate.identity.sessions import store
 from sluicegate.settings.model import Identity

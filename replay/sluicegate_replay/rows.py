@@ -51,9 +51,13 @@ class Line:
         """Method and URL."""
         return f"{self.method} {self.url}"
 
+    def values(self) -> dict[str, object]:
+        """Plain values by name, from which the line can be made again."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
     def as_json(self) -> dict[str, object]:
-        """Plain values by name."""
-        return {name: getattr(self, name) for name in self.__slots__} | {"request": self.request}
+        """The same, and method and URL in one."""
+        return {**self.values(), "request": self.request}
 
     def is_of(self, who: str) -> bool:
         """Whether the name or the subject holds this text, in any case."""

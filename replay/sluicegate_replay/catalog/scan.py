@@ -44,7 +44,7 @@ def scan(folder: Path, files: Sequence[str]) -> Scan:
                 found.rows.append(row_of(item))
             else:
                 waiting[item.id] = item
-    found.open = [(one.id, json.dumps(line_of(one).as_json())) for one in waiting.values()]
+    found.open = [(one.id, json.dumps(line_of(one).values())) for one in waiting.values()]
     return found
 
 
