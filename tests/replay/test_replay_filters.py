@@ -70,7 +70,7 @@ def addresses(folder):
 
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-    max_examples=120,
+    max_examples=40,
     deadline=None,
     phases=(Phase.generate, Phase.shrink),
 )

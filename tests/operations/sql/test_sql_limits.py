@@ -203,7 +203,7 @@ MONSTERS = {
 
 async def test_monsters_are_read_or_refused_within_the_limit_and_the_next_statement_is_read():
     """The time limit is the worker's own: what it does not read is opaque, and what it reads says what it touches."""
-    worker, language = Worker(1.0), "snowflake"
+    worker, language = Worker(0.3), "snowflake"
     try:
         for name, text in MONSTERS.items():
             assert len(text) <= MAX_CHARACTERS, name
