@@ -39,10 +39,12 @@ def up(
     """
     # Here and not above, as in the other commands: `--help` need not wait for mitmproxy.
     from sluicegate.pipeline.check import load_checked
-    from sluicegate.pipeline.order import build
 
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="sluicegate: %(levelname)s %(message)s")
     loaded = load_checked(policy)
+    # Behind the policy: who made a mistake in it is told at once.
+    from sluicegate.pipeline.order import build
+
     gateway = build(loaded, state_of(policy, state).open(), acknowledge_loss=acknowledge_loss)
     asyncio.run(_run(gateway, mode, console))
 
