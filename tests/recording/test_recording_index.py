@@ -19,6 +19,7 @@ from sluicegate.database.tables import exchanges
 from sluicegate.exchange import Exposure, Finding, Operation
 from sluicegate.recording import index as index_module
 from sluicegate.recording.addon import RecordingAddon
+from sluicegate.recording.journal import Place
 from sluicegate.recording.reindex import reindex
 from sluicegate.settings import State
 from sluicegate.settings.model import Recording
@@ -106,7 +107,7 @@ async def test_a_slow_database_does_not_fill_the_memory(tmp_path, monkeypatch, c
     monkeypatch.setattr(index_module, "MAX_WAITING", 5)
     async with recorder(tmp_path) as addon:
         for number in range(50):
-            addon._index.add({"id": str(number)})
+            addon._index.add({"id": str(number)}, Place("", 0))
         assert len(addon._index._waiting) == 5
         assert len([record for record in caplog.records if "reindex" in record.getMessage()]) == 1
         addon._index._waiting.clear()

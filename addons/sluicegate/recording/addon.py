@@ -21,7 +21,7 @@ from sluicegate.exchange import Exchange
 from sluicegate.recording import intents
 from sluicegate.recording.flow_untouched import passed_untouched
 from sluicegate.recording.flow_writer import FlowWriter
-from sluicegate.recording.index import Index, row
+from sluicegate.recording.index import Index
 from sluicegate.recording.journal import Journal, Place, RecorderDown
 from sluicegate.recording.ledger.entry import about
 from sluicegate.recording.ledger.keys import Pseudonyms, default_origin, signing_key
@@ -211,7 +211,7 @@ class RecordingAddon:
         except Refusal:
             self._ended.discard(flow)  # it is not on the disk, so an error that follows may still be
             raise
-        self._index.add(row(summary, place))
+        self._index.add(summary, place)
 
     async def _append(self, kind: FileKind, record: bytes, what: str, said: dict[str, Any]) -> Place:
         return await self._kept(self._journal.append(kind, record, what, said))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert
+import orjson
+from sqlalchemy import JSON, Connection, delete, insert
+from sqlalchemy.dialects import sqlite
 
 from sluicegate.database import Database
 from sluicegate.database.tables import exchanges
@@ -27,13 +29,16 @@ _SAME_NAME = (
     *("assurance", "job", "risk", "findings", "parts"),
 )
 
-Row = dict[str, Any]
-_REPLACE = insert(exchanges).prefix_with("OR REPLACE")
-"""SQLite's own word for it takes half the time of two statements."""
+_JSON = frozenset(column.name for column in exchanges.c if isinstance(column.type, JSON))
+_REPLACE = str(insert(exchanges).prefix_with("OR REPLACE").compile(dialect=sqlite.dialect()))
+"""SQLite's own word for it takes half the time of two statements, and the driver's own parameters a third."""
+
+Item = tuple[Mapping[str, Any], Place]
+"""What a row is made from: the metadata of a flow, and where the flow is."""
 
 
-def row(summary: Mapping[str, Any], place: Place) -> Row:
-    """The row of an exchange, from the metadata of its flow; live and rebuilt rows are the same."""
+def row(summary: Mapping[str, Any], place: Place) -> dict[str, Any]:
+    """The row of an exchange; live and rebuilt rows are the same."""
     found = {name: valid_text(summary.get(name)) for name in _SAME_NAME}
     return {
         **found,
@@ -43,16 +48,37 @@ def row(summary: Mapping[str, Any], place: Place) -> Row:
     }
 
 
-def store(connection: Connection, rows: list[Row]) -> None:
+def store(connection: Connection, items: Sequence[Item]) -> None:
     """Put rows into the table, in place of older ones of the same exchange. Raises SQLAlchemyError."""
-    latest = {row["id"]: row for row in rows}
+    latest = {summary["id"]: (summary, place) for summary, place in items}
     if not latest:
         return
     if connection.dialect.name == "sqlite":
-        connection.execute(_REPLACE, list(latest.values()))
+        connection.exec_driver_sql(_REPLACE, [_parameters(*item) for item in latest.values()])
     else:
         connection.execute(delete(exchanges).where(exchanges.c.id.in_(list(latest))))
-        connection.execute(insert(exchanges), list(latest.values()))
+        connection.execute(insert(exchanges), [row(*item) for item in latest.values()])
+
+
+def _parameters(summary: Mapping[str, Any], place: Place) -> tuple[Any, ...]:
+    """The same row as the driver takes it, in the order of the table."""
+    values = {**summary, "approval_id": summary.get("approval"), "flow_file": place.file, "flow_offset": place.offset}
+    return tuple([_json(values.get(name)) if name in _JSON else _plain(values.get(name)) for name in _COLUMNS])
+
+
+def _plain(value: Any) -> Any:
+    return valid_text(value) if type(value) is str else value
+
+
+def _json(value: Any) -> str:
+    try:
+        text = orjson.dumps(value)
+    except TypeError:  # names off the wire may hold what is no valid Unicode
+        text = b"\\u0000"
+    return (orjson.dumps(valid_text(value)) if b"\\u0000" in text else text).decode()
+
+
+_COLUMNS = tuple(column.name for column in exchanges.c)
 
 
 class Index:
@@ -60,7 +86,7 @@ class Index:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: list[Row] = []
+        self._waiting: list[Item] = []
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
@@ -70,12 +96,12 @@ class Index:
         """Start writing, on the running loop."""
         self._task = asyncio.get_running_loop().create_task(self._run(), name="recording index")
 
-    def add(self, row: Row) -> None:
-        """Queue a row; when the queue is full it is left out."""
+    def add(self, summary: Mapping[str, Any], place: Place) -> None:
+        """Queue a row; when the queue is full it is left out. The row is made on the database's thread."""
         if len(self._waiting) >= MAX_WAITING:
             self._failed("the database does not keep up")
             return
-        self._waiting.append(row)
+        self._waiting.append((summary, place))
         self._arrived.set()
 
     async def close(self) -> None:
@@ -95,10 +121,10 @@ class Index:
 
     async def _flush(self) -> None:
         while self._waiting:
-            rows = self._waiting[:BATCH]
+            items = self._waiting[:BATCH]
             del self._waiting[:BATCH]
             try:
-                await self._database.run(partial(store, rows=rows))
+                await self._database.run(partial(store, items=items))
             except Exception as error:  # whatever the database does, the recordings are whole without it
                 self._failed(type(error).__name__)
 

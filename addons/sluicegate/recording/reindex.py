@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete
 from sluicegate.database import Database
 from sluicegate.database.tables import exchanges
 from sluicegate.recording.flow_reader import read_folder
-from sluicegate.recording.index import BATCH, Row, row, store
+from sluicegate.recording.index import BATCH, Item, store
 from sluicegate.recording.journal import Place
 from sluicegate.recording.recorded import Damage
 
@@ -35,19 +35,19 @@ async def reindex(folder: Path, database: Database) -> Rebuilt:
     batch = next(rows, [])  # a folder that cannot be read is found out before anything is deleted
     await database.run(_clear)
     while batch:
-        await database.run(partial(store, rows=batch))
+        await database.run(partial(store, items=batch))
         batch = next(rows, [])
     return rebuilt
 
 
-def _rows(folder: Path, rebuilt: Rebuilt) -> Iterator[list[Row]]:
-    batch: list[Row] = []
+def _rows(folder: Path, rebuilt: Rebuilt) -> Iterator[list[Item]]:
+    batch: list[Item] = []
     for item in read_folder(folder):
         if isinstance(item, Damage):
             rebuilt.damage.append(item)
             continue
         rebuilt.count += 1
-        batch.append(row(item.summary, Place(item.file, item.offset)))
+        batch.append((item.summary, Place(item.file, item.offset)))
         if len(batch) == BATCH:
             yield batch
             batch = []
