@@ -132,17 +132,17 @@ FORM = [(b"Content-Type", b"Application/X-WWW-Form-URLencoded; charset=utf-8")]
 
 def test_forms_lose_their_secret_fields():
     body = f"grant_type=password&username=ada&password={SECRET}&scope=x".encode()
-    assert REDACT.form(FORM, body) == b"grant_type=password&username=ada&password=[removed]&scope=x"
+    assert REDACT.body(FORM, body) == b"grant_type=password&username=ada&password=[removed]&scope=x"
 
 
 def test_a_form_that_cannot_be_read_is_not_kept():
     coded = [*FORM, (b"content-encoding", b"gzip")]
-    assert REDACT.form(coded, b"\x1f\x8b...") == REMOVED.encode()
-    assert REDACT.form(FORM, b"a&" * 20_000 + b"token=x") == REMOVED.encode()
+    assert REDACT.body(coded, b"\x1f\x8b...") == REMOVED.encode()
+    assert REDACT.body(FORM, b"a&" * 20_000 + b"token=x") == REMOVED.encode()
 
 
 def test_other_bodies_stay_as_they_are():
-    assert REDACT.form([(b"content-type", b"application/json")], b'{"a":1}') == b'{"a":1}'
+    assert REDACT.body([(b"content-type", b"application/json")], b'{"a":1}') == b'{"a":1}'
 
 
 def test_an_error_message_does_not_quote_what_broke():
@@ -154,7 +154,7 @@ def test_an_error_message_does_not_quote_what_broke():
 def test_it_reads_anything(text, data):
     REDACT.target(text)
     REDACT.headers([(data, data), (b"link", data), (b"location", data)])
-    REDACT.form(FORM, data)
+    REDACT.body(FORM, data)
     REDACT.error(text)
 
 

@@ -57,12 +57,14 @@ HARMLESS = frozenset(
 """Tokens that open nothing."""
 
 # re2 reads each byte once, however hostile the text. A quote that is not escaped and has a colon behind it ends a name.
-_MAYBE = re2.compile(
+MAYBE = (
     rb"(?i)(?:(?:pass|secret|credential|private|saml|\\u00)[^\\\x22]{0,200}"
     rb"|(?:token|key|assertion|authorization|cookie|signature|jwt|pwd|presigned_?urls?|sas|pin|otp|qrmk|auth|sid"
     rb"|session_?id))\x22\s*:"
     rb"|(?:signature|token|sig|credential)(?:=|\\u003d)|eyJ[\w-]{8}"
 )
+"""What matches wherever a secret may stand."""
+_MAYBE = re2.compile(MAYBE)
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _NESTING = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\]]', re.DOTALL)
 _SCALAR = re.compile(rb"[^\s,{}\[\]\"]*+")

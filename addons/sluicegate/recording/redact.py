@@ -12,8 +12,10 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 from urllib.parse import unquote_plus
 
+import re2
+
 from sluicegate import codings, statement_secrets
-from sluicegate.recording.json_secrets import without_secrets
+from sluicegate.recording import json_secrets
 
 REMOVED = "[removed]"
 """What stands in place of a secret."""
@@ -46,8 +48,11 @@ MAX_FORM = 1 << 20
 """What is longer is not searched for secrets but cut or taken out: a client chooses how long things are."""
 MAX_DECODED = 64 << 20
 """What a body may decode to; the gateway's own limit on bodies is lower in all but odd policies."""
+_REMEMBERED, _REMEMBERED_LENGTH = 512, 1024
 _NESTED = re.compile(r"[?&#;]([^=&?#;/\s]{1,200})=")
 _USER = re.compile(r"(?<=//)[^/?#\s\\]*@")
+_IN_JSON = re2.compile(b"(?:%s)|(?:%s)" % (json_secrets.MAYBE, statement_secrets.MAYBE))
+"""What a JSON body has in it where any secret may stand: most have nothing, and are read once."""
 _STEPS = re.compile(r"([?&#;])")
 _FORM_PARTS = 10_000
 
@@ -82,6 +87,8 @@ class Redactor:
 
     def __init__(self, parameters: Collection[str] = ()) -> None:
         self._parameters = frozenset(name.lower() for name in parameters)
+        self._harmless: dict[str, None] = {}
+        """Targets that held no secret when they were last looked at; each is looked at three times in an exchange."""
 
     def headers(self, fields: Fields, secret: Collection[str] = ()) -> tuple[tuple[bytes, bytes], ...]:
         """The header pairs in order; `secret` are further lower-case names that carry secrets in this exchange."""
@@ -93,11 +100,16 @@ class Redactor:
         """A request target or URL without secret parameters (query, fragment, path parameters) and user info."""
         if len(target) > MAX_TARGET:
             return f"{REMOVED} ({len(target)} characters)"
-        if "eyJ" in target:
-            target = _without_tokens(target)
-        if not any(sign in target for sign in "=@"):
+        if target in self._harmless:
             return target
-        return "".join(self._parts(target))
+        cleaned = _without_tokens(target) if "eyJ" in target else target
+        if "=" in cleaned or "@" in cleaned:
+            cleaned = "".join(self._parts(cleaned))
+        if cleaned == target and len(target) <= _REMEMBERED_LENGTH:
+            if len(self._harmless) >= _REMEMBERED:
+                self._harmless.clear()
+            self._harmless[target] = None
+        return cleaned
 
     def _parts(self, target: str) -> list[str]:
         out: list[str] = []
@@ -118,25 +130,29 @@ class Redactor:
         _, at, host = authority.rpartition("@")
         return f"{REMOVED}@{host}" if at else authority
 
-    def form(self, fields: Fields, body: bytes) -> bytes:
-        """A request body; when it is a form, its secret fields are taken out, and all of it when it cannot be read."""
-        kind, coded = b"", False
-        for name, value in fields:
-            if name.lower() == b"content-type":
-                kind = value.strip().lower()
-            coded = coded or (name.lower() == b"content-encoding" and value.strip().lower() not in (b"", b"identity"))
-        if not kind.startswith(b"application/x-www-form-urlencoded") or not body:
+    def body(self, fields: Fields, body: bytes) -> bytes:
+        """A body of either direction: forms and JSON lose their secrets, other bodies stay as they are; a form that
+        cannot be read is taken out as a whole."""
+        if not body:
             return body
+        kind = coding = b""
+        for name, value in fields:
+            if len(name) == 12 and name.lower() == b"content-type":
+                kind += value.strip().lower()
+            elif len(name) == 16 and name.lower() == b"content-encoding":
+                coding += b"," + value
+        applied = coding.decode("latin-1").lower().strip(", \t") if coding else ""
+        if b"application/x-www-form-urlencoded" in kind:
+            body = self._form(body, coded=applied not in ("", "identity"))
+            if kind.startswith(b"application/x-www-form-urlencoded") and b"json" not in kind:
+                return body
+        return self._json(body, applied, declared=b"json" in kind)
+
+    def _form(self, body: bytes, *, coded: bool) -> bytes:
         if coded or len(body) > MAX_FORM or sum(body.count(sign) for sign in (b"&", b";", b"?", b"#")) > _FORM_PARTS:
             return REMOVED.encode()
         text = "?" + body.decode("latin-1")
         return "".join(self._parts(text))[1:].encode("latin-1")
-
-    def body(self, fields: Fields, body: bytes) -> bytes:
-        """A body of either direction: forms and JSON lose their secrets, other bodies stay as they are."""
-        fields = tuple(fields)
-        kept = self.form(fields, body)
-        return self._json(fields, body) if kept is body else kept
 
     def _text(self, body: bytes, applied: str) -> bytes:
         """A body that is neither, without the secrets of a statement."""
@@ -149,16 +165,7 @@ class Redactor:
             return body if cleaned is plain else codings.encode(cleaned, applied)
         return statement_secrets.without_secrets(body)
 
-    def _json(self, fields: Fields, body: bytes) -> bytes:
-        kind = coding = b""
-        for name, value in fields:
-            lower = name.lower()
-            if lower == b"content-type":
-                kind += value.lower()
-            elif lower == b"content-encoding":
-                coding += b"," + value
-        declared = b"json" in kind
-        applied = coding.decode("latin-1").strip(", ")
+    def _json(self, body: bytes, applied: str, *, declared: bool) -> bytes:
         try:
             plain = codings.decode(body, applied, MAX_DECODED)
         except codings.CodingError:
@@ -169,7 +176,9 @@ class Redactor:
             return REMOVED.encode()  # JSON in UTF-16 or UTF-32, which nothing here reads
         if not declared and start not in (b"{", b"["):
             return self._text(body, applied) if b"\0" not in plain[:1024] else body
-        cleaned = statement_secrets.without_secrets(without_secrets(plain, self.target), json=True)
+        if _IN_JSON.search(plain) is None:
+            return body
+        cleaned = statement_secrets.without_secrets(json_secrets.without_secrets(plain, self.target), json=True)
         return body if cleaned is plain else codings.encode(cleaned, applied)
 
     def error(self, message: str) -> str:
