@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rich.text import Text
 from sluicegate.errors import Fault
 from sluicegate.recording.ledger.checkpoint import Head
 from sluicegate.recording.ledger.note import NoteError, Verifier
-from sluicegate.recording.verify import Finding, Report, folder_keys, verify, verify_one
+from sluicegate.recording.verify import Finding, Removal, Report, folder_keys, verify, verify_one
 from sluicegate_replay.catalog.build import Progress
 from sluicegate_replay.escape import label, moment, plain
 
@@ -118,6 +119,7 @@ def as_json(result: Report, *, own_keys: bool) -> dict[str, Any]:
         "records": result.records,
         "unsigned": result.unsigned,
         "deleted": result.deleted,
+        "removals": [asdict(one) for one in result.removals],
         "unknown": result.unknown,
         "findings": [_plain(finding) for finding in result.findings],
         "left_out": result.suppressed,
@@ -181,9 +183,17 @@ def _facts(result: Report, own_keys: bool, one: str) -> Iterator[tuple[str, Text
     if result.unsigned:
         yield _fact("not signed", f"{result.unsigned} entries behind the signed head")
     if result.deleted:
-        yield _fact("deleted", f"{result.deleted} records, as the log says")
+        yield _fact("taken away", f"what {result.deleted} entries speak of, as the log says")
+    for removal in result.removals[-_SHOWN:]:
+        yield _fact(removal.kind, _removal(removal))
     if result.unknown:
         yield _fact("unknown", f"{len(result.unknown)} forwarded, outcome unknown: {_some(result.unknown)}", "magenta")
+
+
+def _removal(one: Removal) -> str:
+    what = {"shredded": f"{one.files} keys, ", "deleted": f"{one.files} files, "}.get(one.kind, "")
+    by = f"by {' and '.join(plain(name) for name in one.by)}" if one.by else "at the end of their time"
+    return f"{what}{by} on {moment(one.at)}{f': {plain(one.reason)}' if one.reason else ''}"
 
 
 def _fact(name: str, text: str, style: str = "") -> tuple[str, Text]:

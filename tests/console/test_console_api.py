@@ -99,7 +99,7 @@ def problem_of(response: httpx2.Response) -> str:
 
 async def test_no_route_without_a_person(console: Console) -> None:
     routes = [route for route in console.app.routes if isinstance(route, Route)]
-    assert len(routes) == len(console.app.routes) == 5
+    assert len(routes) == len(console.app.routes) == 8
     for route in routes:
         for method in route.methods or ():
             answer = await console.client.request(

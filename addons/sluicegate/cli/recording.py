@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sluicegate.cli import recording_keeping
 from sluicegate.cli.places import DEFAULT_POLICY, Policy, StateFolder, state_of
 from sluicegate.errors import Fault
 
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
     from sluicegate.settings.state import State
 
 app = typer.Typer(
-    help="Recordings: rebuild the index, make investigators' keys.", no_args_is_help=True, rich_markup_mode=None
+    help="Recordings: hold, release and shred; rebuild the index; keys.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
 @app.callback()
 def options() -> None:
-    """Recordings: rebuild the index, make investigators' keys."""
+    """Recordings: hold, release and shred; rebuild the index; keys."""
 
 
 @app.command()
@@ -80,6 +81,18 @@ def keys(
     else:
         print(f"The secret key is in {out}: keep it off the gateway, and keep a copy of it.")
         print(f"Put this into [recording].recipients, beside at least one other: {recipient}")
+
+
+for _command in (
+    recording_keeping.hold,
+    recording_keeping.release,
+    recording_keeping.shred,
+    recording_keeping.orders,
+    recording_keeping.agree,
+    recording_keeping.withdraw,
+    recording_keeping.retain,
+):
+    app.command()(_command)
 
 
 async def _rebuild(folder: State) -> Rebuilt:

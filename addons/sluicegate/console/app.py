@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from sluicegate.approvals.store import Store
 from sluicegate.clock import Clock
-from sluicegate.console import approvals_api, authority_api, sessions_api
+from sluicegate.console import approvals_api, authority_api, recordings_api, sessions_api
 from sluicegate.console.guard import PERSON, Guard, Verifies, answer, is_page
 from sluicegate.console.pages.door import Door
 from sluicegate.console.pages.inbox import Inbox
@@ -27,6 +27,7 @@ from sluicegate.console.roles import Roles
 from sluicegate.database import Database
 from sluicegate.errors import Refusal
 from sluicegate.identity.sign_in.sign_ins import SignIns
+from sluicegate.recording.keeping.orders import Orders
 from sluicegate.settings import Loaded
 
 
@@ -56,6 +57,7 @@ def build(
             Route("/healthz", healthz),
             authority_api.route(certificates),
             *approvals_api.routes(store, roles),
+            *recordings_api.routes(Orders(database, clock), roles, loaded.settings.identity.issuer or ""),
             *(sessions_api.routes(loaded.settings, roles, sign_ins) if sign_ins else ()),
             *(_pages(site, loaded, store, database, sign_ins) if sign_ins else ()),
         ],

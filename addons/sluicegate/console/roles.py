@@ -17,6 +17,7 @@ class Roles:
     def __init__(self, settings: Settings) -> None:
         self._approvers = tuple({who for rule in settings.rules if rule.effect == "hold" for who in rule.approvers})
         self._operators = tuple(settings.console.operators)
+        self._keepers = tuple(settings.console.keepers or settings.console.operators)
         self._auditors = tuple(settings.console.auditors)
 
     def of(self, person: Principal) -> frozenset[Role]:
@@ -32,6 +33,10 @@ class Roles:
 
     def operator(self, person: Principal) -> bool:
         return named(person, self._operators)
+
+    def keeper(self, person: Principal) -> bool:
+        """Whether the person may have recordings held, released and shredded."""
+        return named(person, self._keepers)
 
     def sees_all(self, person: Principal) -> bool:
         """Whether the person may read what is not their own: operators and auditors."""

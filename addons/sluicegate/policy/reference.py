@@ -45,6 +45,8 @@ def reference() -> str:
                 f"#### `{key} = {{ ... }}`\n\n{_about(kinds[kind])}\n\n{_keys(kinds[kind])}"
                 for key, kind in (("budget", "Budget"), ("approval", "Terms"))
             ]
+        if table == "Recording":
+            parts.append(f"#### `[recording.keep]`\n\n{_about(kinds['Keep'])}\n\n{_keys(kinds['Keep'])}")
         if table == "Service":
             parts.append(f"#### `credential = {{ ... }}`\n\n{_keys(kinds['Credential'])}")
     return "\n\n".join(parts)

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -23,6 +23,8 @@ from sluicegate.recording.flow_untouched import passed_untouched
 from sluicegate.recording.flow_writer import FlowWriter
 from sluicegate.recording.index import Index
 from sluicegate.recording.journal import Journal, Place, RecorderDown
+from sluicegate.recording.keeping.due import Kept
+from sluicegate.recording.keeping.keeper import Keeper
 from sluicegate.recording.ledger.entry import about
 from sluicegate.recording.ledger.keys import Pseudonyms, default_origin, signing_key
 from sluicegate.recording.ledger.log import Ledger
@@ -53,6 +55,7 @@ class RecordingAddon:
         self._clock = clock
         self._state = state
         self._settings = settings
+        self._log = ""
         self._acknowledge_loss = acknowledge_loss
         self._redact = Redactor(settings.secret_query)
         self._run = uuid.uuid4().hex
@@ -61,6 +64,7 @@ class RecordingAddon:
         self._outbox: Outbox | None = None
         self._sealer: Sealer | None = None
         self._heads: Heads | None = None
+        self._keeper: Keeper | None = None
         self._database = database
         self._who: Callable[[str, str], str] = _unnamed
         self._journal = Journal(
@@ -88,6 +92,17 @@ class RecordingAddon:
         known = await asyncio.to_thread(recorded_lately, self._journal.folder)
         self._outbox = Outbox(self._database, self._enter, known)
         self._outbox.open()
+        self._keeper = Keeper(
+            self._journal.folder,
+            Kept.of(self._settings),
+            self._database,
+            self._clock,
+            log=self._log,
+            enter=self._entered,
+            who=self._who,
+            forget=self._forget,
+        )
+        self._keeper.open()
         if self._heads is not None:
             self._heads.open()
 
@@ -95,6 +110,7 @@ class RecordingAddon:
         self._who = Pseudonyms(self._state.keys).of
         key = signing_key(self._state.keys)
         signer = Signer(self._settings.log_name or default_origin(key), key)
+        self._log = signer.name
         escrow = None
         if self._settings.recipients:
             recipients = Recipients(self._settings.recipients)
@@ -116,6 +132,9 @@ class RecordingAddon:
 
     async def close(self) -> None:
         """Put everything that waits on the disk."""
+        if self._keeper is not None:
+            await self._keeper.close()
+            self._keeper = None
         if self._outbox is not None:
             await self._outbox.close()
             self._outbox = None
@@ -193,6 +212,14 @@ class RecordingAddon:
     async def _enter(self, kind: str, record: bytes) -> None:
         """Have the record of an event on the disk, and an entry of it in the ledger. Raises RecorderDown."""
         await self._journal.append("events", record, kind)
+
+    async def _entered(self, record: bytes | None, what: str, said: Mapping[str, Any]) -> None:
+        """Have an entry in the ledger, with the record of an event or without. Raises RecorderDown."""
+        await self._journal.append("events" if record is not None else None, record or b"", what, said)
+
+    def _forget(self, keys: Collection[str]) -> None:
+        if self._sealer is not None:
+            self._sealer.forget(keys)
 
     async def _keep(
         self,

@@ -10,6 +10,7 @@ from sluicegate.database.tables.base import metadata
 from sluicegate.database.tables.detection import findings, findings_out, habits, taints
 from sluicegate.database.tables.events import events
 from sluicegate.database.tables.notices import notices
+from sluicegate.database.tables.orders import orders, orders_done
 from sluicegate.database.tables.recordings import exchanges
 from sluicegate.database.tables.sessions import handles, revocations, session_revision, sessions, used_tokens
 from sluicegate.database.tables.usage import usage
@@ -26,6 +27,8 @@ __all__ = [
     "handles",
     "metadata",
     "notices",
+    "orders",
+    "orders_done",
     "revocations",
     "session_revision",
     "sessions",

@@ -18,6 +18,7 @@ from sluicegate.recording.ledger import entry as entries
 from sluicegate.recording.ledger import tail
 from sluicegate.recording.ledger.checkpoint import Checkpoint
 from sluicegate.recording.ledger.merkle import Range, leaf_hash, range_of
+from sluicegate.recording.ledger.removals import named
 from sluicegate.recording.ledger.store import Store
 from sluicegate.recording.ledger.tail import Batch
 from sluicegate.recording.ledger.tiles import TileError
@@ -124,15 +125,19 @@ def _load(writer: Writer, store: Store, base: int, left: Left) -> None:
 def _compare(folder: Path, batches: Iterable[Batch], left: Left) -> None:
     """Files of the tails, held against what their entries say of them."""
     covered: dict[str, int] = {}
+    gone: set[str] = set()
     for batch in batches:
         for at, data in enumerate(batch.entries):
             fields = entries.decode(data, batch.begin + at)
             place = entries.place(fields)
+            gone |= named(batch.begin + at, data)
             if place is not None and fields["type"] == "cut":
                 left.entered.add(place[0])
             elif place is not None:
                 covered[place[0]] = max(covered.get(place[0], 0), place[1] + place[2])
     for name, end in covered.items():
+        if name in gone:
+            continue
         size = (folder / name).stat().st_size if (folder / name).is_file() else 0
         if size < end:
             left.losses.append(f"{name} has {size} bytes, and {end} were acknowledged")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +54,9 @@ class DataKeys:
     def make(self, session: str, cls: str, now: float) -> Made:
         """A new key, its wrapped form on the disk. Raises OSError. Forgets the oldest keys."""
         secret = os.urandom(KEY_SIZE)
-        key = DataKey(os.urandom(16).hex(), extract(secret), int(now // _HOUR))
+        hour = int(now // _HOUR)
+        # The hour begins the name, so that what is old is found without opening anything.
+        key = DataKey(f"{hour:08x}{os.urandom(12).hex()}", extract(secret), hour)
         wrapped = self._recipients.wrap(secret)
         put(self._folder / key.file, wrapped)
         sync_files(self._folder, [key.file])
@@ -64,3 +67,8 @@ class DataKeys:
         self._known[session, cls, made.key.hour] = made.key
         while len(self._known) > _KEPT:
             self._known.popitem(last=False)
+
+    def forget(self, names: Collection[str]) -> None:
+        """Never use keys of these names again: their wrapped form is about to go."""
+        for place in [place for place, key in self._known.items() if key.name in names]:
+            del self._known[place]

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sluicegate.recording.ledger import entry, tail
+from sluicegate.recording.ledger.scan import entries_with
 from sluicegate.recording.ledger.store import FOLDER as LOG
 from sluicegate.recording.ledger.store import Store
 from sluicegate.recording.sealing.body import Opened, SealError, header_of, open_body
 from sluicegate.recording.sealing.keys import FOLDER
 from sluicegate.recording.sealing.recipients import unwrap
 from sluicegate.recording.verify.one import entries_of
+from sluicegate.recording.verify.removed import told
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,21 @@ def unseal(folder: Path, sealed: Sealed, identities: Sequence[str]) -> Opened:
     try:
         wrapped = (folder / sealed.key_file).read_bytes()
     except FileNotFoundError:
-        raise SealError("its key was shredded, or is not in this folder: nobody can open it") from None
+        raise SealError(_without_key(folder, sealed.key_file)) from None
     opened = open_body(unwrap(wrapped, identities), sealed.record)
     if opened.commitment != sealed.fields.get("commitment"):
         raise SealError("what was sealed is not what the ledger commits to")
     return opened
+
+
+def _without_key(folder: Path, file: str) -> str:
+    for seq, fields in entries_with(folder, f'"{file}"'.encode()):
+        if fields["type"] == "shredded" and file in fields.get("files", ()):
+            said = told(folder, seq, fields)
+            by = f" by {' and '.join(said.by)}" if said.by else " at the end of its time"
+            when = f"{datetime.fromtimestamp(said.at, UTC):%Y-%m-%d %H:%M} UTC"
+            return f"its key was shredded{by} on {when}: nobody can open it"
+    return "its key is not in this folder, and no entry says that it was shredded: nobody can open it here"
 
 
 def _behind(folder: Path, size: int) -> list[dict[str, Any]]:

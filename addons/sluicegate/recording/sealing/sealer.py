@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,10 @@ class Sealer:
             record, commitment = await asyncio.to_thread(seal, *arguments)
         return record, {"id": exchange.id, "key": key.name, "commitment": commitment}
 
+    def forget(self, names: Collection[str]) -> None:
+        """Never use the keys of these names again."""
+        self._keys.forget(frozenset(names))
+
     async def _make(self, exchange: Exchange, session: str, cls: str, now: float) -> DataKey:
         lock = self._making.setdefault((session, cls), asyncio.Lock())
         async with lock:
@@ -52,6 +56,7 @@ class Sealer:
                 said = {
                     "key": made.key.name,
                     "who": self._who(principal.issuer, principal.subject) if principal else None,
+                    "session": self._who("session", principal.session) if principal and principal.session else None,
                     "class": cls,
                     "hour": made.key.hour,
                 }

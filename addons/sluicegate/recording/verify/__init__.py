@@ -8,6 +8,6 @@ from __future__ import annotations
 from sluicegate.recording.verify.folder import verify
 from sluicegate.recording.verify.keys import folder_keys
 from sluicegate.recording.verify.one import prove, verify_one
-from sluicegate.recording.verify.report import Finding, Kind, Report
+from sluicegate.recording.verify.report import Finding, Kind, Removal, Report
 
-__all__ = ["Finding", "Kind", "Report", "folder_keys", "prove", "verify", "verify_one"]
+__all__ = ["Finding", "Kind", "Removal", "Report", "folder_keys", "prove", "verify", "verify_one"]

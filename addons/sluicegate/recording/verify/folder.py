@@ -11,14 +11,16 @@ from sluicegate.recording.ledger import entry, tiles
 from sluicegate.recording.ledger.checkpoint import Head
 from sluicegate.recording.ledger.merkle import Range, leaf_hash
 from sluicegate.recording.ledger.note import Verifier
+from sluicegate.recording.ledger.removals import named
 from sluicegate.recording.ledger.store import FOLDER, Store
 from sluicegate.recording.ledger.tiles import ENTRIES, WIDTH, TileError
 from sluicegate.recording.verify import heads as kept_heads
 from sluicegate.recording.verify.intents import Outcomes
 from sluicegate.recording.verify.keys import check_files
 from sluicegate.recording.verify.records import Records
+from sluicegate.recording.verify.removed import Removed
 from sluicegate.recording.verify.report import Finding, Report
-from sluicegate.recording.verify.tails import Tails, named
+from sluicegate.recording.verify.tails import Tails
 from sluicegate.recording.verify.tree import TreeFiles
 
 Progress = Callable[[int, int], None]
@@ -59,7 +61,7 @@ def verify(
     trusted = [key for key in keys if key.name == head.checkpoint.origin]
     check_files(folder, trusted, report)
     moments = kept_heads.moments(folder, store, head, heads, keys, report)
-    deleted = tails.deleted()
+    gone = tails.taken_away()
     tree, wrong = Range(), TreeFiles(folder, store, size, report)
     lost = False
     for found in _entries(store, size, tails, report):
@@ -72,7 +74,7 @@ def verify(
         wrong.entry(found.seq, leaf)
         if not lost:
             moments.passed(tree)
-        deleted |= named(found.seq, found.data)
+        gone |= named(found.seq, found.data)
         if progress is not None and found.seq % 4096 == 0:
             progress(found.seq // 2, size)
     whole = tree.size == size and tree.root() == head.checkpoint.root
@@ -80,7 +82,7 @@ def verify(
     if not whole and not report.findings:
         detail = "The entries do not lead to the root that the head signs."
         report.add(Finding("tampered", detail, f"{FOLDER}/checkpoint"))
-    records, outcomes = Records(folder, report, deleted), Outcomes(report)
+    records, outcomes, removed = Records(folder, report, gone), Outcomes(report), Removed(folder, report)
     for found in _entries(store, size, tails, Report()):
         fields = _trusted(found, store, size, report, whole=whole)
         if fields is None:
@@ -88,6 +90,7 @@ def verify(
             continue
         _count(found.seq, fields, report)
         outcomes.see(fields)
+        removed.see(found.seq, fields)
         records.check(found.seq, fields)
         report.until = fields["at"] / 1_000_000
         if progress is not None and found.seq % 4096 == 0:

@@ -10,6 +10,7 @@ from sluicegate.recording.ledger import entry, tiles
 from sluicegate.recording.ledger.merkle import ProofError, check_inclusion, inclusion, leaf_hash
 from sluicegate.recording.ledger.note import Verifier
 from sluicegate.recording.ledger.proof import Proof
+from sluicegate.recording.ledger.removals import named
 from sluicegate.recording.ledger.store import FOLDER, WITNESSED, Store
 from sluicegate.recording.ledger.tiles import ENTRIES, WIDTH, TileError
 from sluicegate.recording.verify import heads
@@ -46,7 +47,7 @@ def verify_one(folder: Path, exchange: str, keys: Sequence[Verifier]) -> Report:
             report.add(Finding("cannot-tell", "There is no signed head.", f"{FOLDER}/checkpoint", exchange=exchange))
         return report
     size, root = head.checkpoint.size, head.checkpoint.root
-    records = Records(folder, report, set(), whole=False)
+    records = Records(folder, report, _taken_away(store, size, root), whole=False)
     for seq, data, fields in entries_of(folder, exchange, size):
         kind = str(fields["type"])
         report.counts[kind] = report.counts.get(kind, 0) + 1
@@ -67,6 +68,20 @@ def verify_one(folder: Path, exchange: str, keys: Sequence[Verifier]) -> Report:
     elif "outcome" not in report.counts:
         report.unknown = [exchange]
     return report
+
+
+def _taken_away(store: Store, size: int, root: bytes) -> set[str]:
+    """The files that entries under the root say were taken away."""
+    found: set[str] = set()
+    for number in range(-(-size // WIDTH)):
+        try:
+            for seq, data in enumerate(store.bundle(number, min(WIDTH, size - number * WIDTH)), number * WIDTH):
+                if names := named(seq, data):
+                    check_inclusion(seq, size, leaf_hash(data), inclusion(seq, size, store.subtree(size)), root)
+                    found |= names
+        except (OSError, TileError, ProofError):
+            continue
+    return found
 
 
 def prove(folder: Path, exchange: str) -> list[tuple[str, Proof]]:

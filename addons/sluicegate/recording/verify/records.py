@@ -18,7 +18,7 @@ from sluicegate.recording.verify.report import Finding, Kind, Report
 
 _NAME = re.compile(
     r"\d{4}-\d\d-\d\d/[0-9A-Za-z-]+\.(flows|intents|events|sealed)|"
-    r"log/cut/[0-9A-Za-z-]+\.[a-z]+\.\d+|keys/[0-9a-f]+\.age"
+    r"log/cut/[0-9A-Za-z-]+\.[a-z]+\.\d+|keys/[0-9a-f]+\.age|holds/[0-9a-f-]+\.json"
 )
 _SUFFIXES = (".flows", ".intents", ".events", ".sealed")
 _BLOCK = 1 << 20
@@ -104,7 +104,7 @@ class Records:
                 size = (self._folder / name).stat(follow_symlinks=False).st_size
                 if size > state.end:
                     self._beyond(name, state.end, size, tails)
-        beside = [*(self._folder / CUT).glob("*"), *self._folder.glob("keys/*")]
+        beside = [*(self._folder / CUT).glob("*"), *self._folder.glob("keys/*"), *self._folder.glob("holds/*")]
         for path in sorted([*self._folder.glob("????-??-??/*"), *beside]):
             name = str(path.relative_to(self._folder))
             recording = path.suffix in _SUFFIXES or (path in beside and not path.name.startswith("."))

@@ -38,6 +38,22 @@ class Finding:
         return f"{self.kind}: {', '.join(where)}: {self.detail}"
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Something was taken away, or held, and the ledger says so."""
+
+    kind: str
+    """`shredded`, `deleted`, `held` or `released`."""
+    at: float
+    entry: int
+    files: int
+    by: tuple[str, ...]
+    """The people, by name where the record of it is still there, else their pseudonyms. Empty: retention did it."""
+    reason: str = ""
+    why: str = ""
+    """`retention` where no person asked for it."""
+
+
 @dataclass(slots=True)
 class Report:
     """What is proved: the first `size` entries of the log `origin`, and the recordings that they speak of, are those
@@ -62,6 +78,8 @@ class Report:
     unknown: list[str] = field(default_factory=list)
     """Exchanges that went out and whose outcome is not on the record: the gateway was killed in between."""
     findings: list[Finding] = field(default_factory=list)
+    removals: list[Removal] = field(default_factory=list)
+    """What was taken away rightly, or held."""
     suppressed: int = 0
     """Further findings that were left out."""
 

@@ -9,6 +9,7 @@ from sluicegate.recording.ledger import entry, tail
 from sluicegate.recording.ledger.merkle import Range
 from sluicegate.recording.ledger.ratchet import Ratchet
 from sluicegate.recording.ledger.recovery import TAIL
+from sluicegate.recording.ledger.removals import named
 from sluicegate.recording.ledger.store import Store
 from sluicegate.recording.ledger.tail import Batch
 from sluicegate.recording.ledger.tiles import TileError
@@ -50,8 +51,8 @@ class Tails:
                 return batch.entries[seq - batch.begin]
         return None
 
-    def deleted(self) -> set[str]:
-        """Files that entries in tails say were deleted."""
+    def taken_away(self) -> set[str]:
+        """Files that entries in tails say were taken away."""
         found: set[str] = set()
         for batch in self.batches:
             for seq, data in enumerate(batch.entries, batch.begin):
@@ -132,15 +133,3 @@ class Tails:
             if not ratchet.matches(batch.size, batch.digest, code):
                 return batch
         return None
-
-
-def named(seq: int, data: bytes) -> set[str]:
-    """The files that an entry says were deleted; of most entries there are none."""
-    if b'"type":"deleted"' not in data:
-        return set()
-    try:
-        fields = entry.decode(data, seq)
-    except ValueError:
-        return set()
-    files = fields.get("files") if fields["type"] == "deleted" else None
-    return {name for name in files if isinstance(name, str)} if isinstance(files, list) else set()

@@ -20,5 +20,8 @@ class Console(Table):
     operators: list[Text] = []
     """`group:NAME` and `person:SUBJECT`, who see everything, end sessions and revoke grants. They approve nothing by
     that."""
+    keepers: list[Text] = []
+    """`group:NAME` and `person:SUBJECT`, who hold recordings and, two of them together, release and shred them. Empty:
+    the operators."""
     auditors: list[Text] = []
     """`group:NAME` and `person:SUBJECT`, who see everything and change nothing."""

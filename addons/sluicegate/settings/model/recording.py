@@ -17,6 +17,24 @@ def _several(keys: list[str]) -> list[str]:
     return keys
 
 
+Days = Annotated[int, Field(ge=1, le=36_600)]
+
+
+class Keep(Table):
+    """[recording.keep]: days, in the place of what `retention` says. A file is as old as its last record."""
+
+    flows: Days | None = None
+    """Exchanges as the client saw them."""
+    intents: Days | None = None
+    """What was about to go out."""
+    events: Days | None = None
+    """Decisions, sessions, what was held and shredded by whom."""
+    originals: Days | None = None
+    """Keys of unmasked originals: without its key nobody opens an original."""
+    classes: dict[Text, Days] = {}
+    """Keys of originals of one class (the names of the masks that were owed, such as `"emails+national-ids" = 3`)."""
+
+
 class Recording(Table):
     """[recording]: how exchanges are kept."""
 
@@ -41,5 +59,11 @@ class Recording(Table):
     """and its key, as it says at its start."""
     heads_folder: Text | None = None
     """A folder on another disk in which the newest head is kept as well."""
+    retention: Literal["forever", "month", "pci", "hipaa"] = "forever"
+    """How long recordings are kept. `month`: 31 days, events 366, keys of originals 7. `pci`: 366 days, keys of
+    originals 31. `hipaa`: 2192 days, keys of originals 92. What is under a legal hold is kept in any case; so is the
+    ledger."""
+    keep: Keep = Keep()
+    """Other times for single kinds."""
     secret_query: list[Text] = []
     """Further query parameters whose values are never recorded."""
