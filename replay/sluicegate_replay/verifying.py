@@ -119,6 +119,9 @@ def as_json(result: Report, *, own_keys: bool) -> dict[str, Any]:
         "records": result.records,
         "unsigned": result.unsigned,
         "deleted": result.deleted,
+        "rotations": [
+            {"at": one.at, "entry": one.entry, "old": one.old.text(), "new": one.new.text()} for one in result.rotations
+        ],
         "removals": [asdict(one) for one in result.removals],
         "unknown": result.unknown,
         "findings": [_plain(finding) for finding in result.findings],
@@ -169,6 +172,9 @@ def _facts(result: Report, own_keys: bool, one: str) -> Iterator[tuple[str, Text
                 "did not. Give a key that you got another way with --key.",
                 "yellow",
             )
+        for one_key in result.rotations:
+            old, new = one_key.old.id.hex(), one_key.new.id.hex()
+            yield _fact("key", f"{old} was followed by {new} on {moment(one_key.at)}, as both have signed")
         if result.until is not None:
             yield _fact("up to", moment(result.until))
         yield _fact("root", result.root)

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from sluicegate.cli.recording import app
 from sluicegate.errors import Fault
+from sluicegate.recording.ledger.keys import default_origin, signing_key
+from sluicegate.recording.ledger.note import Signer
 
 
 def test_the_file_is_an_age_identity_and_the_recipient_fits_it(tmp_path):
@@ -27,3 +29,19 @@ def test_the_file_is_an_age_identity_and_the_recipient_fits_it(tmp_path):
     with pytest.raises(Fault, match="is there already"):
         CliRunner().invoke(app, ["keys", "--out", str(out)], catch_exceptions=False)
     assert out.read_bytes() == before
+
+
+def test_the_next_key_is_made_once_and_listed(tmp_path):
+    (tmp_path / "policy.toml").write_text('[identity]\nissuer = "https://idp.example"\n')
+    where = ["--policy", str(tmp_path / "policy.toml"), "--state", str(tmp_path / "state")]
+    with pytest.raises(Fault, match="no gateway has run yet"):
+        CliRunner().invoke(app, ["keys", "rotate", *where], catch_exceptions=False)
+    key = signing_key(tmp_path / "state" / "keys")
+    told = json.loads(CliRunner().invoke(app, ["keys", "rotate", *where, "--json"], catch_exceptions=False).stdout)
+    listed = json.loads(CliRunner().invoke(app, ["keys", "list", *where, "--json"], catch_exceptions=False).stdout)
+    assert listed["next"] == told["next"]
+    assert listed["key"] == Signer(default_origin(key), key).verifier.text()
+    assert listed["next"].startswith(f"{default_origin(key)}+"), "the log keeps its name"
+    with pytest.raises(Fault, match="already"):
+        CliRunner().invoke(app, ["keys", "rotate", *where], catch_exceptions=False)
+    assert CliRunner().invoke(app, ["keys"]).exit_code == 2

@@ -21,7 +21,11 @@ START = 1_795_470_301.0  # 2026-11-23 21:45:01 UTC
 
 def journal_at(folder: Path, clock: SetClock | None = None, signer: Signer = SIGNER, **settings) -> Journal:
     """A journal with a ledger, not yet open."""
-    own = {name: settings.pop(name) for name in ("escrow", "acknowledge_loss") if name in settings}
+    own = {
+        name: settings.pop(name)
+        for name in ("escrow", "acknowledge_loss", "successor", "handed_over")
+        if name in settings
+    }
     return Journal(folder, clock or SetClock(START), ledger=Ledger(folder, signer, **own), **settings)
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sluicegate.cli import recording_keeping
+from sluicegate.cli import recording_keeping, recording_keys
 from sluicegate.cli.places import DEFAULT_POLICY, Policy, StateFolder, state_of
 from sluicegate.errors import Fault
 
@@ -54,35 +52,7 @@ def reindex(
         raise typer.Exit(1)
 
 
-@app.command()
-def keys(
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the secret half is written.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-) -> None:
-    """Make the pair of keys of an investigator: the secret half into a file, the public half to be put into the policy.
-
-    Run it on the investigator's machine, never on the gateway. The file is an age identity.
-
-    Example: sluicegate recording keys --out investigator.txt
-    """
-    from sluicegate.recording.sealing.recipients import new_identity
-
-    identity, recipient = new_identity()
-    try:
-        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(f"# public key: {recipient}\n{identity}\n")
-    except FileExistsError:
-        raise Fault(f"{out} is there already.", hint="Name another file: keys are never written over.") from None
-    except OSError as error:
-        raise Fault(f"{out} cannot be written: {error.strerror}.") from None
-    if as_json:
-        print(json.dumps({"recipient": recipient, "file": str(out)}))
-    else:
-        print(f"The secret key is in {out}: keep it off the gateway, and keep a copy of it.")
-        print(f"Put this into [recording].recipients, beside at least one other: {recipient}")
-
-
+app.add_typer(recording_keys.app, name="keys")
 for _command in (
     recording_keeping.hold,
     recording_keeping.release,

@@ -7,6 +7,7 @@ import hashlib
 import os
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -26,9 +27,10 @@ from sluicegate.recording.journal import Journal, Place, RecorderDown
 from sluicegate.recording.keeping.due import Kept
 from sluicegate.recording.keeping.keeper import Keeper
 from sluicegate.recording.ledger.entry import about
-from sluicegate.recording.ledger.keys import Pseudonyms, default_origin, signing_key
+from sluicegate.recording.ledger.keys import NEXT_KEY, Pseudonyms, origin_of, signing_key
 from sluicegate.recording.ledger.log import Ledger
 from sluicegate.recording.ledger.note import Signer
+from sluicegate.recording.ledger.rotation import take_over
 from sluicegate.recording.outbox import Outbox, recorded_lately
 from sluicegate.recording.redact import Redactor
 from sluicegate.recording.sealing.keys import Made
@@ -109,14 +111,22 @@ class RecordingAddon:
     def _open(self) -> None:
         self._who = Pseudonyms(self._state.keys).of
         key = signing_key(self._state.keys)
-        signer = Signer(self._settings.log_name or default_origin(key), key)
+        signer = Signer(self._settings.log_name or origin_of(self._state.keys, key), key)
         self._log = signer.name
         escrow = None
         if self._settings.recipients:
             recipients = Recipients(self._settings.recipients)
             self._sealer = Sealer(self._journal.folder, recipients, self._who, self._key_made)
             escrow = recipients.wrap_text
-        ledger = Ledger(self._journal.folder, signer, escrow=escrow, acknowledge_loss=self._acknowledge_loss)
+        coming = (self._state.keys / NEXT_KEY).exists()
+        ledger = Ledger(
+            self._journal.folder,
+            signer,
+            escrow=escrow,
+            acknowledge_loss=self._acknowledge_loss,
+            successor=Signer(signer.name, signing_key(self._state.keys, NEXT_KEY)) if coming else None,
+            handed_over=partial(take_over, self._state.keys),
+        )
         self._heads = self._outside()
         self._journal.keep_ledger(ledger)
         self._journal.open()

@@ -16,6 +16,10 @@ from sluicegate.errors import Fault
 from sluicegate.recording.ledger.note import Signer
 
 LEDGER_KEY = "ledger.key"
+NEXT_KEY = "ledger.next"
+"""The key that comes next, until a gateway has taken it into use."""
+NAME = "ledger.name"
+"""The name of the log, once its first key is no longer there to make it from."""
 PSEUDONYM_KEY = "pseudonym.key"
 
 
@@ -45,6 +49,27 @@ def signing_key(folder: Path, name: str = LEDGER_KEY) -> Ed25519PrivateKey:
 def default_origin(key: Ed25519PrivateKey) -> str:
     """The name of a log that nobody named: bound to its first key."""
     return f"sluicegate/{hashlib.sha256(key.public_key().public_bytes_raw()).hexdigest()[:16]}"
+
+
+def origin_of(folder: Path, key: Ed25519PrivateKey) -> str:
+    """The name of a log that nobody named, also behind a rotation of its key. Raises Fault."""
+    try:
+        return (folder / NAME).read_text().strip()
+    except FileNotFoundError:
+        return default_origin(key)
+    except (OSError, UnicodeDecodeError):
+        raise Fault(f"The name of the ledger in {folder / NAME} cannot be read.", hint="Put it back.") from None
+
+
+def prepare_next(folder: Path, name: str) -> Ed25519PrivateKey:
+    """Make the key that comes next, and keep the name of the log, which its first key has given it. Raises Fault."""
+    current = signing_key(folder)
+    try:
+        if not name and not (folder / NAME).exists():
+            _create(folder / NAME, f"{default_origin(current)}\n".encode())
+    except OSError as error:
+        raise Fault(f"The name of the ledger cannot be kept in {folder}: {error.strerror}.") from None
+    return signing_key(folder, NEXT_KEY)
 
 
 def public_files(signer: Signer) -> dict[str, bytes]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sluicegate.errors import Fault
-from sluicegate.recording.ledger import entry, tail
+from sluicegate.recording.ledger import entry, rotation, tail
 from sluicegate.recording.ledger.checkpoint import Checkpoint
 from sluicegate.recording.ledger.keys import public_files
 from sluicegate.recording.ledger.merkle import leaf_hash
@@ -33,6 +33,10 @@ MOST_UNSIGNED = 256
 PUBLISH_SECONDS = 1.0
 _QUICKEST = 0.1
 _MACS_AN_ENTRY = 256
+
+
+def _nothing() -> None:
+    pass
 
 
 class Item(NamedTuple):
@@ -55,11 +59,17 @@ class Ledger:
         *,
         escrow: Callable[[bytes], str] | None = None,
         acknowledge_loss: bool = False,
+        successor: Signer | None = None,
+        handed_over: Callable[[], None] = _nothing,
     ) -> None:
+        """`successor` signs beside `signer` from now on, and alone from the next run on; `handed_over` is called once
+        the log says so, durably and signed by both, and may raise OSError."""
         self.run = uuid.uuid4().hex
         self.folder = folder
         self._log = folder / FOLDER
         self._signer = signer
+        self._signers = [signer, *([successor] if successor is not None else [])]
+        self._handed_over = handed_over
         self._escrow = escrow
         self._acknowledge_loss = acknowledge_loss
         self._writer = Writer(self._log, signer.name)
@@ -95,6 +105,8 @@ class Ledger:
         """What `open` returned is durable: what the last recorder left behind can be tidied up. Raises OSError."""
         left, self._left = self._left, Left()
         self.publish(0.0)
+        if len(self._signers) > 1:
+            self._handed_over()
         cut_off(self.folder, left)
         self.settle(left.tails, wait=True)
 
@@ -137,7 +149,7 @@ class Ledger:
     def publish(self, now: float) -> None:
         """Sign what is committed, if that is not done yet. Everything in it must be durable. Raises OSError."""
         if self._writer.size != self._writer.published:
-            self.head = self._writer.publish([self._signer])
+            self.head = self._writer.publish(self._signers)
         self._published = now
 
     def settle(self, tails: Sequence[str], *, wait: bool = False) -> None:
@@ -183,15 +195,17 @@ class Ledger:
                 "--acknowledge-loss.",
             )
         copy_aside(self.folder, left)
-        for name, data in public_files(self._signer).items():
-            if not (self._log / name).exists():
-                put(self._log / name, data)
+        for signer in self._signers:
+            for name, data in public_files(signer).items():
+                if not (self._log / name).exists():
+                    put(self._log / name, data)
         self._left = left
         items = [Item("cut", cut) for cut in left.cut if cut["file"] not in left.entered]
         items += _codes(left.unsigned)
         if left.losses:
             was: dict[str, Any] = {"signed": signed.size, "root": signed.root.hex()} if signed else {}
             items.append(Item("loss", {"lost": left.losses, "from": self._writer.size, **was}))
+        items += [Item(rotation.TYPE, rotation.said(self._signer, new)) for new in self._signers[1:]]
         items.append(Item("gateway.start", {"run": self.run, "size": self._writer.size, **self._sealed()}))
         return items
 

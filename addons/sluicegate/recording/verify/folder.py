@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sluicegate.recording.ledger import entry, tiles
+from sluicegate.recording.ledger import entry, rotation, tiles
 from sluicegate.recording.ledger.checkpoint import Head
 from sluicegate.recording.ledger.merkle import Range, leaf_hash
-from sluicegate.recording.ledger.note import Verifier
+from sluicegate.recording.ledger.note import NoteError, Verifier
 from sluicegate.recording.ledger.removals import named
 from sluicegate.recording.ledger.store import FOLDER, Store
 from sluicegate.recording.ledger.tiles import ENTRIES, WIDTH, TileError
@@ -19,7 +19,8 @@ from sluicegate.recording.verify.intents import Outcomes
 from sluicegate.recording.verify.keys import check_files
 from sluicegate.recording.verify.records import Records
 from sluicegate.recording.verify.removed import Removed
-from sluicegate.recording.verify.report import Finding, Report
+from sluicegate.recording.verify.report import Finding, Report, Rotation
+from sluicegate.recording.verify.rotations import Keys
 from sluicegate.recording.verify.tails import Tails
 from sluicegate.recording.verify.tree import TreeFiles
 
@@ -52,15 +53,15 @@ def verify(
         raise NotADirectoryError(20, f"{folder} is not a folder of recordings")
     report = Report()
     store = Store(folder / FOLDER)
-    head = kept_heads.read_head(store, keys, report)
+    known = Keys(folder, keys)
+    head = kept_heads.read_head(store, known.trusted, report)
     tails = Tails(folder, report)
     if head is None:
         _without_head(folder, tails, report)
         return report
     size = head.checkpoint.size
-    trusted = [key for key in keys if key.name == head.checkpoint.origin]
-    check_files(folder, trusted, report)
-    moments = kept_heads.moments(folder, store, head, heads, keys, report)
+    check_files(folder, [key for key in known.all if key.name == head.checkpoint.origin], report)
+    moments = kept_heads.moments(folder, store, head, heads, known.all, report)
     gone = tails.taken_away()
     tree, wrong = Range(), TreeFiles(folder, store, size, report)
     lost = False
@@ -165,8 +166,19 @@ def _trusted(found: _Entry, store: Store, size: int, report: Report, *, whole: b
 def _count(seq: int, fields: dict[str, Any], report: Report) -> None:
     kind = str(fields["type"])
     report.counts[kind] = report.counts.get(kind, 0) + 1
+    if kind == rotation.TYPE:
+        _rotated(seq, fields, report)
     if kind == "loss":
         lost = fields.get("lost")
         said = "; ".join(str(item) for item in lost) if isinstance(lost, list) else ""
         detail = f"The operator went on after a loss, and said so: {said}."
         report.add(Finding("truncated", detail, entry=seq))
+
+
+def _rotated(seq: int, fields: dict[str, Any], report: Report) -> None:
+    try:
+        old, new = rotation.read(fields)
+    except NoteError as error:
+        report.add(Finding("tampered", f"The key was not rightly handed over: {error}.", entry=seq))
+    else:
+        report.rotations.append(Rotation(fields["at"] / 1_000_000, seq, old, new))

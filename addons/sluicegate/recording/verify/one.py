@@ -16,6 +16,7 @@ from sluicegate.recording.ledger.tiles import ENTRIES, WIDTH, TileError
 from sluicegate.recording.verify import heads
 from sluicegate.recording.verify.records import Records
 from sluicegate.recording.verify.report import Finding, Report
+from sluicegate.recording.verify.rotations import Keys
 
 
 def entries_of(folder: Path, exchange: str, size: int) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
@@ -41,7 +42,7 @@ def verify_one(folder: Path, exchange: str, keys: Sequence[Verifier]) -> Report:
     """Check one exchange: its entries are under the head, its records as entered. What may be missing is not said."""
     report = Report()
     store = Store(folder / FOLDER)
-    head = heads.read_head(store, keys, report)
+    head = heads.read_head(store, Keys(folder, keys).trusted, report)
     if head is None:
         if not report.findings:
             report.add(Finding("cannot-tell", "There is no signed head.", f"{FOLDER}/checkpoint", exchange=exchange))

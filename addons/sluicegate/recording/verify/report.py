@@ -54,6 +54,16 @@ class Removal:
     """`retention` where no person asked for it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """The key of the log was replaced; both keys have signed that."""
+
+    at: float
+    entry: int
+    old: Verifier
+    new: Verifier
+
+
 @dataclass(slots=True)
 class Report:
     """What is proved: the first `size` entries of the log `origin`, and the recordings that they speak of, are those
@@ -80,6 +90,7 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     removals: list[Removal] = field(default_factory=list)
     """What was taken away rightly, or held."""
+    rotations: list[Rotation] = field(default_factory=list)
     suppressed: int = 0
     """Further findings that were left out."""
 
