@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from sluicegate.detection import bodies
 from sluicegate.detection.event import of_recorded, person
@@ -18,7 +19,9 @@ from sluicegate.detection.watching import Watching
 from sluicegate.detection.weighing import Weighing
 from sluicegate.exchange import OTHERS
 from sluicegate.recording.recorded import Message, Recorded
-from sluicegate.settings import Settings
+
+if TYPE_CHECKING:
+    from sluicegate.settings import Settings
 
 
 class Again:

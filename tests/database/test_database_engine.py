@@ -13,10 +13,11 @@ import pytest
 import pytest_asyncio
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from sluicegate.database import Database
+from sluicegate.database import Database, migrations
 from sluicegate.database.tables import approvals, decisions, exchanges, metadata
 from sluicegate.errors import Fault
 
@@ -67,6 +68,11 @@ async def test_what_the_comparison_does_not_see_is_there_too(database: Database)
     assert "WHERE state = 'pending'" in indexes["uq_approvals_pending_fingerprint"]
     assert {"ix_exchanges_started", "ix_exchanges_session", "ix_exchanges_subject"} <= set(indexes)
     assert unique == [["uq_approvals_code"], ["uq_decisions_approval_id_subject"]]
+
+
+def test_the_newest_file_is_the_head_of_the_revisions() -> None:
+    """So that a start need not load Alembic to see that there is nothing to do."""
+    assert ScriptDirectory.from_config(migrations._config()).get_heads() == [migrations.newest()]
 
 
 async def test_opening_twice_migrates_once_and_loses_nothing(database: Database, path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from sluicegate.cli.reference import pages
 from sluicegate_replay.case import VARIABLE as CASE
 from sluicegate_replay.catalog.place import VARIABLE as CACHE
-from sluicegate_replay.cli import app
+from sluicegate_replay.cli.app import app
 from sluicegate_replay.cli.export import Format
 from sluicegate_replay.cli.verify import CODES
 from sluicegate_replay.verifying import MEANING

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from sluicegate.cli.app import app
 from sluicegate.policy.reference import write
-from sluicegate_replay.cli import app as replay_app
+from sluicegate_replay.cli.app import app as replay_app
 
 WIDTH = 88
 APPLICATIONS = (("sluicegate", app), ("sluicegate-replay", replay_app))

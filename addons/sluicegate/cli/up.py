@@ -43,6 +43,9 @@ def up(
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="sluicegate: %(levelname)s %(message)s")
     loaded = load_checked(policy)
     # Behind the policy: who made a mistake in it is told at once.
+    from sluicegate.pipeline import few_addons
+
+    few_addons.leave_out_the_rest()
     from sluicegate.pipeline.order import build
 
     gateway = build(loaded, state_of(policy, state).open(), acknowledge_loss=acknowledge_loss)

@@ -12,8 +12,7 @@ def problems(loaded: Loaded) -> list[Problem]:
     """Names in [detection] that mean nothing."""
     # Here, since processes that know nothing of the policy import this package too.
     from sluicegate.detection.indicators import NAMES
-    from sluicegate.settings import Problem
-    from sluicegate.settings.load import nearest
+    from sluicegate.settings import Problem, nearest
     from sluicegate.settings.positions import line_of
 
     told, lines = loaded.settings.detection, loaded.lines

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sluicegate.detection.event import Event
 from sluicegate.detection.indicators import NAMES
-from sluicegate.settings import Settings
+
+if TYPE_CHECKING:
+    from sluicegate.settings import Settings
 
 CLASS_WEIGHT = 2.0
 """What a class weighs of which the policy says nothing."""

@@ -42,8 +42,8 @@ def tune() -> None:
     http.MessageData.__post_init__ = lambda self: None  # type: ignore[method-assign]
     # The recorder's thread has to get the interpreter back after each sync; the default makes it wait 5 ms.
     sys.setswitchinterval(0.0005)
-    # What stands now stays: without this each full collection walks through all of it again.
-    gc.collect()
+    # What stands now stays: without this each full collection walks through all of it again. The little garbage that
+    # is among it is not worth the tenth of a second that looking for it takes at each start.
     gc.freeze()
     gc.set_threshold(10_000, 5, 5)
 

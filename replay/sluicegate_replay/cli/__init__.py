@@ -1,5 +1,5 @@
-"""The sluicegate-replay command: one file a command, listed in `app`."""
+"""The sluicegate-replay command: one file a command, listed in `app.py`."""
 
-from sluicegate_replay.cli.app import app, main
+from sluicegate_replay.cli.app import main
 
-__all__ = ["app", "main"]
+__all__ = ["main"]

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
+import importlib
 import sqlite3
 import sys
+from collections.abc import Iterable
 
 import typer
 
 from sluicegate.errors import Fault
-from sluicegate_replay.cli.case import case
-from sluicegate_replay.cli.export import export
-from sluicegate_replay.cli.exposure import exposure
-from sluicegate_replay.cli.findings import findings
-from sluicegate_replay.cli.list import list_exchanges
-from sluicegate_replay.cli.play import play
-from sluicegate_replay.cli.search import search
-from sluicegate_replay.cli.show import show
-from sluicegate_replay.cli.unseal import unseal
-from sluicegate_replay.cli.verify import verify
 from sluicegate_replay.escape import plain
 
-app = typer.Typer(
-    name="sluicegate-replay",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+COMMANDS: dict[str, str] = {
+    "list": "list_exchanges",
+    "show": "show",
+    "play": "play",
+    "search": "search",
+    "verify": "verify",
+    "unseal": "unseal",
+    "export": "export",
+    "case": "case",
+    "findings": "findings",
+    "exposure": "exposure",
+}
+"""Name, which is that of its file in this folder, to the function in there."""
 
 
-@app.callback()
 def options() -> None:
     """Show and play recordings, without ever changing them.
 
@@ -37,22 +34,26 @@ def options() -> None:
     """
 
 
-app.command("list")(list_exchanges)
-app.command()(show)
-app.command()(play)
-app.command()(search)
-app.command()(verify)
-app.command()(unseal)
-app.command()(export)
-app.command()(case)
-app.command()(findings)
-app.command()(exposure)
+def made_of(names: Iterable[str]) -> typer.Typer:
+    """The application with these commands. Each is loaded only here: none needs what the others do."""
+    made = typer.Typer(
+        name="sluicegate-replay",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    made.callback()(options)
+    for name in names:
+        made.command(name)(getattr(importlib.import_module(f"sluicegate_replay.cli.{name}"), COMMANDS[name]))
+    return made
 
 
 def main() -> None:
     """Run the command; every trouble is one clear line on stderr."""
     try:
-        app()
+        asked = sys.argv[1:2]
+        made_of(asked if asked and asked[0] in COMMANDS else COMMANDS)()
     except Fault as fault:
         print(f"sluicegate-replay: {plain(fault)}", file=sys.stderr)
         sys.exit(fault.exit_code)
@@ -60,3 +61,11 @@ def main() -> None:
         hint = "Take the catalog away, or use --no-cache."
         print(f"sluicegate-replay: The catalog cannot be used ({plain(error)}). {hint}", file=sys.stderr)
         sys.exit(2)
+
+
+def __getattr__(name: str) -> typer.Typer:
+    """`app`: every command, for the reference of them all."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    whole = globals()["app"] = made_of(COMMANDS)
+    return whole

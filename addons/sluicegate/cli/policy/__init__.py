@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 import typer
 
-from sluicegate.cli.policy.check import check
-from sluicegate.cli.policy.diff import diff
-from sluicegate.cli.policy.explain import explain
-from sluicegate.cli.policy.show import show
-from sluicegate.cli.policy.test import test
+COMMANDS: dict[str, dict[str, Any]] = {
+    "check": {},
+    "test": {"allow_interspersed_args": True},
+    "explain": {"allow_interspersed_args": False},
+    "diff": {},
+    "show": {},
+}
+"""Name, of the file and of the function in it, to the settings of its context."""
 
-app = typer.Typer(
-    help="Check, test, explain, compare and show the policy.", no_args_is_help=True, rich_markup_mode=None
-)
 
-
-@app.callback()
 def options() -> None:
     """Check, test, explain, compare and show the policy."""
 
 
-app.command()(check)
-app.command(context_settings={"allow_interspersed_args": True})(test)
-app.command(context_settings={"allow_interspersed_args": False})(explain)
-app.command()(diff)
-app.command()(show)
+def made_of(wanted: str = "") -> typer.Typer:
+    """The application with the one command that is wanted, or with all of them when there is none of that name."""
+    made = typer.Typer(
+        help="Check, test, explain, compare and show the policy.", no_args_is_help=True, rich_markup_mode=None
+    )
+    made.callback()(options)
+    for name in [wanted] if wanted in COMMANDS else COMMANDS:
+        found = getattr(importlib.import_module(f"sluicegate.cli.policy.{name}"), name)
+        made.command(name, context_settings=COMMANDS[name] or None)(found)
+    return made

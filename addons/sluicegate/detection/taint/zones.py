@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from sluicegate.detection.taint.cells import STRONG, Cell, fingerprint
 from sluicegate.detection.taint.words import begins, words
 from sluicegate.exchange import OTHERS
-from sluicegate.settings import Settings
+
+if TYPE_CHECKING:
+    from sluicegate.settings import Settings
 
 
 class Zones:
