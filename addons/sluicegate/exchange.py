@@ -211,6 +211,8 @@ class Verdict:
     """Rules of mode `report` that matched. They changed nothing."""
     terms: Terms = Terms()
     """What it takes to approve a hold."""
+    seal: bool = False
+    """Whether a rule wants the service's answer sealed as it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +236,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A response body as the service sent it, where masking changed it: what may be sealed, and never left."""
+    """A response body as the service sent it, where masking changed it or a rule wants it: what may be sealed."""
 
     body: bytes = field(repr=False)
     type: str = ""

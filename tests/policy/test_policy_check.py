@@ -162,3 +162,22 @@ def test_the_shipped_schema_is_that_of_the_model():
     assert SHIPPED.read_text(encoding="utf-8") == schema()
     tables = json.loads(schema())["properties"]
     assert {"gateway", "identity", "services", "datasets", "rules", "masks"} <= set(tables)
+
+
+def test_sealing_needs_somebody_who_can_open_it_and_something_that_passes(tmp_path):
+    rules = """[[rules]]
+id = "a"
+effect = "allow"
+seal = true
+[[rules]]
+id = "b"
+effect = "deny"
+seal = true
+[console]
+keepers = ["ops"]
+"""
+    assert found(tmp_path, rules) == [
+        (4, "rules.0.seal", "name recipients under [recording]"),
+        (8, "rules.1.seal", "leave it out"),
+        (10, "console.keepers", "write `group:ops`"),
+    ]

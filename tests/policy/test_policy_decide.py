@@ -253,3 +253,16 @@ def test_holds_together_take_the_strictest_of_each_term(bench, ask):
     # A rule that says nothing of an emergency permits none, and wants one yes that is good once.
     plain = bench(first, HOLD).verdict(ask()).terms
     assert (plain.quorum, plain.uses, plain.break_glass) == (2, 1, ())
+
+
+@pytest.mark.parametrize("rules", list(permutations([ALLOW, {**ALLOW, "seal": True}])))
+def test_one_rule_that_seals_is_enough(bench, ask, rules):
+    assert bench(*rules).verdict(ask()).seal
+
+
+def test_holds_seal_and_rules_that_do_not_match_do_not(bench, ask):
+    assert bench(ALLOW, {**HOLD, "seal": True}).verdict(ask()).seal
+    assert bench({**ALLOW, "seal": True}, HOLD).verdict(ask()).seal, "once it is approved it is allowed as well"
+    assert not bench(ALLOW, {**ALLOW, "seal": True, "kind": ["export"]}).verdict(ask()).seal
+    assert not bench(ALLOW, {**ALLOW, "seal": True, "mode": "report"}).verdict(ask()).seal
+    assert not bench({**ALLOW, "seal": True}, DENY).verdict(ask()).seal

@@ -29,7 +29,7 @@ def problems(loaded: Loaded) -> list[Problem]:
     """Every problem of these tables, in the order of the file."""
     settings = loaded.settings
     found = [*_ids(settings), *_commands(settings)]
-    for key in ("operators", "auditors"):
+    for key in ("operators", "keepers", "auditors"):
         found += _people(getattr(settings.console, key), ("console", key), approvers=True)
     for name, job in settings.jobs.items():
         found += _job(settings, name, job)
@@ -70,6 +70,10 @@ def _rule(settings: Settings, rule: model.Rule, here: Path) -> Iterator[_Found]:
         if name not in settings.jobs:
             hint = nearest(name, settings.jobs) or "declare it under [jobs]"
             yield (*here, "job"), f"there is no job `{name}`", hint
+    if rule.seal and rule.effect == "deny":
+        yield (*here, "seal"), "means nothing in a rule whose effect is deny", "leave it out"
+    elif rule.seal and not settings.recording.recipients:
+        yield (*here, "seal"), "nobody could open what is sealed", "name recipients under [recording]"
     if rule.effect == "hold" and not rule.approvers:
         yield here, "holds, but names nobody who can approve", 'add approvers = ["group:..."]'
     if rule.effect != "hold":

@@ -96,6 +96,8 @@ def _shadowed(cover: Cover, rule: model.Rule, others: Sequence[model.Rule]) -> s
             return f"changes nothing: {_named(found)} {_verb(found, 'denies', 'deny')} all that it denies"
         done = "allowed" if rule.effect == "allow" else "held"
         return f"never decides: {_named(found)} {_verb(found, 'denies', 'deny')} all that would be {done}"
+    if rule.seal:
+        return ""  # whatever else allows it, what it seals is its own
     if rule.effect == "allow":
         return _idle_allow(cover, rule, others)
     if rule.effect == "hold":

@@ -70,7 +70,8 @@ def _decide(digest: str, judged: _Judged, context: Context, outside: str = "", j
         lifted = tuple(sorted({mask for s, _ in judged for mask in s.lifted}))
     holds = _once(c.rule for s, o in judged for c in s.hold if c.holds(o, context))
     if holds:
-        return _held(digest, holds, obligations, lifted, reported)
+        seal = any(rule.seal for rule in (*holds, *covering))
+        return _held(digest, holds, obligations, lifted, reported, seal=seal)
     allows = _once(rule for rule in covering if rule.effect == "allow")
     return Verdict(
         "allow" if allows else "deny",
@@ -80,6 +81,7 @@ def _decide(digest: str, judged: _Judged, context: Context, outside: str = "", j
         lifted,
         policy=digest,
         reported=reported,
+        seal=True in [rule.seal for rule in covering],
     )
 
 
@@ -89,6 +91,8 @@ def _held(
     obligations: tuple[Obligation, ...],
     lifted: tuple[str, ...],
     reported: tuple[str, ...],
+    *,
+    seal: bool,
 ) -> Verdict:
     # Whoever decides must be entitled to by every rule that holds: another hold never widens the circle.
     entitled = frozenset.intersection(*(frozenset(rule.approvers) for rule in rules))
@@ -109,6 +113,7 @@ def _held(
         digest,
         reported,
         terms_of(rules),
+        seal,
     )
 
 

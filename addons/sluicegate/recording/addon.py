@@ -18,7 +18,7 @@ from mitmproxy.proxy import mode_specs
 from sluicegate.clock import Clock
 from sluicegate.database import Database
 from sluicegate.errors import Fault, Refusal
-from sluicegate.exchange import Exchange
+from sluicegate.exchange import Exchange, Original
 from sluicegate.recording import intents
 from sluicegate.recording.flow_untouched import passed_untouched
 from sluicegate.recording.flow_writer import FlowWriter
@@ -31,6 +31,7 @@ from sluicegate.recording.ledger.keys import NEXT_KEY, Pseudonyms, origin_of, si
 from sluicegate.recording.ledger.log import Ledger
 from sluicegate.recording.ledger.note import Signer
 from sluicegate.recording.ledger.rotation import take_over
+from sluicegate.recording.never import Never
 from sluicegate.recording.outbox import Outbox, recorded_lately
 from sluicegate.recording.redact import Redactor
 from sluicegate.recording.sealing.keys import Made
@@ -59,6 +60,7 @@ class RecordingAddon:
         self._settings = settings
         self._log = ""
         self._acknowledge_loss = acknowledge_loss
+        self._never = Never(settings.never)
         self._redact = Redactor(settings.secret_query)
         self._run = uuid.uuid4().hex
         self._writer = FlowWriter(self._redact, self._run)
@@ -179,6 +181,10 @@ class RecordingAddon:
         return self._outcome(*passed_untouched(data, self._clock.now()))
 
     async def _intent(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        if self._never.covers(exchange.host, exchange.target):
+            await self._append(None, b"", "intent", {**self._said(exchange), "unrecorded": True})
+            self._intended.add(flow)
+            return
         body = self._writer.request_body(flow) or b""
         digest = hashlib.sha256(body) if len(body) < _LARGE else await asyncio.to_thread(hashlib.sha256, body)
         salt = os.urandom(16).hex()
@@ -189,12 +195,42 @@ class RecordingAddon:
     def _outcome(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         if flow in self._ended:
             return None  # the client went away after its answer was recorded
+        if self._never.covers(exchange.host, exchange.target):
+            self._ended.add(flow)
+            return self._passed(flow, exchange)
+        self._ask_for_seal(flow, exchange)
         summary = self._writer.summary(flow, exchange, self._clock.now(), intent=flow in self._intended)
         summary["sealed"] = exchange.original is not None and exchange.refusal is None and self._sealer is not None
         record = self._writer.encode(flow, exchange, summary)
         self._ended.add(flow)
         said = {**self._said(exchange), "status": summary["status"], "refusal": summary["refusal"]}
         return self._keep(flow, exchange, record, summary, said)
+
+    def _ask_for_seal(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """Where a rule wants it and no mask changed the answer, the original is what the client is about to get."""
+        if exchange.verdict is None or not exchange.verdict.seal or exchange.refusal is not None:
+            return
+        response = flow.response
+        if response is None or flow.error is not None or exchange.original is not None:
+            return
+        body = response.raw_content
+        if body is None or self._sealer is None:  # it passes piece by piece, or recipients came with a new policy
+            raise _unsealed()
+        if body:
+            said = response.headers
+            exchange.original = Original(body, said.get("content-type", ""), said.get("content-encoding", ""))
+
+    async def _passed(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """The outcome of what is never recorded: its entry alone."""
+        exchange.original = None
+        status = flow.response.status_code if flow.response else None
+        refusal = exchange.refusal.code if exchange.refusal else None
+        said = {**self._said(exchange), "status": status, "refusal": refusal, "unrecorded": True}
+        try:
+            await self._append(None, b"", "outcome", said)
+        except Refusal:
+            self._ended.discard(flow)
+            raise
 
     def _said(self, exchange: Exchange) -> dict[str, Any]:
         """What the ledger says in clear of an exchange: nothing of a person, nothing off the wire."""
@@ -250,7 +286,7 @@ class RecordingAddon:
             raise
         self._index.add(summary, place)
 
-    async def _append(self, kind: FileKind, record: bytes, what: str, said: dict[str, Any]) -> Place:
+    async def _append(self, kind: FileKind | None, record: bytes, what: str, said: dict[str, Any]) -> Place:
         return await self._kept(self._journal.append(kind, record, what, said))
 
     @staticmethod
@@ -269,6 +305,16 @@ def _down() -> Refusal:
         "The gateway cannot record this exchange, so nothing of it was let through.",
         next_step="Try again later; if it stays, tell the gateway's operator.",
         headers={"retry-after": "30"},
+    )
+
+
+def _unsealed() -> Refusal:
+    return Refusal(
+        503,
+        "cannot-be-sealed",
+        "Cannot be sealed",
+        "A rule wants the answer kept as it came, and it cannot be, so nothing of it was let through.",
+        next_step="Tell the gateway's operator: new recipients take a restart.",
     )
 
 

@@ -68,6 +68,7 @@ class Sealer:
 
 
 def class_of(exchange: Exchange) -> str:
-    """What tells originals apart that are kept, or shredded, together: the masks that were owed, by name."""
+    """What tells originals apart that are kept, or shredded, together: the masks that were owed, by name; `rule` where
+    there were none and a rule wanted it."""
     masks = {obligation.mask for obligation in exchange.verdict.obligations} if exchange.verdict else set()
-    return "+".join(sorted(masks))[:200]
+    return "+".join(sorted(masks))[:200] or "rule"

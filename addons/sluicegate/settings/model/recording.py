@@ -65,5 +65,9 @@ class Recording(Table):
     ledger."""
     keep: Keep = Keep()
     """Other times for single kinds."""
+    never: list[Annotated[str, Field(pattern=r"^[^\s/:\[\]?#]+(/[^\s\[\]?#]*)?$", max_length=500)]] = []
+    """Hosts, and paths of hosts, as globs (`private.example`, `chunks.internal/health*`), of which nothing is recorded
+    but that somebody asked, when, of which service and with which verdict: no address, header or body. They are judged
+    and masked like all others. Nothing of them is sealed."""
     secret_query: list[Text] = []
     """Further query parameters whose values are never recorded."""

@@ -82,6 +82,9 @@ class Rule(Table):
     """Indicators, or globs of them, that have been found about the person. For a deny or hold."""
     budget: Budget | None = None
     """The person's use of the dataset is above this. For a deny or hold."""
+    seal: bool = False
+    """What the service answers is sealed as it came, also where no mask changes it. For an allow or hold; it needs
+    `recipients` under [recording]."""
     approvers: list[Text] = []
     """`group:NAME` or `person:SUBJECT`, who may decide a hold."""
     hold_seconds: Seconds | None = None
