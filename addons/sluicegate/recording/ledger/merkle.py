@@ -113,6 +113,7 @@ def check_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes], 
     """Raises ProofError unless the proof shows the leaf hash at `index` under `root`."""
     if not 0 <= index < size:
         raise ProofError("the index is beyond the tree")
+    _hashes(leaf, root, *proof)
     inner = (index ^ (size - 1)).bit_length()
     border = (index >> inner).bit_count()
     if len(proof) != inner + border:
@@ -126,6 +127,7 @@ def check_consistency(old: int, size: int, proof: Sequence[bytes], old_root: byt
     """Raises ProofError unless the proof shows that the tree of `old` leaves is the beginning of that of `size`."""
     if old > size or old < 0:
         raise ProofError("the tree has shrunk")
+    _hashes(old_root, root, *proof)
     if old in (0, size):
         if proof:
             raise ProofError("such a proof is empty")
@@ -150,6 +152,11 @@ def check_consistency(old: int, size: int, proof: Sequence[bytes], old_root: byt
         raise ProofError("the proof does not lead to the old root")
     if _chain(_up(seed, rest[:inner], mask), rest[inner:]) != root:
         raise ProofError("the proof does not lead to the new root")
+
+
+def _hashes(*given: bytes) -> None:
+    if any(len(one) != HASH_SIZE for one in given):
+        raise ProofError(f"a hash has {HASH_SIZE} bytes")
 
 
 def _up(found: bytes, others: Sequence[bytes], index: int) -> bytes:
