@@ -1,5 +1,22 @@
 // Texts on stdin (a JSON list); on stdout, for each transformation of CyberChef, its name and each result in base64.
-import * as chef from "./node_modules/cyberchef/src/node/index.mjs"; // which the package does not export by name
+import { register } from "node:module";
+
+// CyberChef's dependencies name some files without their extension, which its install script would mend. Scripts of
+// packages are not run here, so the names are completed as they are looked up.
+const complete = `export async function resolve(name, context, next) {
+    try {
+        return await next(name, context);
+    } catch (error) {
+        for (const end of [".mjs", ".js", "/index.js"]) {
+            try {
+                return await next(name + end, context);
+            } catch {}
+        }
+        throw error;
+    }
+}`;
+register("data:text/javascript," + encodeURIComponent(complete), import.meta.url);
+const chef = await import("./node_modules/cyberchef/src/node/index.mjs"); // which the package does not export by name
 
 const text = JSON.parse(await new Response(process.stdin).text());
 const one = (operation, ...given) => async (input) => {
@@ -37,7 +54,25 @@ const transformations = {
     "AES Encrypt": one(chef.AESEncrypt, {
         key: { option: "Hex", string: "000102030405060708090a0b0c0d0e0f" },
         iv: { option: "Hex", string: "000102030405060708090a0b0c0d0e0f" },
+        mode: "CBC",
+        input: "Raw",
+        output: "Raw",
     }),
+    RC4: one(chef.RC4, { passphrase: { option: "UTF8", string: "secret" } }),
+    "To Charcode": one(chef.toCharcode),
+    "To Base45": one(chef.toBase45),
+    "To Base92": one(chef.toBase92),
+    "To Modhex": one(chef.toModhex),
+    "To Hex Content": one(chef.toHexContent),
+    "UTF-16LE": one(chef.encodeText, { encoding: "UTF-16LE (1200)" }),
+    Zip: one(chef.zip),
+    Tar: one(chef.tar),
+    "Tar, Gzip": async (input) => one(chef.gzip)(await chef.tar(input)),
+    "LZMA Compress": one(chef.LZMACompress, { compressionMode: "7" }),
+    "LZ4 Compress": one(chef.LZ4Compress),
+    "Atbash Cipher": one(chef.atbashCipher),
+    "Rail Fence Cipher": one(chef.railFenceCipherEncode),
+    "To Braille": one(chef.toBraille),
 };
 const out = {};
 for (const [name, transform] of Object.entries(transformations)) {

@@ -88,7 +88,7 @@ def _exchange_facts(item: Recorded) -> Iterator[tuple[str, object]]:
     yield "masks lifted", ", ".join(item.texts("lifted"))
     yield "sealed", "the original, for investigators: sluicegate-replay unseal" if item.summary.get("sealed") else ""
     yield "rows", item.table("exposure").get("rows") or ""
-    yield "risk", f"{item.summary['risk']:.2f}" if isinstance(item.summary.get("risk"), float) else ""
+    yield "risk", f"{item.summary['risk']:.2f}" if isinstance(item.summary.get("risk"), float) else "not known"
     for found in findings(item):
         yield "finding", label(f"{found.get('indicator')}: {found.get('detail')}", "bold red")
     yield "broken off", item.text("error")

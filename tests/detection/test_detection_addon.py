@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from sluicegate.database import Database, events
 from sluicegate.database.tables import findings
 from sluicegate.detection import problems
 from sluicegate.detection.addon import ExposureAddon, RiskAddon
+from sluicegate.detection.kept import LATE
 from sluicegate.detection.taint import worker
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange, Exposure, Finding, Operation, Principal
@@ -28,17 +31,18 @@ ADA = Principal("ada", "https://idp.test", frozenset({"eng"}), name="Ada")
 ROWS = json.dumps({"rows": [{"id": number, "ssn": f"{number:09}"} for number in range(5)]}).encode()
 
 
-def loaded(rules=(), **detection) -> Loaded:
+def loaded(rules=(), masks=(), **detection) -> Loaded:
     made = settings(**detection)
-    made = Settings.model_validate({**made.model_dump(), "rules": list(rules)})
+    made = Settings.model_validate({**made.model_dump(), "rules": list(rules), "masks": list(masks)})
     return Loaded(made, "d" * 64, Path("policy.toml"), {})
 
 
 class Gate:
     """The stages of detection and policy around one exchange after the other."""
 
-    def __init__(self, database, rules=(), **detection):
-        told = loaded([{"id": "read", "effect": "allow", "kind": ["read"]}, *rules], **detection)
+    def __init__(self, database, rules=(), masks=(), **detection):
+        read = [{"id": "read", "effect": "allow", "kind": ["read"]}, {"id": "all", "effect": "allow", "dataset": ["*"]}]
+        told = loaded([*read[: 1 + bool(masks)], *rules], masks, **detection)
         self.database = database
         self.state = State(Path(str(database.url.database)).parent).open()
         self.risk = RiskAddon(told, self.state, database, SetClock(MONDAY))
@@ -106,6 +110,58 @@ async def test_risk_alone_changes_the_answer_too(database):
         await gate.send()
     with pytest.raises(Refusal):
         await gate.send(body=b'{"rows":[{"id":1}]}')
+
+
+@pytest.mark.parametrize("rule", [{"risk_above": 90.0}, {"finding": ["taint"]}])
+async def test_a_risk_that_is_not_known_counts_as_above(database, rule):
+    gate = Gate(database, [{"id": "risky", "effect": "deny", **rule}])
+    assert (await gate.send(body=b'{"rows":[{"id":1}]}')).verdict.effect == "allow"
+    gate.risk.kept._lacking = MONDAY - LATE - 1  # nothing can be written since
+    with pytest.raises(Refusal) as refused:
+        await gate.send(body=b'{"rows":[{"id":1}]}')
+    assert refused.value.rules == ("risky",) and math.isnan(gate.exchange.risk)
+
+
+async def test_a_learner_that_fails_lets_nothing_through(database, monkeypatch):
+    gate = Gate(database)
+
+    def broken(*_):
+        raise ArithmeticError("a habit that cannot be")
+
+    for name in ("before", "after"):  # the pipeline makes a refusal of it
+        with monkeypatch.context() as failing:
+            failing.setattr(gate.risk.watching, name, broken)
+            with pytest.raises(ArithmeticError):
+                await gate.send()
+
+
+async def test_masks_are_harder_for_this_request(database):
+    masks = [
+        {"id": "usual", "columns": ["ssn"], "method": "last4"},
+        {"id": "at-risk", "columns": ["ssn"], "method": "null", "risk_above": 20.0},
+    ]
+    gate = Gate(database, masks=masks)
+    assert [o.method for o in (await gate.send(body=b'{"rows":[{"id":1}]}')).verdict.obligations] == ["last4"]
+    with pytest.raises(Refusal) as refused:  # what led to the finding does not leave masked too little
+        await gate.send()
+    assert refused.value.code == "found-meanwhile"
+    exchange = await gate.send(body=b'{"rows":[{"id":1}]}')
+    assert [(o.mask, o.method) for o in exchange.verdict.obligations] == [("at-risk", "null")]
+
+
+async def test_a_fresh_sign_in_is_asked_for_at_a_risk(database):
+    rule = {"id": "who-is-it", "effect": "deny", "risk_above": 20.0, "sign_in_age_above": 300.0}
+    gate = Gate(database, [rule])
+    plain = b'{"rows":[{"id":1}]}'
+    since = replace(ADA, authenticated=MONDAY - 3600)
+    assert (await gate.send(body=plain, principal=since)).verdict.effect == "allow"
+    with pytest.raises(Refusal):
+        await gate.send(principal=since)
+    with pytest.raises(Refusal) as refused:
+        await gate.send(body=plain, principal=since)
+    assert refused.value.rules == ("who-is-it",) and "sluicegate login --fresh" in refused.value.next_step
+    fresh = replace(ADA, authenticated=MONDAY)
+    assert (await gate.send(body=plain, principal=fresh)).verdict.effect == "allow"
 
 
 async def test_a_rule_that_holds_keeps_the_response_back_and_holds_the_next_request(database):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from sqlalchemy import select, update
 
 from sluicegate.clock import SetClock
 from sluicegate.database import Database
 from sluicegate.database.tables import habits
-from sluicegate.detection.kept import Kept
+from sluicegate.detection.kept import LATE, Kept
 from sluicegate.detection.watching import EVERYBODY
 from tests.detection.organisation import ADA, DAY, MONDAY, PEOPLE, Office
 
@@ -26,7 +28,8 @@ class Gateway:
 
     def __init__(self, database, **detection):
         self.office = Office(**detection)
-        self.kept = Kept(self.office.watching, database, SetClock(MONDAY))
+        self.clock = SetClock(MONDAY)
+        self.kept = Kept(self.office.watching, database, self.clock)
 
     async def open(self):
         await self.kept.open()
@@ -138,9 +141,52 @@ async def test_a_state_that_cannot_be_read_is_learned_anew(database, caplog):
     await gateway.close()
     await database.run(lambda connection: connection.execute(update(habits).values(state=b"nonsense")))
     again = await Gateway(database).open()
-    assert again.office.watching.habit(ADA) is None
+    assert again.office.watching.habit(ADA).days == 0
     assert "learned anew" in caplog.text
     again.do(MONDAY, chunks=("1",))
     await again.close()
     rows = await database.read(lambda connection: connection.execute(select(habits.c.version)).all())
     assert {row.version for row in rows} == {2}
+
+
+async def test_whose_habits_cannot_be_read_has_a_risk_that_is_not_known(database):
+    first = await Gateway(database).open()
+    first.do(MONDAY, chunks=("1",))
+    await first.close()
+    broken = update(habits).where(habits.c.name == f"person:{ADA}").values(state=b"not a state")
+    await database.run(lambda connection: connection.execute(broken))
+    second = await Gateway(database).open()
+    assert math.isnan(second.office.watching.before(ADA, MONDAY + 60)[0])
+    second.do(MONDAY + 60, chunks=("1",))
+    assert math.isnan(second.office.watching.before(ADA, MONDAY + 61)[0])
+    assert second.office.watching.before(PEOPLE[1], MONDAY + 61)[0] == 0.0
+    await second.close()
+    # It is written anew, and says so itself until everything that was lost would have faded.
+    third = await Gateway(database).open()
+    assert math.isnan(third.office.watching.before(ADA, MONDAY + DAY)[0])
+    assert third.office.watching.before(ADA, MONDAY + 60 + 7 * DAY)[0] == 0.0
+    await third.close()
+
+
+async def test_what_is_not_shared_for_long_is_not_known(database, monkeypatch):
+    gateway = await Gateway(database).open()
+    gateway.do(MONDAY, chunks=("1",))
+
+    async def broken(*_, **__):
+        raise OSError("no disk")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(database, "run", broken)
+        await gateway.kept.write()
+        assert not gateway.kept.lost
+        gateway.clock.advance(LATE + 1)
+        await gateway.kept.write()
+        assert gateway.kept.lost
+    await gateway.kept.write()
+    assert not gateway.kept.lost
+    with monkeypatch.context() as failing:  # what others found cannot be read
+        failing.setattr(database, "read", broken)
+        await gateway.kept.write()
+        gateway.clock.advance(LATE + 1)
+        assert gateway.kept.lost
+    await gateway.close()

@@ -8,6 +8,7 @@ import pytest
 
 from sluicegate.exchange import Operation, Principal, Verdict
 from sluicegate.policy import Policy, decide
+from sluicegate.policy.context import NOTHING, Context
 from sluicegate.settings import Settings
 
 BASE: dict[str, Any] = {
@@ -38,8 +39,8 @@ class Bench:
         masked = [{"id": f"m{index}", **mask} for index, mask in enumerate(masks)]
         self.policy = Policy(Settings.model_validate({**BASE, "rules": named, "masks": masked}), "d" * 64)
 
-    def verdict(self, operation: Operation, *groups: str, subject: str = "ada") -> Verdict:
-        return decide(self.policy, person(*groups, subject=subject), operation)
+    def verdict(self, operation: Operation, *groups: str, subject: str = "ada", context: Context = NOTHING) -> Verdict:
+        return decide(self.policy, person(*groups, subject=subject), operation, context)
 
     def effect(self, operation: Operation, *groups: str, subject: str = "ada") -> str:
         return self.verdict(operation, *groups, subject=subject).effect

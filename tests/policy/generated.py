@@ -48,6 +48,7 @@ MORE_KEYS: dict[str, st.SearchStrategy[Any]] = {
     "when": some(HOURS),
     "risk_above": st.sampled_from([0.0, 5.0]),
     "finding": some(["walk", "w*", "*"]),
+    "sign_in_age_above": st.sampled_from([0.0, 900.0]),
 }
 
 
@@ -68,6 +69,8 @@ masks = st.fixed_dictionaries(
         "dataset": some(["customers", "pub*", "*", "logs"]),
         "service": some(["chunks", "second", OTHERS]),
         "predicates": st.sampled_from(["refuse", "allow"]),
+        "risk_above": st.sampled_from([0.0, 5.0]),
+        "finding": some(["walk", "w*", "probing"]),
     },
 )
 
@@ -109,7 +112,7 @@ PEOPLE = [
 CONTEXTS = [
     Context(WEDNESDAY, "10.1.2.3"),
     Context(WEDNESDAY + 12 * 3600, "10.9.9.9", job="night", risk=7.0, findings=frozenset({"walk"})),
-    Context(WEDNESDAY + 3.5 * 86400, "", job="day"),
+    Context(WEDNESDAY + 3.5 * 86400, "", job="day", signed_in=WEDNESDAY + 3.5 * 86400 - 60),
     Context(WEDNESDAY, "2001:db8::1", job="no-such-job", risk=float("nan")),
 ]
 _PLACES = [

@@ -60,6 +60,8 @@ masks = st.fixed_dictionaries(
     optional={
         "dataset": st.lists(st.sampled_from(["customers", "pub*"]), min_size=1, max_size=1),
         "predicates": st.sampled_from(["refuse", "allow"]),
+        "risk_above": st.sampled_from([0, 50]),
+        "finding": st.sampled_from([["walk"], ["*"]]),
     },
 )
 people = st.builds(
@@ -213,6 +215,21 @@ def test_asking_for_more_never_helps(rule_list, mask_list, principal, operation,
         more = replace(operation, columns=(), column_scope="all")
         if decide(made, principal, more, context).effect == "allow":
             assert decide(made, principal, operation, context).effect == "allow"
+
+
+@settings(max_examples=100)
+@given(rule_lists, mask_lists, people, operations(), contexts, st.floats(min_value=0))
+def test_more_risk_never_helps(rule_list, mask_list, principal, operation, context, more):
+    made = policy(rule_list, mask_list)
+    risk = context.risk if context.risk != context.risk else max(context.risk, more)
+    before = decide(made, principal, operation, context)
+    for worse in (replace(context, risk=risk), replace(context, risk=float("nan"))):
+        after = decide(made, principal, operation, worse)
+        assert ORDER[after.effect] <= ORDER[before.effect]
+        if after.effect != "deny":
+            assert set(after.lifted) <= set(before.lifted)
+            masked = {column for one in after.obligations for column in one.columns}
+            assert {column for one in before.obligations for column in one.columns} <= masked
 
 
 @settings(max_examples=60)

@@ -223,6 +223,18 @@ def test_risk_and_findings(bench, ask):
     assert both(bench, {"risk_above": 50}, ask(), Context(risk=float("nan"))) == (False, True)
     assert both(bench, {"finding": ["night-*"]}, ask(), Context(findings=frozenset({"night-export"}))) == (True, True)
     assert both(bench, {"finding": ["night-*"]}, ask(), Context()) == (False, False)
+    # Where the risk is not known, it is not known what was found either.
+    assert both(bench, {"finding": ["night-*"]}, ask(), Context(risk=float("nan"))) == (False, True)
+
+
+@pytest.mark.parametrize(("signed_in", "above"), [(940.0, False), (939.0, True), (None, True), (float("nan"), True)])
+def test_how_long_ago_somebody_signed_in(bench, ask, signed_in, above):
+    context = Context(now=1000.0, signed_in=signed_in)
+    made = bench(ALL, {"effect": "allow", "dataset": ["*"]}, {"effect": "deny", "sign_in_age_above": 60})
+    verdict = made.verdict(ask(), context=context)
+    assert (verdict.effect == "deny") is above
+    if above:
+        assert "sluicegate login --fresh" in verdict.next_step
 
 
 def used(**keys):

@@ -5,6 +5,7 @@ from itertools import permutations
 import pytest
 
 from sluicegate.exchange import OTHERS, Obligation, Operation
+from sluicegate.policy.context import Context
 
 ALLOW = {"effect": "allow", "dataset": ["*"]}
 ALL = {"effect": "allow"}
@@ -218,3 +219,66 @@ def test_detectors_are_owed_everywhere_and_stop_no_statement(bench, ask):
     assert {(o.mask, o.detect) for o in verdict.obligations} == {
         ("m0", frozenset({"card"})), ("m1", frozenset({"email"})),
     }  # fmt: skip
+
+
+RISKY = {"columns": ["ssn"], "method": "null", "risk_above": 50}
+
+
+@pytest.mark.parametrize(
+    ("context", "method"),
+    [
+        (Context(risk=50.0), "last4"),
+        (Context(risk=50.5), "null"),
+        (Context(risk=float("nan")), "null"),  # not known: it could be above
+    ],
+)
+def test_masks_are_harder_above_a_risk(bench, ask, context, method):
+    made = bench(ALLOW, masks=[RISKY, {"columns": ["ssn"], "method": "last4"}])
+    assert owed(made.verdict(ask(), context=context)) == {(method, "ssn")}
+    assert owed(made.verdict(ask("ssn"), context=context)) == {(method, "ssn")}
+
+
+def test_a_mask_above_a_risk_is_none_below(bench, ask):
+    made = bench(ALLOW, masks=[RISKY])
+    for _ in range(2):  # what is kept of the first answer is not said to the second
+        assert owed(made.verdict(ask(), context=Context(risk=1.0))) == set()
+        assert owed(made.verdict(ask(), context=Context(risk=99.0))) == {("null", "ssn")}
+
+
+def test_exemptions_end_at_a_risk(bench, ask):
+    made = bench(ALLOW, masks=[RISKY | {"unless": ["group:fraud"]}])
+    calm, risky = Context(risk=50.0), Context(risk=51.0)
+    for context in (calm, risky):
+        assert owed(made.verdict(ask(), "engineering", context=context)) == {("null", "ssn")}
+    before, after = (made.verdict(ask(), "fraud", context=context) for context in (calm, risky))
+    assert (owed(before), before.lifted) == (set(), ("m0",))
+    assert (owed(after), after.lifted) == ({("null", "ssn")}, ())
+
+
+def test_masks_once_there_is_a_finding(bench, ask):
+    made = bench(ALLOW, masks=[{"columns": ["ssn"], "method": "null", "finding": ["taint", "w*"]}])
+    for found, masked in ((frozenset(), False), ({"probing"}, False), ({"walk"}, True), ({"taint"}, True)):
+        assert bool(owed(made.verdict(ask(), context=Context(findings=frozenset(found))))) is masked
+    assert owed(made.verdict(ask(), context=Context(risk=float("nan"))))
+
+
+def test_both_must_be_so(bench, ask):
+    made = bench(ALLOW, masks=[RISKY | {"finding": ["walk"]}])
+    for risk, found, masked in ((60, "walk", True), (60, "taint", False), (10, "walk", False)):
+        verdict = made.verdict(ask(), context=Context(risk=risk, findings=frozenset({found})))
+        assert bool(owed(verdict)) is masked
+
+
+def test_a_statement_does_not_get_round_a_mask_at_a_risk(bench, ask):
+    made = bench(ALLOW, masks=[RISKY])
+    guess = ask("id", statement="select id from customers where ssn = '1'", predicates=("ssn",))
+    assert made.verdict(guess, context=Context(risk=10)).effect == "allow"
+    verdict = made.verdict(guess, context=Context(risk=60))
+    assert (verdict.effect, verdict.rules) == ("deny", ("m0",))
+
+
+def test_parts_owe_it_too(bench, ask):
+    made = bench(ALLOW, masks=[RISKY | {"columns": ["restricted"]}])
+    whole = ask(parts=(ask(dataset="orders"),))
+    assert owed(made.verdict(whole, context=Context(risk=10))) == set()
+    assert owed(made.verdict(whole, context=Context(risk=60))) == {("null", "ssn"), ("null", "card")}

@@ -95,6 +95,7 @@ ALLOW, DENY = {"effect": "allow"}, {"effect": "deny"}
         (DENY | {"network": ["10.0.0.0/8"]}, READ, "it is for clients in 10.0.0.0/8, and this one is at 192.0.2.1"),
         (DENY | {"when": ["Sat,Sun Europe/Berlin"]}, READ, "it is for Sat,Sun Europe/Berlin, and it is Wed 13:00 Europe/Berlin"),
         (DENY | {"risk_above": 5.0}, READ, "it is for a risk over 5, and the risk is 0"),
+        (ALLOW | {"sign_in_age_above": 60.0, "effect": "deny"}, READ, "it is for a sign-in more than 60 seconds ago, and this one was 50 seconds ago"),
         (DENY | {"finding": ["walk"]}, READ, "it is for a finding of walk, and there is no finding"),
         (ALLOW | {"job": ["day"]}, READ, "it is for the job day, and this is within none"),
         (DENY | {"rows_above": 10}, replace(READ, rows=5), "it is about more than 10 rows, and this asks for 5"),
@@ -104,7 +105,9 @@ ALLOW, DENY = {"effect": "allow"}, {"effect": "deny"}
     ],
 )  # fmt: skip
 def test_why_not_in_words(rule, operation, why):
-    told = explain(Policy(settings_of([rule], []), ""), ADA, operation, Context(WEDNESDAY, "192.0.2.1"))
+    told = explain(
+        Policy(settings_of([rule], []), ""), ADA, operation, Context(WEDNESDAY, "192.0.2.1", signed_in=WEDNESDAY - 50)
+    )
     assert told.traces[0].rules[0].why == why
 
 
@@ -128,6 +131,22 @@ def test_masks_are_owed_overruled_lifted_apart_or_forbid():
     (told,) = explain(policy, ADA, replace(READ, columns=("id",), statement="ssn = 1")).traces
     assert [m.outcome for m in told.masks][:2] == ["guards", "guards"]
     assert owed(decide(policy, ADA, whole, NOTHING).obligations) == {"ssn": "null"}
+
+
+@pytest.mark.parametrize(
+    ("mask", "context", "outcome", "why"),
+    [
+        ({"risk_above": 5}, Context(risk=4), "apart", "it is for a risk over 5, and the risk is 4"),
+        ({"risk_above": 5}, Context(risk=6), "owed", ""),
+        ({"finding": ["walk"]}, Context(), "apart", "it is for a finding of walk, and there is no finding"),
+        ({"risk_above": 5, "unless": ["group:eng"]}, Context(risk=4), "lifted", "lifted for group:eng"),
+        ({"risk_above": 5, "unless": ["group:eng"]}, Context(risk=6), "owed", ""),
+    ],
+)
+def test_masks_of_a_risk_say_why(mask, context, outcome, why):
+    policy = Policy(settings_of([ALLOW], [{"columns": ["ssn"], "method": "null", **mask}]), "")
+    (told,) = explain(policy, ADA, replace(READ, columns=(), column_scope="all"), context).traces
+    assert [(m.outcome, m.why) for m in told.masks] == [(outcome, why)]
 
 
 def test_what_is_outside_of_a_job_is_said():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -82,7 +83,7 @@ def hold_of(exchange: Exchange, headers: tuple[tuple[str, str], ...], body: byte
         exchange=exchange.id,
         terms=verdict.terms,
         purpose=exchange.purpose,
-        risk=exchange.risk,
+        risk=100.0 if math.isnan(exchange.risk) else exchange.risk,  # not known: shown as the highest there is
         job=exchange.job,
         digests=digests(*lasting(exchange.target, headers, body, operation.once)),
     )

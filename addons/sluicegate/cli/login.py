@@ -38,6 +38,9 @@ def login(
         Path | None,
         typer.Option("--ca", metavar="FILE", help="Who vouches for console and provider (PEM). [default: the system]"),
     ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Have the provider ask who you are, even where it knows you still.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Sign in with your organisation's identity provider. Commands and clients use the sign-in from then on.
@@ -54,8 +57,10 @@ def login(
     authorities = str(ca.absolute()) if ca else None
     try:
         terms = Terms.of(console_client.send(base, None, "GET", "sign-in", ca=authorities), authorities)
-        sign_in = by_device.sign_in if device or not browser.is_here() else browser.sign_in
-        tokens = sign_in(terms, _tell)
+        if device or not browser.is_here():
+            tokens = by_device.sign_in(terms, _tell)
+        else:
+            tokens = browser.sign_in(terms, _tell, fresh=fresh)
         proof = {name: tokens.get(name) for name in ("id_token", "access_token", "refresh_token", "nonce")}
         begun = console_client.send(
             base, None, "POST", "sign-in", body={**proof, "device": socket.gethostname()}, ca=authorities

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable
 from functools import partial
 from pathlib import Path
@@ -100,6 +101,8 @@ class RiskAddon:
         who = person(exchange.principal.issuer, exchange.principal.subject)
         if mode == "enforce":
             exchange.risk, exchange.known = self.watching.before(who, exchange.started)
+            if self.kept.lost:
+                exchange.risk = math.nan
         if exchange.service is not None and self.taints.zones.looks(exchange.service):
             return self._look(flow, exchange, who, exchange.service)
         return None

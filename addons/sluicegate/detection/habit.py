@@ -25,8 +25,8 @@ class Habit:
     """One person. Changed by `learn` alone."""
 
     __slots__ = (
-        "covered", "day", "days", "first", "found", "hours", "last", "odd", "points", "repeats", "rhythm", "seen",
-        "spreads", "steps", "times", "week",
+        "covered", "day", "days", "first", "found", "hours", "last", "lost", "odd", "points", "repeats", "rhythm",
+        "seen", "spreads", "steps", "times", "week",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -34,6 +34,9 @@ class Habit:
         self.last = 0.0
         self.days = 0
         """Days on which something was done, before this one."""
+        self.lost = 0.0
+        """When it was seen that what had been kept of the person cannot be read; below 0 while nothing came from them
+        since. 0 where nothing was lost."""
         self.week = 0
         self.hours = Hours()
         self.repeats = CountMin()
@@ -74,7 +77,7 @@ class Habit:
         """A copy in plain values, that may be packed on another thread."""
         return [
             VERSION,
-            [self.first, self.last, self.days, self.week],
+            [self.first, self.last, self.days, self.week, self.lost],
             self.hours.packed,
             self.repeats.packed,
             list(self.times),
@@ -98,6 +101,7 @@ class Habit:
             habit = cls()
             habit.first, habit.last = float(numbers[0]), float(numbers[1])
             habit.days, habit.week = int(numbers[2]), int(numbers[3])
+            habit.lost = float(numbers[4]) if len(numbers) > 4 else 0.0
             habit.hours, habit.repeats, habit.seen = Hours(hours), CountMin(repeats), Seen(seen)
             habit.times = array("I", [*map(int, times)][:TIMES])
             habit.spreads |= {name: Spread.unpacked(spreads.get(name)) for name in MEASURES}

@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 SECONDS = 5.0
 """How long something learned may be in memory alone. How often is not policy, so this is the machine's time."""
+LATE = 60.0
+"""After so many seconds in which nothing can be written or read, nobody's risk is known any more: other gateways may
+have found what is not known here."""
 BATCH = 100
 """States that are written in one transaction."""
 WAITING = 200_000
@@ -62,7 +65,8 @@ class Kept:
         self._base = Budget().plain()
         self._looked = 0.0
         self._task: asyncio.Task[None] | None = None
-        self._lacking = False
+        self._lacking: float | None = None
+        """Since when habits cannot be written or read; None while they can."""
         watching.fetch = self._fetch
         watching.taught = self._taught
 
@@ -97,20 +101,32 @@ class Kept:
         self._events.setdefault(event.person, []).append(event)
         self._count += 1
 
+    @property
+    def lost(self) -> bool:
+        """Whether what is known here may not be what is known: it has not been shared for too long."""
+        return self._lacking is not None and self._clock.now() - self._lacking > LATE
+
     async def write(self) -> None:
-        """Write what changed. What cannot be written stays and is tried again."""
+        """Write what changed, and take up what others wrote. What cannot be written stays and is tried again."""
         self._watching.settle()
         try:
             people = list(self._events)
             for at in range(0, len(people), BATCH):
                 await self._write_people(people[at : at + BATCH])
             await self._write_groups(list(self._lessons))
+            await self.refresh()
         except Exception:  # whatever the database does: what is in memory goes on
-            if not self._lacking:
-                logger.exception("habits cannot be written to the database; a restart would forget what is new")
-            self._lacking = True
+            if self._lacking is None:
+                self._lacking = self._clock.now()
+                logger.exception(
+                    "habits cannot be written to the database, or read; a restart would forget what is new, and in "
+                    "%.0f seconds nobody's risk counts as known any more",
+                    LATE,
+                )
         else:
-            self._lacking = False
+            if self._lacking is not None:
+                logger.warning("habits are written to the database again")
+            self._lacking = None
 
     async def refresh(self) -> None:
         """Take up what other gateways wrote of people and groups of whom nothing waits here."""
@@ -125,10 +141,6 @@ class Kept:
         while True:
             await asyncio.sleep(SECONDS)
             await self.write()
-            try:
-                await self.refresh()
-            except Exception:
-                logger.exception("what other gateways learned cannot be read")
 
     async def _write_people(self, people: list[str]) -> None:
         taken = {person: self._events.pop(person) for person in people}
@@ -215,8 +227,14 @@ class Kept:
         try:
             return Habit.of(unpack(state))
         except ValueError as error:
-            logger.error("what is kept of %s cannot be read (%s); it is learned anew", person, error)
-            return None
+            logger.error(
+                "what is kept of %s cannot be read (%s); until it would have faded, their risk is not known",
+                person,
+                error,
+            )
+            lost = Habit()
+            lost.lost = -1.0
+            return lost
 
     def _taught(self, group: str, lesson: Lesson) -> None:
         self._lessons.setdefault(group, []).append(lesson)

@@ -5,6 +5,7 @@ Live and out of a recording it is the same code on the same events, so what it f
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -85,11 +86,16 @@ class Watching:
         return found
 
     def before(self, person: str, at: float) -> tuple[float, frozenset[str]]:
-        """A person's risk before a request, and the indicators that were found about them and have not faded."""
+        """A person's risk before a request, and the indicators that were found about them and have not faded.
+
+        The risk is not a number where what was known of the person is lost: it could be anything, for a half-life.
+        """
         habit = self.habit(person)
-        if habit is None or not (habit.points or habit.found):
+        if habit is None or not (habit.points or habit.found or habit.lost):
             return 0.0, _NONE
         half = self.weighing.half_life
+        if habit.lost and (habit.lost < 0 or at - habit.lost < half):
+            return math.nan, _NONE
         found = [name for name, when in habit.found.items() if at - when < half]
         return risk(habit.points, at, half), frozenset(found) if found else _NONE
 
@@ -145,6 +151,8 @@ class Watching:
         if day > habit.day.number:
             self._begin(habit, event, day)
         habit.last = max(habit.last, event.at)
+        if habit.lost < 0:
+            habit.lost = event.at
         weights, classes = self.weighing.of_dataset(event)
         look = Look(
             event, habit, self.group_of(event.groups), self.peers(EVERYBODY), habit.day.number, hour,

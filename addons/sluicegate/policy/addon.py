@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from types import MappingProxyType
 from typing import Any
 
 from sluicegate.clock import Clock
@@ -16,6 +17,8 @@ from sluicegate.policy.index import Policy
 from sluicegate.policy.usage import Usage
 from sluicegate.policy.usage_kept import UsageKept
 from sluicegate.settings import Loaded
+
+_NO_USE: MappingProxyType[Any, Any] = MappingProxyType({})
 
 
 class PolicyAddon:
@@ -54,11 +57,10 @@ class PolicyAddon:
         findings = exchange.known
         if exchange.findings:
             findings = findings | {finding.indicator for finding in exchange.findings}
-        context = Context(exchange.started, exchange.client, exchange.job, exchange.risk, findings)
-        if not policy.counts_use or exchange.principal is None:
-            return context
-        use = self._usage.of(exchange.principal, exchange.started)
-        return Context(exchange.started, exchange.client, exchange.job, exchange.risk, findings, use)
+        who = exchange.principal
+        use = self._usage.of(who, exchange.started) if policy.counts_use and who is not None else _NO_USE
+        signed_in = who.authenticated if who is not None else None
+        return Context(exchange.started, exchange.client, exchange.job, exchange.risk, findings, use, signed_in)
 
 
 class AfterwardsAddon:
@@ -85,7 +87,9 @@ class AfterwardsAddon:
             raise RuntimeError("there is no verdict to look at again")
         # What was taken already counts this request, so budgets are left out: they have been judged.
         findings = exchange.known | {finding.indicator for finding in exchange.findings}
-        context = Context(exchange.started, exchange.client, exchange.job, exchange.risk, findings)
+        context = Context(
+            exchange.started, exchange.client, exchange.job, exchange.risk, findings, signed_in=principal.authenticated
+        )
         verdict = decide(policy, principal, operation, context)
         if verdict.effect == "deny":
             exchange.verdict = verdict

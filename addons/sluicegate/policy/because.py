@@ -18,6 +18,10 @@ def too_many(parts: int) -> str:
     return f"The request does more than {parts} things at once."
 
 
+SIGN_IN = "Sign in again (`sluicegate login --fresh`), and ask again then."
+"""For rules about how long ago somebody signed in, that say nothing themselves."""
+
+
 def nothing(operation: Operation, *, whole: bool) -> str:
     """For what no rule covers. `whole`: the request has no other parts."""
     if operation.kind == "unknown":

@@ -112,6 +112,8 @@ class Given(Table):
     """The job that it says it is within, as the header `Sluicegate-Job` would."""
     risk: Annotated[float, Field(ge=0)] = 0.0
     """The person's risk."""
+    sign_in_age: Annotated[float, Field(ge=0)] | None = None
+    """How many seconds ago the person signed in; left out where the token would not say."""
     findings: Annotated[list[Text], Field(default_factory=list)]
     """Indicators that were found about the person."""
     used: Annotated[dict[Text, Used], Field(default_factory=dict)]
@@ -120,7 +122,8 @@ class Given(Table):
     def context(self, now: float, zones: frozenset[str] = frozenset()) -> Context:
         """The circumstances at a moment; what was taken counts in each of the zones whose days budgets count."""
         use = {(dataset, zone): used.use for dataset, used in self.used.items() for zone in zones}
-        return Context(now, self.client, self.job, self.risk, frozenset(self.findings), use)
+        signed_in = None if self.sign_in_age is None else now - self.sign_in_age
+        return Context(now, self.client, self.job, self.risk, frozenset(self.findings), use, signed_in)
 
 
 class Case(Table):

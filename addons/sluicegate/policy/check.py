@@ -19,7 +19,7 @@ _APPROVER = re.compile(r"^(group|person):\S.*$")
 _TUNNEL = "tunnel"
 """Lockdown's word for TLS that passes untouched."""
 
-_LIMITS = ("assurance_below", "rows_above", "risk_above", "finding", "budget")
+_LIMITS = ("assurance_below", "rows_above", "risk_above", "finding", "sign_in_age_above", "budget")
 """Keys that match what is over a limit. In an allow they would allow nothing else."""
 
 _Found = tuple[Path, str, str]

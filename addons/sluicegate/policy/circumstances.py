@@ -70,12 +70,23 @@ def risk_test(above: float, *, broad: bool) -> Test:
     return lambda operation, context: not context.risk <= above if broad else context.risk > above
 
 
-def finding_test(globs: tuple[str, ...]) -> Test:
-    """One of the indicators was found."""
+def finding_test(globs: tuple[str, ...], *, broad: bool) -> Test:
+    """One of the indicators was found. Where the risk is not known, what was found is not known either: it could."""
 
     def test(operation: Operation, context: Context) -> bool:
+        if broad and math.isnan(context.risk):
+            return True
         found = context.findings
         return bool(found) and any(fnmatch.fnmatchcase(name, glob) for name in found for glob in globs)
+
+    return test
+
+
+def sign_in_test(above: float) -> Test:
+    """The person signed in longer ago, or it is not known when."""
+
+    def test(operation: Operation, context: Context) -> bool:
+        return context.signed_in is None or not context.now - context.signed_in <= above
 
     return test
 

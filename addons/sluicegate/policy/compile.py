@@ -201,6 +201,8 @@ class Compiler:
             guesses=allowed,
             manner=mask.manner,
             detect=frozenset(mask.detect or ()),
+            circumstances=tuple(_of_risk(mask, broad=True)),
+            exempts=bool(mask.unless),
         )
 
 
@@ -212,12 +214,20 @@ def _circumstances(rule: model.Rule, *, broad: bool) -> list[Test]:
         tests.append(circumstances.network_test(rule.network, broad=broad))
     if rule.when is not None:
         tests.append(circumstances.when_test(rule.when, broad=broad))
-    if rule.risk_above is not None:
-        tests.append(circumstances.risk_test(rule.risk_above, broad=broad))
-    if rule.finding is not None:
-        tests.append(circumstances.finding_test(tuple(rule.finding)))
+    tests += _of_risk(rule, broad=broad)
+    if rule.sign_in_age_above is not None:
+        tests.append(circumstances.sign_in_test(rule.sign_in_age_above))
     if rule.budget is not None:
         tests.append(circumstances.budget_test(rule.budget))
+    return tests
+
+
+def _of_risk(entry: model.Rule | model.MaskRule, *, broad: bool) -> list[Test]:
+    tests: list[Test] = []
+    if entry.risk_above is not None:
+        tests.append(circumstances.risk_test(entry.risk_above, broad=broad))
+    if entry.finding is not None:
+        tests.append(circumstances.finding_test(tuple(entry.finding), broad=broad))
     return tests
 
 

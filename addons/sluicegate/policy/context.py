@@ -41,11 +41,14 @@ class Context:
     job: str | None = None
     """The job that the request says it is within."""
     risk: float = 0.0
-    """The person's risk, as detection has it."""
+    """The person's risk, as detection has it; not a number where it is not known. Then it is above whatever a deny,
+    a hold or a mask names."""
     findings: frozenset[str] = frozenset()
-    """The indicators that were found about the person."""
+    """The indicators that were found about the person. Where the risk is not known, any could be among them."""
     use: Mapping[Taken, Use] = field(default_factory=dict)
     """What the person has taken. Nothing where there is no entry."""
+    signed_in: float | None = None
+    """When the person last proved who they are, as the identity provider said it; None where that is not known."""
     within: frozenset[str] = frozenset()
     """The jobs that the request is within. The decision fills it in."""
 

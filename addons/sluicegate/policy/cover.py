@@ -324,5 +324,6 @@ _SIDES: dict[str, Callable[[_Side], bool]] = {
     "when": _when,
     "risk_above": _above,
     "finding": _globs,
+    "sign_in_age_above": _above,
     "budget": _budget,
 }

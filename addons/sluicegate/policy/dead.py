@@ -176,6 +176,9 @@ def _beats(settings: Settings, other: model.MaskRule, mask: model.MaskRule) -> b
             return False
     if (strictness(other.method, other.manner), other.id) > (strictness(mask.method, mask.manner), mask.id):
         return False
+    risky = mask.risk_above is not None or mask.finding is not None
+    if risky and bool(mask.unless) != bool(other.unless):
+        return False  # with `unless`, circumstances are the end of it; without, they are the beginning of the mask
     if mask.path != other.path or (mask.columns is None) != (other.columns is None):
         return False
     wider = set(_in_services(settings, mask)) <= set(_in_services(settings, other))

@@ -59,15 +59,16 @@ def _decide(digest: str, judged: _Judged, context: Context, outside: str = "", j
             reason = because.nothing(operation, whole=len(judged) == 1)
             return Verdict("deny", reasons=(reason,), policy=digest, reported=reported)
         covering += covers
-    leaks = [(mask, how, o) for s, o in judged for mask, how in s.leaks]
+    owed = [settled.owed(operation, context) for settled, operation in judged]
+    leaks = [(mask, how, o) for one, (_, o) in zip(owed, judged, strict=True) for mask, how in one.leaks]
     if leaks:
         ids, reasons, step = because.leaking(leaks)
         return Verdict("deny", ids, reasons, next_step=step, policy=digest, reported=reported)
     if len(judged) == 1:
-        obligations, lifted = judged[0][0].obligations, judged[0][0].lifted
+        obligations, lifted, _ = owed[0]
     else:
-        obligations = together(s.obligations for s, _ in judged)
-        lifted = tuple(sorted({mask for s, _ in judged for mask in s.lifted}))
+        obligations = together(one.obligations for one in owed)
+        lifted = tuple(sorted({mask for one in owed for mask in one.lifted}))
     holds = _once(c.rule for s, o in judged for c in s.hold if c.holds(o, context))
     if holds:
         seal = any(rule.seal for rule in (*holds, *covering))
@@ -128,4 +129,5 @@ def _ids(rules: Iterable[model.Rule]) -> tuple[str, ...]:
 
 
 def _steps(rules: Sequence[model.Rule]) -> str:
-    return " ".join(dict.fromkeys(rule.next_step for rule in rules if rule.next_step))
+    said = [rule.next_step or (because.SIGN_IN if rule.sign_in_age_above is not None else "") for rule in rules]
+    return " ".join(dict.fromkeys(step for step in said if step))

@@ -8,9 +8,11 @@ kept as well: the same statement comes again and again, and only its circumstanc
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from sluicegate.exchange import OTHERS, Obligation, Operation, Principal, Verdict
 from sluicegate.policy.compile import Candidate, Compiler, Key, Place
+from sluicegate.policy.context import Context
 from sluicegate.policy.jobs import Jobs
 from sluicegate.policy.lineage import Leak, leak
 from sluicegate.policy.masks import Mask, strictest
@@ -20,37 +22,64 @@ KEPT = 4096
 """How many standings are kept before all are forgotten."""
 
 
+class Owed(NamedTuple):
+    """What a response owes, which masks the person is exempt from, and which the statement would get round, and how."""
+
+    obligations: tuple[Obligation, ...]
+    lifted: tuple[str, ...]
+    leaks: tuple[tuple[Mask, Leak], ...]
+
+
 class Settled:
     """What can still apply to one operation of one person: only the circumstances are left to look at."""
 
-    __slots__ = ("covering", "deny", "fixed", "hold", "leaks", "lifted", "obligations", "reported", "verdict")
+    __slots__ = (
+        "_at_risk", "_owed", "_risky", "_standing", "covering", "deny", "fixed", "hold", "reported", "verdict",
+    )  # fmt: skip
 
     def __init__(self, standing: Standing, operation: Operation) -> None:
         self.deny = _matching(standing.deny, operation)
         self.hold = _matching(standing.hold, operation)
         self.covering = _matching(standing.covering, operation)
         self.reported = _matching(standing.reported, operation)
-        self.obligations = standing.obligations(operation)
-        self.lifted = standing.lifted(operation)
-        self.leaks = standing.leaks(operation)
+        self._standing = standing
+        self._owed = standing.owed(operation)
+        self._risky = standing.risky(operation)
+        self._at_risk: dict[tuple[str, ...], Owed] = {}
         candidates = (*self.deny, *self.hold, *self.covering, *self.reported)
-        self.fixed = not any(c.circumstances for c in candidates)
+        self.fixed = not self._risky and not any(c.circumstances for c in candidates)
         """Whether the verdict is the same in all circumstances."""
         self.verdict: Verdict | None = None
         """That verdict, once there was one."""
+
+    def owed(self, operation: Operation, context: Context) -> Owed:
+        """What the response owes in these circumstances."""
+        if not self._risky:
+            return self._owed
+        met = tuple([mask for mask in self._risky if mask.met(operation, context)])
+        if not met:
+            return self._owed
+        ids = tuple([mask.id for mask in met])
+        found = self._at_risk.get(ids)
+        if found is None:
+            found = self._at_risk[ids] = self._standing.owed(operation, met)
+        return found
 
 
 class Standing:
     """What can apply to one person in one place of the index."""
 
-    __slots__ = ("_always", "_owed", "_plain", "_settled", "_unless", "covering", "deny", "hold", "reported")
+    __slots__ = (
+        "_always", "_owed", "_plain", "_risky", "_settled", "_unless", "covering", "deny", "hold", "reported",
+    )  # fmt: skip
 
     def __init__(self, place: Place, principal: Principal) -> None:
         self.deny = _for(place.deny, principal)
         self.hold = _for(place.hold, principal)
         self.covering = _for(place.covering, principal)
         self.reported = _for(place.reported, principal)
-        self._owed = tuple([mask for mask in place.masks if not mask.unless.include(principal)])
+        self._owed = tuple([mask for mask in place.masks if mask.always(principal)])
+        self._risky = tuple([mask for mask in place.masks if mask.circumstances and not mask.always(principal)])
         self._unless = tuple([mask for mask in place.masks if mask.unless.include(principal)])
         self._always = strictest(self._owed) if all(mask.test is None for mask in self._owed) else None
         candidates = (*self.deny, *self.hold, *self.covering, *self.reported)
@@ -74,21 +103,20 @@ class Standing:
             self._settled = Settled(self, operation)
         return self._settled
 
-    def obligations(self, operation: Operation) -> tuple[Obligation, ...]:
-        """What the response owes."""
-        return strictest(_applying(self._owed, operation)) if self._always is None else self._always
+    def owed(self, operation: Operation, further: tuple[Mask, ...] = ()) -> Owed:
+        """What the response owes, with masks that are owed only in the circumstances that there are."""
+        owed = sorted((*_applying(self._owed, operation), *further), key=lambda mask: mask.id)
+        found = [(mask, leak(mask, operation)) for mask in owed if mask.guards]
+        exempt = [mask for mask in _applying(self._unless, operation) if mask not in further]
+        return Owed(
+            strictest(owed) if self._always is None or further else self._always,
+            tuple([mask.id for mask in exempt if mask.concerns(operation)]),
+            tuple([(mask, how) for mask, how in found if how is not None]),
+        )
 
-    def lifted(self, operation: Operation) -> tuple[str, ...]:
-        """Masks that this person is exempt from, where the operation asks for what they mask."""
-        if not self._unless:
-            return ()
-        return tuple([mask.id for mask in _applying(self._unless, operation) if mask.concerns(operation)])
-
-    def leaks(self, operation: Operation) -> list[tuple[Mask, Leak]]:
-        """Masks that the statement would get round, and how."""
-        owed = [mask for mask in _applying(self._owed, operation) if mask.guards]
-        found = [(mask, leak(mask, operation)) for mask in owed]
-        return [(mask, how) for mask, how in found if how is not None]
+    def risky(self, operation: Operation) -> tuple[Mask, ...]:
+        """Masks that are owed in some circumstances, and not in all."""
+        return tuple(_applying(self._risky, operation))
 
 
 class Policy:
@@ -104,7 +132,9 @@ class Policy:
         self.has_jobs = bool(settings.jobs)
         self.counts_use = any(rule.budget is not None for rule in settings.rules)
         """Whether there are budgets."""
-        self.looks_at_risk = any(rule.risk_above is not None or rule.finding is not None for rule in settings.rules)
+        self.looks_at_risk = any(
+            one.risk_above is not None or one.finding is not None for one in (*settings.rules, *settings.masks)
+        )
         """Whether what is found about a person can change an answer."""
         self._compiler = Compiler(settings)
         self._persons = _persons(settings)

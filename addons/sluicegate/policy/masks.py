@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from sluicegate.exchange import Obligation, Operation
+from sluicegate.exchange import Obligation, Operation, Principal
 from sluicegate.mask_method import USUAL, Detector, Manner, Method, Strictness, strictness
-from sluicegate.policy.match import asked_columns
+from sluicegate.policy.context import Context
+from sluicegate.policy.match import Test, asked_columns
 from sluicegate.policy.people import People
 
 MaskTest = Callable[[Operation], bool]
@@ -37,6 +38,18 @@ class Mask:
     manner: Manner = USUAL
     detect: frozenset[Detector] = frozenset()
     """What is masked by its looks."""
+    circumstances: tuple[Test, ...] = ()
+    """When even those owe it who do not always; none where it does not depend on that."""
+    exempts: bool = False
+    """Whether it names people who do not always owe it; all others do. A mask with circumstances alone, nobody does."""
+
+    def always(self, principal: Principal) -> bool:
+        """Whether the person owes it in all circumstances."""
+        return (self.exempts or not self.circumstances) and not self.unless.include(principal)
+
+    def met(self, operation: Operation, context: Context) -> bool:
+        """Whether the circumstances are such that everybody owes it."""
+        return all(test(operation, context) for test in self.circumstances)
 
     @property
     def guards(self) -> bool:

@@ -107,6 +107,7 @@ _CLAUSES: dict[str, Callable[[Any], str]] = {
     "when": lambda v: f"during {_or(v)}",
     "risk_above": lambda v: f"at a risk over {v:g}",
     "finding": lambda v: f"once there is a finding {_or(v)}",
+    "sign_in_age_above": lambda v: f"after a sign-in more than {v:g} seconds ago",
     "budget": lambda v: f"over the budget of {_budget(v)}",
 }
 
@@ -132,7 +133,14 @@ def mask_sentence(mask: model.MaskRule, settings: Settings) -> str:
     how = _METHODS.get(mask.method, f"are masked ({mask.method})")
     if mask.on_match != "mask":
         how = "are refused" if mask.on_match == "refuse" else "leave as they are, and are reported"
-    return f"{what} {how}{', except for ' + people_in_words(mask.unless) if mask.unless else ''}."
+    said = f"{what} {how}"
+    wanted = {"risk_above": mask.risk_above, "finding": mask.finding}
+    at = " and ".join(_CLAUSES[key](value) for key, value in wanted.items() if value is not None)
+    if mask.unless:
+        said += f", except for {people_in_words(mask.unless)}{f', who owe it {at}' if at else ''}"
+    elif at:
+        said += f" {at}"
+    return f"{said}."
 
 
 def _columns(mask: model.MaskRule, settings: Settings) -> list[str]:

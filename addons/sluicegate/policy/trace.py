@@ -12,7 +12,7 @@ from typing import Any, Literal
 from sluicegate.exchange import Effect, Obligation, Operation, Principal
 from sluicegate.policy.context import NOTHING, Context
 from sluicegate.policy.cover import TESTED
-from sluicegate.policy.index import Policy, Settled
+from sluicegate.policy.index import Owed, Policy, Settled
 from sluicegate.policy.people import People
 from sluicegate.policy.whynot import why_not
 from sluicegate.settings import Settings, model
@@ -131,7 +131,7 @@ class _Asking:
         return any(c.holds(operation, self.context) for c in (settled.covering if strict else settled.deny))
 
     def _mask(self, mask: model.MaskRule, operation: Operation) -> MaskTrace:
-        alone = self._settled([], [mask], operation)
+        alone = self._owed([mask], operation)
         if alone.leaks:
             return MaskTrace(mask.id, mask.method, "guards", _words(mask), "the statement could get round it")
         through = _through(mask.unless, self.principal)
@@ -140,11 +140,22 @@ class _Asking:
         owed = _columns(alone.obligations, mask)
         if not owed:
             why = f"not for {through}" if through else "nothing in this service and dataset is what it masks"
+            if not through and self._anyway(mask, operation):
+                key = _unmet(mask, self.context)
+                why = why_not(mask, key, self.principal, operation, self.context, strict=False, settings=self.settings)
             return MaskTrace(mask.id, mask.method, "apart", why=why)
-        kept = _columns(self._settled([], self.settings.masks, operation).obligations, mask)
+        kept = _columns(self._owed(self.settings.masks, operation).obligations, mask)
         if not kept:
             return MaskTrace(mask.id, mask.method, "weaker", owed, "a stricter mask takes its place")
         return MaskTrace(mask.id, mask.method, "owed", kept)
+
+    def _owed(self, masks: list[model.MaskRule], operation: Operation) -> Owed:
+        return self._settled([], masks, operation).owed(operation, self.context)
+
+    def _anyway(self, mask: model.MaskRule, operation: Operation) -> bool:
+        """Whether the mask would be owed in other circumstances."""
+        freely = mask.model_copy(update={"risk_above": None, "finding": None})
+        return bool(_columns(self._owed([freely], operation).obligations, mask))
 
     def _settled(self, rules: list[model.Rule], masks: list[model.MaskRule], operation: Operation) -> Settled:
         alone = Policy(self.settings.model_copy(update={"rules": rules, "masks": masks}), "")
@@ -157,6 +168,11 @@ def _only(rule: model.Rule, key: str, operation: Operation) -> model.Rule:
     fitting |= {"kind": [operation.kind], "service": [operation.service]}
     fitting["dataset"] = None if operation.dataset is None else [_itself(operation.dataset)]
     return rule.model_copy(update={**fitting, key: getattr(rule, key)})
+
+
+def _unmet(mask: model.MaskRule, context: Context) -> str:
+    """Which of the mask's circumstances there are not."""
+    return "risk_above" if mask.risk_above is not None and context.risk <= mask.risk_above else "finding"
 
 
 def _itself(name: str) -> str:

@@ -15,7 +15,7 @@ _SHOWN = 6
 
 
 def why_not(
-    rule: model.Rule,
+    rule: model.Rule | model.MaskRule,
     key: str,
     principal: Principal,
     operation: Operation,
@@ -82,6 +82,9 @@ def _circumstance(key: str, wanted: Any, context: Context) -> str:
         case "finding":
             found = f"found was {_and(sorted(context.findings))}" if context.findings else "there is no finding"
             return f"it is for a finding of {_or(wanted)}, and {found}"
+        case "sign_in_age_above":
+            age = "" if context.signed_in is None else f" {context.now - context.signed_in:.0f} seconds ago"
+            return f"it is for a sign-in more than {wanted:g} seconds ago, and this one was{age or ' then'}"
         case "budget":
             return "its budget is not used up"
     return f"its {key} is {_value(wanted)}, which does not fit"

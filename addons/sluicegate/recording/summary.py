@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from sluicegate.exchange import Exchange, Finding, Operation
@@ -33,6 +34,7 @@ def summarise(exchange: Exchange, redact: Redactor, finished: float) -> dict[str
         "principal_kind": principal.kind if principal else None,
         "groups": tuple(sorted(principal.groups)) if principal else (),
         "assurance": principal.assurance if principal else None,
+        "authenticated": principal.authenticated if principal else None,
         "device": principal.device if principal else None,
         "client": exchange.client,
         "service": exchange.service,
@@ -58,7 +60,7 @@ def summarise(exchange: Exchange, redact: Redactor, finished: float) -> dict[str
         "policy": verdict.policy if verdict else "",
         "reported": verdict.reported if verdict else (),
         "job": exchange.job,
-        "risk": float(exchange.risk),
+        "risk": None if math.isnan(exchange.risk) else float(exchange.risk),
         "known": tuple(sorted(exchange.known)),
         "findings": tuple([_finding(finding, redact) for finding in exchange.findings[:_PARTS]]),
         "approval": exchange.approval,

@@ -6,6 +6,7 @@ shown to the dialect, as it was when it was recorded.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,8 @@ class Question:
     principal: Principal
     asked: Asked
     context: Context
-    """The moment, the address, the job and the risk; findings and use before the verdict are not in a recording."""
+    """The moment, the address, the job, the risk, and when the person signed in. What was found and taken before is
+    not in a recording."""
 
 
 def questions(folder: Path, since: float = 0.0) -> Iterator[Question | str]:
@@ -80,12 +82,14 @@ def question(recorded: Recorded) -> Question | str:
         name=recorded.text("name"),
         assurance=_assurance(recorded),
     )
-    risk = recorded.summary.get("risk")
+    # A risk that was not known is recorded as null.
+    risk, signed_in = recorded.summary.get("risk", 0.0), recorded.summary.get("authenticated")
     context = Context(
         now=recorded.started,
         client=recorded.text("client"),
         job=recorded.text("job") or None,
-        risk=risk if isinstance(risk, float) else 0.0,
+        risk=risk if isinstance(risk, float) else math.nan,
+        signed_in=signed_in if isinstance(signed_in, float) else None,
     )
     return Question(recorded, principal, asked, context)
 

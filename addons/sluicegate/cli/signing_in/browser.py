@@ -36,8 +36,13 @@ def is_here() -> bool:
 def sign_in(
     terms: Terms,
     tell: Callable[[str], None],
+    *,
+    fresh: bool = False,
 ) -> dict[str, Any]:
-    """The provider's tokens, with the `nonce` that the ID token must have. Raises Fault."""
+    """The provider's tokens, with the `nonce` that the ID token must have. Raises Fault.
+
+    `fresh` asks for a new proof of who somebody is (OpenID Connect Core section 3.1.2.1).
+    """
     metadata = discover(terms)
     address = endpoint(metadata, "authorization_endpoint", terms)
     methods = metadata.get("code_challenge_methods_supported")
@@ -45,7 +50,8 @@ def sign_in(
         raise Fault(f"The identity provider {terms.issuer} does not support PKCE with S256.")
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
     with Callback(state) as callback, client(terms, callback.address) as oauth:
-        url, _ = oauth.create_authorization_url(address, state=state, nonce=nonce, code_verifier=verifier)
+        more = {"prompt": "login", "max_age": "0"} if fresh else {}
+        url, _ = oauth.create_authorization_url(address, state=state, nonce=nonce, code_verifier=verifier, **more)
         tell(f"Sign in with your browser. If none opens, go to:\n\n  {url}\n")
         webbrowser.open(url)
         answer = callback.wait(WAIT_SECONDS)

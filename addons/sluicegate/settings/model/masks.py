@@ -52,6 +52,12 @@ class MaskRule(Table):
     """`mask`; `refuse` the response where such a value is in it; or only `report` it."""
     unless: list[Text] = []
     """Who sees it unmasked, written like a rule's `who`; each such read is recorded."""
+    risk_above: Annotated[float, Field(ge=0)] | None = None
+    """Only where the person's risk is higher than this; with `unless`, the exemption ends there instead. A risk that is
+    not known is higher."""
+    finding: Annotated[list[Text], Field(min_length=1)] | None = None
+    """The same where one of these indicators, or globs of them, has been found about the person. With `risk_above`,
+    where both are so."""
     predicates: Literal["refuse", "allow"] = "refuse"
     """Whether statements may filter, join or sort by what is masked. That gives it away one guess at a time."""
 

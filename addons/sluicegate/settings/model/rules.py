@@ -80,6 +80,9 @@ class Rule(Table):
     """The person's risk is higher than this. For a deny or hold."""
     finding: Annotated[list[Text], Field(min_length=1)] | None = None
     """Indicators, or globs of them, that have been found about the person. For a deny or hold."""
+    sign_in_age_above: Annotated[float, Field(ge=0)] | None = None
+    """The person last signed in longer ago than this, in seconds, or the token does not say when (`auth_time`). For a
+    deny, which then asks for a new sign-in, or a hold."""
     budget: Budget | None = None
     """The person's use of the dataset is above this. For a deny or hold."""
     seal: bool = False
