@@ -56,7 +56,7 @@ def ready(package: Path) -> bool:
     """Whether CyberChef is there, once it was tried to be installed."""
     if not (package / "node_modules" / "cyberchef").is_dir() and shutil.which("npm") is not None:
         package.mkdir(parents=True, exist_ok=True)
-        command = ["npm", "install", "--ignore-scripts", "--silent", "--no-audit", "--no-fund", "--prefix", package]
+        command = ["npm", "install", "--ignore-scripts", "--silent", "--no-audit", "--prefix", str(package)]
         subprocess.run([*command, *PACKAGES], check=False)
     return (package / "node_modules" / "cyberchef").is_dir()
 

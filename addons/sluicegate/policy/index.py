@@ -132,9 +132,9 @@ class Policy:
         self.has_jobs = bool(settings.jobs)
         self.counts_use = any(rule.budget is not None for rule in settings.rules)
         """Whether there are budgets."""
-        self.looks_at_risk = any(
-            one.risk_above is not None or one.finding is not None for one in (*settings.rules, *settings.masks)
-        )
+        told = [(rule.risk_above, rule.finding) for rule in settings.rules]
+        told += [(mask.risk_above, mask.finding) for mask in settings.masks]
+        self.looks_at_risk = any(risk is not None or finding is not None for risk, finding in told)
         """Whether what is found about a person can change an answer."""
         self._compiler = Compiler(settings)
         self._persons = _persons(settings)
