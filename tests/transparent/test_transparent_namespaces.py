@@ -256,6 +256,13 @@ def test_a_bad_token_and_a_person_without_groups(net):
     assert ask(net, "mallory")[0] == 403
 
 
+def test_the_persons_token_in_the_place_of_the_services_key(net):
+    for extra in (["-H", f"X-Api-Key: {net.tokens['ada']}"], ["-u", f"account:{net.tokens['ada']}"]):
+        status, body, _ = ask(net, None, *extra)
+        assert status == 200 and "123-45" not in body
+    assert ask(net, None, "-H", "X-Api-Key: the-key-of-somebody")[0] == 511
+
+
 def test_names_that_disagree(net):
     status, body, _ = ask(net, "ada", "-H", "Host: evil.test")
     assert status == 421, body

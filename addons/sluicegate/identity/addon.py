@@ -12,7 +12,7 @@ from sluicegate.clock import Clock
 from sluicegate.database import Database
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange, Principal
-from sluicegate.identity import credential, refusals
+from sluicegate.identity import credential, phantom, refusals
 from sluicegate.identity.certificates import Certified, ClientCertificates
 from sluicegate.identity.recognise import Recognizer
 from sluicegate.settings.model import Identity
@@ -96,26 +96,43 @@ class IdentityAddon:
         proxy_values = _strip_proxy_headers(flow, exchange)
         if flow.is_replay:
             raise refusals.replayed()
-        client, inner = flow.client_conn, None
+        client = flow.client_conn
+        inner: list[str] = []
         values = flow.request.headers.get_all("authorization")
         if isinstance(client.proxy_mode, mode_specs.TransparentMode):
-            token = credential.from_authorization(values)
-            if token is None:
-                raise refusals.missing(self._issuer, challenge=False)
-            _take_authorization(flow, exchange)
-            came = self._presented(token, flow)
+            came = self._presented(self._in_place_of_a_key(flow, exchange, values), flow)
         else:
             came = self._from_proxy(flow, proxy_values)
             if values:
-                inner = self._inner_token(flow, exchange, values, came.token)
-        _withhold(came.token, flow, exchange)
+                inner = self._inner_tokens(flow, exchange, values, came.token)
+        inner += _withhold(came.token, flow, exchange)
         principal = self.recognizer.cached(came.token, came.peer)
-        if principal is None or inner is not None:
+        if principal is None or inner:
             return self._verify(came, inner, exchange)
         if came.certified is not None:
             principal = _bound(principal, came.certified, self._clock.now())
         exchange.principal = principal
         return None
+
+    def _in_place_of_a_key(self, flow: http.HTTPFlow, exchange: Exchange, values: list[str]) -> str:
+        """The token of a client that knows of no proxy, taken from where its service's key would be. Raises Refusal.
+
+        A Bearer token is taken for ours in any case; elsewhere, what says that it is.
+        """
+        if len(values) > 1:
+            raise refusals.duplicate("Authorization")
+        found = phantom.tokens(flow.request.headers.fields, self.recognizer.claims_to_be_ours)
+        if len(found) > 1:
+            raise refusals.several()
+        for token, holding in found.items():
+            for field in holding:
+                _take(field, flow, exchange)
+            return token
+        bearer = credential.from_authorization(values)
+        if bearer is None:
+            raise refusals.missing(self._issuer, challenge=False)
+        _take_authorization(flow, exchange)
+        return bearer
 
     def _presented(self, token: str, flow: http.HTTPFlow) -> Presented:
         peer, now = flow.client_conn.peername, self._clock.now()
@@ -138,30 +155,29 @@ class IdentityAddon:
             raise refusals.missing(self._issuer, challenge=True)
         return self._presented(token, flow)
 
-    def _inner_token(self, flow: http.HTTPFlow, exchange: Exchange, values: list[str], token: str) -> str | None:
-        """The token in Authorization that is ours too, taken out of the request. The service gets none of those."""
+    def _inner_tokens(self, flow: http.HTTPFlow, exchange: Exchange, values: list[str], token: str) -> list[str]:
+        """Tokens in Authorization that are ours too, taken out of the request. The service gets none of those."""
         if len(values) > 1:
             raise refusals.duplicate("Authorization")
         if token in values[0]:
             _take_authorization(flow, exchange)
-            return None
-        try:
-            inner = credential.from_authorization(values)
-        except Refusal:
-            return None  # no token of ours looks like that, and the service may know what it is
-        if inner is None or not self.recognizer.claims_to_be_ours(inner):
-            return None
-        _take_authorization(flow, exchange)
-        return inner
+            return []
+        written = values[0].encode("latin-1", "replace")
+        found = [
+            one for one in phantom.standing_in(b"authorization", written) if self.recognizer.claims_to_be_ours(one)
+        ]
+        if found:
+            _take_authorization(flow, exchange)
+        return [one for one in found if one != token]
 
     async def _who(self, came: Presented, exchange: Exchange) -> Principal:
         who = await self.recognizer.verify(came.token, came.peer, presented=came.at, findings=exchange.findings)
         return who if came.certified is None else _bound(who, came.certified, self._clock.now())
 
-    async def _verify(self, came: Presented, inner: str | None, exchange: Exchange) -> None:
+    async def _verify(self, came: Presented, inner: list[str], exchange: Exchange) -> None:
         principal = await self._who(came, exchange)
-        if inner is not None:
-            other = await self._known(inner, came.peer)
+        for one in inner:
+            other = await self._known(one, came.peer)
             if other is not None and other.subject != principal.subject:
                 raise refusals.mixed("The request carries the tokens of two different people.")
         exchange.principal = principal
@@ -182,15 +198,29 @@ def _bound(principal: Principal, certified: Certified, now: float) -> Principal:
     return replace(principal, assurance="bound", device=certified.device)
 
 
-def _withhold(token: str, flow: http.HTTPFlow, exchange: Exchange) -> None:
-    """Take out every header that holds our token, whatever its name. Raises Refusal 400 where the address holds it."""
-    request, secret = flow.request, token.encode("latin-1", "replace")
-    if secret in request.data.path:
+def _withhold(token: str, flow: http.HTTPFlow, exchange: Exchange) -> list[str]:
+    """Take out every header that holds our token, or any handle, whatever its name. Returns the other handles.
+
+    Raises Refusal 400 where the address holds one.
+    """
+    request, secret, mark = flow.request, token.encode("latin-1", "replace"), phantom.MARK
+    if secret in request.data.path or (mark in request.data.path and phantom.HANDLE.search(request.data.path)):
         raise refusals.misplaced()
-    holding = [name for name, value in request.headers.fields if secret in value]
-    if holding:
-        request.headers.fields = tuple(field for field in request.headers.fields if secret not in field[1])
-        exchange.secret_headers.update(name.decode("latin-1").lower() for name in holding)
+    holding = [field for field in request.headers.fields if secret in field[1] or mark in field[1]]
+    if not holding:
+        return []
+    others: list[str] = []
+    for field in holding:
+        handles = [found.decode() for found in phantom.HANDLE.findall(field[1])]
+        if handles or secret in field[1]:
+            others += [one for one in handles if one != token]
+            _take(field, flow, exchange)
+    return others
+
+
+def _take(field: tuple[bytes, bytes], flow: http.HTTPFlow, exchange: Exchange) -> None:
+    flow.request.headers.fields = tuple(kept for kept in flow.request.headers.fields if kept != field)
+    exchange.secret_headers.add(field[0].decode("latin-1").lower())
 
 
 def _take_authorization(flow: http.HTTPFlow, exchange: Exchange) -> None:

@@ -67,6 +67,17 @@ def duplicate(header: str) -> Refusal:
     )
 
 
+def several() -> Refusal:
+    """Different tokens of ours in one request that has no proxy credential: none of them comes before the others."""
+    return Refusal(
+        400,
+        "credential-ambiguous",
+        "Ambiguous credential",
+        "The request carries more than one of the tokens that sign somebody in.",
+        next_step="Send exactly one credential.",
+    )
+
+
 def misplaced() -> Refusal:
     """The token stands in the address, which every log on the way keeps."""
     return Refusal(
