@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
+from sluicegate.recording.readable import readable
 from sluicegate.recording.recorded import Recorded
-from sluicegate_replay.body import readable
+from sluicegate.recording.shown import masked, verdict_of
 from sluicegate_replay.escape import label, moment, plain
-from sluicegate_replay.rows import UNKNOWN, Line, masked, verdict_of
+from sluicegate_replay.rows import UNKNOWN, Line
 from sluicegate_replay.showing import verdict_label
 
 IDLE_SECONDS = 2.0

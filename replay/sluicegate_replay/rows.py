@@ -6,10 +6,10 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from sluicegate.recording.intents import Intent
 from sluicegate.recording.recorded import Recorded
+from sluicegate.recording.shown import findings, masked, verdict_of
 
 UNKNOWN = "forwarded, outcome unknown"
 
@@ -68,33 +68,6 @@ class Line:
 def line_of(item: Recorded | Intent) -> Line:
     """The line of an exchange, or of an intent without an outcome."""
     return _of_intent(item) if isinstance(item, Intent) else _of_exchange(item)
-
-
-def verdict_of(item: Recorded) -> str:
-    """What became of an exchange, in a few words."""
-    effect, refusal = item.text("effect"), item.text("refusal")
-    if refusal:
-        return f"{effect}: {refusal}" if effect == "hold" else f"refused: {refusal}"
-    if item.text("error"):
-        return f"{effect or 'not judged'}, broken off"
-    if effect == "hold" and item.text("approval"):
-        return "hold, approved"
-    return effect or "not judged"
-
-
-def masked(item: Recorded) -> str:
-    """What was masked: columns, and how many values each mask replaced."""
-    exposure = item.table("exposure")
-    columns, masks = exposure.get("columns"), exposure.get("masks")
-    names = [str(name) for name, how in columns.items() if how == "masked"] if isinstance(columns, dict) else []
-    counts = [f"{mask}: {count}" for mask, count in masks.items()] if isinstance(masks, dict) else []
-    return f"{', '.join(names)} ({', '.join(counts)} values)" if counts else ", ".join(names)
-
-
-def findings(item: Recorded) -> list[dict[str, Any]]:
-    """The findings that were made while the exchange went on."""
-    found = item.summary.get("findings")
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def indicators(item: Recorded) -> list[str]:

@@ -52,6 +52,7 @@ class Served:
     store: Store
     database: Database
     loop: asyncio.AbstractEventLoop
+    recordings: Path
 
     def do(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
@@ -83,6 +84,18 @@ class Served:
             risk=1.5,
         )
         return self.do(self.store.ask(hold_of(exchange, (), b'{"n": %d}' % number)))
+
+    def recorded(self, flow: Any, exchange: Exchange, segment: str) -> Path:
+        """An exchange in a flow file, and in the index; the file."""
+        from sluicegate.recording.index import store
+        from sluicegate.recording.journal import Place
+        from tests.replay.folders import DAY, WRITER, put
+
+        file = put(self.recordings, [(flow, exchange)], segment)
+        place = Place(f"{DAY}/{segment}.flows", 0)
+        summary = WRITER.summary(flow, exchange, exchange.started + 0.5, intent=False)
+        self.do(self.database.run(lambda connection: store(connection, [(summary, place)])))
+        return file
 
     def passed(self, number: int, text: str = "") -> None:
         """An exchange in the index, and a finding about it."""
@@ -135,7 +148,7 @@ def served(provider: Provider, folder: Path, **console: Any) -> Iterator[Served]
     thread = threading.Thread(target=loop.run_until_complete, args=(task,), daemon=True)
     thread.start()
     assert ready.wait(30)
-    yield Served(urls[0], provider, clock, Store(database, settings.approvals, clock), database, loop)
+    yield Served(urls[0], provider, clock, Store(database, settings.approvals, clock), database, loop, state.recordings)
     loop.call_soon_threadsafe(stop.set)
     thread.join(20)
     loop.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,10 +20,12 @@ from sluicegate.console import approvals_api, authority_api, recordings_api, ses
 from sluicegate.console.guard import PERSON, Guard, Verifies, answer, is_page
 from sluicegate.console.pages.door import Door
 from sluicegate.console.pages.inbox import Inbox
+from sluicegate.console.pages.live import Live
 from sluicegate.console.pages.shown import Shown
 from sluicegate.console.pages.site import FOLDER, Site
 from sluicegate.console.pages.watching import Watching
 from sluicegate.console.past import Past
+from sluicegate.console.record import Record
 from sluicegate.console.roles import Roles
 from sluicegate.database import Database
 from sluicegate.errors import Refusal
@@ -39,11 +42,14 @@ def build(
     sign_ins: SignIns | None = None,
     *,
     certificates: Path | None = None,
+    recordings: Path | None = None,
+    closing: asyncio.Event | None = None,
 ) -> Starlette:
     """The console as an ASGI application. The database and the verifier must be open while it serves.
 
     Without `sign_ins` nobody can sign in here; calls are made with tokens of the provider. `certificates` is the file
-    of what clients of the gateway are to trust.
+    of what clients of the gateway are to trust, `recordings` the folder that the gateway records into. `closing` ends
+    what would go on by itself.
     """
     store, roles = Store(database, loaded.settings.approvals, clock), Roles(loaded.settings)
 
@@ -59,7 +65,11 @@ def build(
             *approvals_api.routes(store, roles),
             *recordings_api.routes(Orders(database, clock), roles, loaded.settings.identity.issuer or ""),
             *(sessions_api.routes(loaded.settings, roles, sign_ins) if sign_ins else ()),
-            *(_pages(site, loaded, store, database, sign_ins) if sign_ins else ()),
+            *(
+                _pages(site, loaded, store, database, sign_ins, recordings, closing or asyncio.Event())
+                if sign_ins
+                else ()
+            ),
         ],
         middleware=[
             Middleware(
@@ -75,14 +85,18 @@ def build(
     return app
 
 
-def _pages(site: Site, loaded: Loaded, store: Store, database: Database, sign_ins: SignIns) -> list[BaseRoute]:
-    past = Past(database)
+def _pages(
+    site: Site, loaded: Loaded, store: Store, database: Database, sign_ins: SignIns, recordings: Path | None,
+    closing: asyncio.Event,
+) -> list[BaseRoute]:  # fmt: skip
+    past, record = Past(database), Record(recordings, database, site.clock)
     door = Door(site, loaded.settings.identity, sign_ins, site.clock, loaded.settings.console.address or "")
     return [
         Mount("/static", StaticFiles(directory=FOLDER / "static")),
         *door.routes(),
         *Inbox(site, store, past).routes(),
-        *Watching(site, past, sign_ins, loaded).routes(),
+        *Live(site, past, closing).routes(),
+        *Watching(site, past, record, sign_ins, loaded).routes(),
     ]
 
 

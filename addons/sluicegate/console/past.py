@@ -37,8 +37,10 @@ class Past:
         found = await self._rows(select(exchanges).where(exchanges.c.id == identity))
         return found[0] if found else None
 
-    async def search(self, who: str = "", service: str = "", effect: str = "", text: str = "") -> list[Row]:
-        """The newest that fit: a person's name or subject, a service, an effect, and a text in the address."""
+    async def search(
+        self, who: str = "", service: str = "", effect: str = "", text: str = "", before: float | None = None
+    ) -> list[Row]:
+        """The newest that fit, and started `before`: a name or subject, a service, an effect, a text in the address."""
         query = select(exchanges)
         if who:
             query = query.where(or_(exchanges.c.subject == who, exchanges.c.name.icontains(who, autoescape=True)))
@@ -46,6 +48,8 @@ class Past:
             query = query.where(exchanges.c.service == service)
         if effect in ("allow", "deny", "hold"):
             query = query.where(exchanges.c.effect == effect)
+        if before is not None:
+            query = query.where(exchanges.c.started < before)
         if text:
             query = query.where(exchanges.c.path.contains(text, autoescape=True))
         return await self._rows(query.order_by(exchanges.c.started.desc()).limit(MOST_FOUND))
@@ -58,7 +62,7 @@ class Past:
     async def rules(self, since: float) -> dict[str, Counter[str]]:
         """How often each rule decided since then, by effect: among the newest exchanges, at most so many."""
         query = (
-            select(exchanges.c.rules, exchanges.c.effect)
+            select(exchanges.c.rules, exchanges.c.effect, exchanges.c.reported)
             .where(exchanges.c.started >= since)
             .order_by(exchanges.c.started.desc())
             .limit(MOST_COUNTED)
@@ -67,6 +71,8 @@ class Past:
         for row in await self._rows(query):
             for rule in row["rules"]:
                 counts.setdefault(rule, Counter())[row["effect"] or "refused"] += 1
+            for rule in row["reported"] or ():
+                counts.setdefault(rule, Counter())["would have applied"] += 1
         return counts
 
     async def notices(self, most: int) -> list[Row]:

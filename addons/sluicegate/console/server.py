@@ -47,7 +47,7 @@ async def serve(
     `announce` is called with the address, such as `http://127.0.0.1:8090`, once connections are taken; port 0 in the
     policy means any free one. Raises Fault, one line, when it cannot serve.
     """
-    stop = stop or asyncio.Event()
+    stop, closing = stop or asyncio.Event(), asyncio.Event()
     identity = loaded.settings.identity
     recognizer = Recognizer(identity, database, clock)
     sign_ins = SignIns(identity, recognizer, database, Sealing(state), clock)
@@ -64,8 +64,11 @@ async def serve(
             await refreshing.open()
             tending.open()
             with _signals(stop):
-                app = build(loaded, database, recognizer, clock, sign_ins, certificates=certificates)
-                await _run(app, sock, announce, stop)
+                app = build(
+                    loaded, database, recognizer, clock, sign_ins, certificates=certificates,
+                    recordings=state.recordings, closing=closing,
+                )  # fmt: skip
+                await _run(app, sock, announce, stop, closing)
         except ProviderTrouble as trouble:
             raise Fault(f"The identity provider {identity.issuer} {trouble}.", hint="Check [identity].") from None
         finally:
@@ -97,7 +100,9 @@ def _cannot_listen(listen: str, why: str) -> Fault:
     return Fault(f"The console cannot listen on {listen}: {why}.", hint="Choose another with [console].listen.")
 
 
-async def _run(app: ASGIApp, sock: socket.socket, announce: Callable[[str], None], stop: asyncio.Event) -> None:
+async def _run(
+    app: ASGIApp, sock: socket.socket, announce: Callable[[str], None], stop: asyncio.Event, closing: asyncio.Event
+) -> None:
     server = _Server(
         uvicorn.Config(
             app,
@@ -121,6 +126,7 @@ async def _run(app: ASGIApp, sock: socket.socket, announce: Callable[[str], None
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.cancel()
+        closing.set()
         server.should_exit = True
         await serving
 

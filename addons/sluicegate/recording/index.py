@@ -26,7 +26,7 @@ _GATHER_SECONDS = 0.25
 _SAME_NAME = (
     *("id", "started", "finished", "subject", "name", "session", "groups", "client", "service", "dataset", "kind"),
     *("method", "host", "path", "status", "effect", "rules", "reasons", "exposure", "refusal"),
-    *("assurance", "job", "risk", "findings", "parts"),
+    *("assurance", "job", "risk", "findings", "parts", "reported"),
 )
 
 _JSON = frozenset(column.name for column in exchanges.c if isinstance(column.type, JSON))

@@ -16,8 +16,8 @@ from urllib.parse import unquote_plus
 from sluicegate.codings import CodingError, decode
 from sluicegate.recording.flow_reader import read_at
 from sluicegate.recording.recorded import Message, Recorded
+from sluicegate.recording.shown import findings
 from sluicegate_replay.catalog.build import LARGE, Progress, workers
-from sluicegate_replay.rows import findings
 
 MAX_TEXT = 1 << 20
 """Characters of a body whose words are kept; `search --anywhere` looks at all of it."""

@@ -27,7 +27,7 @@ def show(
 
     Example: sluicegate-replay show 3f2a
     """
-    from sluicegate_replay.beside import approval_events, facts
+    from sluicegate.recording.beside import approval_events, facts
 
     with given.reading(folder, cache, no_cache=no_cache) as source:
         line = one_line(source, exchange)

@@ -12,9 +12,9 @@ import typer
 
 from sluicegate.clock import SystemClock
 from sluicegate.errors import Fault
+from sluicegate.recording.readable import readable
 from sluicegate.recording.recorded import Message
 from sluicegate_replay import case as log
-from sluicegate_replay.body import readable
 from sluicegate_replay.cli import options as given
 from sluicegate_replay.cli.screen import console, print_json
 from sluicegate_replay.escape import label, plain

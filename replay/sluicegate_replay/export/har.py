@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from sluicegate import __version__
 from sluicegate.recording.recorded import Message, Recorded
+from sluicegate.recording.shown import verdict_of
 from sluicegate_replay.export.bodies import as_text, content
-from sluicegate_replay.rows import verdict_of
 
 
 def write(items: Iterable[Recorded], bodies: bool) -> Iterator[bytes]:

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sluicegate.recording.recorded import Message, Recorded
+from sluicegate.recording.shown import verdict_of
 from sluicegate_replay.escape import moment, plain
 from sluicegate_replay.export.bodies import as_text, content
-from sluicegate_replay.rows import line_of, verdict_of
+from sluicegate_replay.rows import line_of
 
 COLUMNS = (
     *("id", "time", "started", "who", "subject", "session", "service", "dataset", "kind", "verdict", "status", "rules"),

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from sluicegate import __version__
 from sluicegate.recording.recorded import Recorded
-from sluicegate_replay.rows import findings, verdict_of
+from sluicegate.recording.shown import findings, verdict_of
 
 VERSION = "1.8.0"
 _CLASS = 4002

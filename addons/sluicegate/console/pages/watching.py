@@ -1,9 +1,11 @@
-"""What operators and auditors look at: exchanges as they pass, recordings, findings, sessions, and the policy."""
+"""What operators and auditors look at: recordings, findings, sessions, and the policy."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from pathlib import Path
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,7 +13,8 @@ from starlette.routing import Route
 
 from sluicegate.console.guard import person_of
 from sluicegate.console.pages.site import Site, to
-from sluicegate.console.past import Past
+from sluicegate.console.past import MOST_FOUND, Past
+from sluicegate.console.record import Record
 from sluicegate.errors import Refusal
 from sluicegate.identity.sign_in.sign_ins import SignIns
 from sluicegate.policy.sentences import mask_sentence, rule_sentence
@@ -23,17 +26,16 @@ DAY = 86_400.0
 class Watching:
     """Pages that change nothing, but for the button that ends a session."""
 
-    def __init__(self, site: Site, past: Past, sign_ins: SignIns, loaded: Loaded) -> None:
+    def __init__(self, site: Site, past: Past, record: Record, sign_ins: SignIns, loaded: Loaded) -> None:
         self._site = site
         self._past = past
+        self._record = record
         self._sign_ins = sign_ins
         self._loaded = loaded
 
     def routes(self) -> list[Route]:
         route = self._site.route
         return [
-            route("/live", self.live, "operator", "auditor"),
-            route("/live/rows", self.live_rows, "operator", "auditor"),
             route("/recordings", self.recordings, "operator", "auditor"),
             route("/recordings/{id}", self.recording, "operator", "auditor"),
             route("/findings", self.findings, "operator", "auditor"),
@@ -43,22 +45,19 @@ class Watching:
             route("/sessions/{id}/end", self.end, "requester", post=True),
         ]
 
-    async def live(self, request: Request) -> Response:
-        return self._site.render(request, "live.html", exchanges=await self._past.latest(100))
-
-    async def live_rows(self, request: Request) -> Response:
-        return self._site.render(request, "exchange_rows.html", exchanges=await self._past.latest(100))
-
     async def recordings(self, request: Request) -> Response:
         asked = {name: request.query_params.get(name, "")[:200] for name in ("who", "service", "effect", "text")}
-        found = await self._past.search(**asked)
-        return self._site.render(request, "recordings.html", exchanges=found, asked=asked)
+        found = await self._past.search(**asked, before=_moment(request.query_params.get("before", "")))
+        # As many as were looked for: there may be more.
+        older = urlencode(asked | {"before": found[-1]["started"]}) if len(found) == MOST_FOUND else ""
+        return self._site.render(request, "recordings.html", exchanges=found, asked=asked, older=older)
 
     async def recording(self, request: Request) -> Response:
         found = await self._past.one(request.path_params["id"])
         if found is None:
             raise Refusal(404, "no-such-recording", "No such recording", "The index has no exchange with this id.")
-        return self._site.render(request, "recording.html", exchange=found)
+        page = await self._record.look(found, person_of(request))
+        return self._site.render(request, "recording.html", exchange=found, page=page)
 
     async def findings(self, request: Request) -> Response:
         return self._site.render(request, "findings.html", findings=await self._past.findings(None, 200))
@@ -94,3 +93,11 @@ class Watching:
             return load(Path(self._loaded.path))
         except Exception:
             return self._loaded
+
+
+def _moment(text: str) -> float | None:
+    try:
+        at = float(text)
+    except ValueError:
+        return None
+    return at if math.isfinite(at) else None

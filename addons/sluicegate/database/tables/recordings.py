@@ -45,6 +45,7 @@ exchanges = Table(
     Column("risk", Double),
     Column("findings", JSON),
     Column("parts", JSON),
+    Column("reported", JSON),
     Column("flow_file", Text),
     Column("flow_offset", BigInteger),
 )

@@ -7,6 +7,30 @@ const times = (root) => {
     time.title = at.toISOString();
   }
 };
+const put = (part, text) => {
+  part.innerHTML = text;
+  times(part);
+};
+const stream = (part) => {
+  let source = null;
+  const open = () => {
+    source = new EventSource(part.dataset.stream);
+    source.onmessage = (event) => put(part, event.data);
+    source.onerror = () => {
+      if (source !== null && source.readyState === EventSource.CLOSED) {
+        source = null;
+        document.removeEventListener("visibilitychange", turn);
+        follow(part);
+      }
+    };
+  };
+  const turn = () => {
+    // A page that nobody sees keeps no connection.
+    if (document.hidden) { source?.close(); source = null; } else if (source === null) open();
+  };
+  document.addEventListener("visibilitychange", turn);
+  turn();
+};
 const follow = (part) => {
   let last = null;
   const look = async () => {
@@ -21,8 +45,7 @@ const follow = (part) => {
               location.replace(location.pathname);
               return;
             }
-            part.innerHTML = text;
-            times(part);
+            put(part, text);
           }
           last = text;
         }
@@ -33,4 +56,4 @@ const follow = (part) => {
   look();
 };
 times(document);
-for (const part of document.querySelectorAll("[data-follow]")) follow(part);
+for (const part of document.querySelectorAll("[data-follow]")) ("stream" in part.dataset ? stream : follow)(part);

@@ -6,8 +6,8 @@ import json
 from contextlib import suppress
 
 from sluicegate.codings import CodingError, decode
+from sluicegate.recording.plain import plain
 from sluicegate.recording.recorded import Message
-from sluicegate_replay.escape import plain
 
 MAX_SHOWN = 4 << 20
 """Bytes of a decoded body that are looked at; larger ones are described."""

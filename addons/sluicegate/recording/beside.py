@@ -11,8 +11,8 @@ import orjson
 from sluicegate.recording.ledger.note import NoteError
 from sluicegate.recording.ledger.store import FOLDER, Store
 from sluicegate.recording.ledger.tiles import TileError
+from sluicegate.recording.plain import moment
 from sluicegate.recording.verify.one import entries_of
-from sluicegate_replay.escape import moment
 
 LOOKED_THROUGH = 200_000
 """Entries of a ledger that are looked through to show a place; in a longer one, `verify ID` says it."""
