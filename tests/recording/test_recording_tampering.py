@@ -11,9 +11,25 @@ from pathlib import Path
 import pytest
 
 from sluicegate.clock import SetClock
+from sluicegate.recording.journal import Journal
 from sluicegate.recording.ledger.checkpoint import Head
+from sluicegate.recording.ledger.entry import about
+from sluicegate.recording.ledger.writer import put
 from sluicegate.recording.verify import Report, verify
 from tests.recording.ledgers import KEYS, START, fill, journal_at, record
+
+HOLD, KEY, SHREDDED = "holds/{:036x}.json", "keys/{:032x}.age", "keys/f{:031x}.age"
+
+
+async def beside(folder: Path, journal: Journal, run: int) -> None:
+    """A hold that is in force, a wrapped key that is there, and one that was shredded rightly."""
+    for name, what, gone in ((HOLD, "held", False), (KEY, "key.made", False), (SHREDDED, "key.made", True)):
+        file = name.format(run)
+        put(folder / file, record(7_000_000 + run))
+        await journal.append(None, b"", what, about(file, 0, (folder / file).read_bytes()))
+        if gone:
+            await journal.append("events", record(6_000_000), "shredded", {"files": [file]})
+            (folder / file).unlink()
 
 
 async def story(folder: Path) -> None:
@@ -26,6 +42,7 @@ async def story(folder: Path) -> None:
         for number in range(3):
             await journal.append("events", record(9_000_000 + number), "approval.decided")
             await journal.append("sealed", record(8_000_000 + number), "sealed", {"id": f"x{number:07d}"})
+        await beside(folder, journal, run)
         await asyncio.to_thread(journal.close)
         clock.advance(7200)
 
@@ -35,7 +52,7 @@ def original(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("evidence")
     asyncio.run(story(folder))
     report = verify(folder, KEYS)
-    assert report.findings == [] and report.size == 616
+    assert report.findings == [] and report.size == 624
     return folder
 
 
@@ -52,6 +69,8 @@ def kinds(folder: Path) -> dict[str, list[Path]]:
         "bundle": [path for path in sorted((log / "tile/entries").rglob("*")) if path.is_file()],
         "tile 0": [path for path in sorted((log / "tile/0").rglob("*")) if path.is_file()],
         "tile 1": [path for path in sorted((log / "tile/1").rglob("*")) if path.is_file()],
+        "hold": sorted(folder.glob("holds/*")),
+        "key": sorted(folder.glob("keys/*")),
         "checkpoint": [log / "checkpoint"],
         "vkey": sorted(log.glob("*.vkey")),
         "pem": sorted(log.glob("*.pem")),
@@ -60,7 +79,20 @@ def kinds(folder: Path) -> dict[str, list[Path]]:
     return found
 
 
-KINDS = ("flows", "intents", "events", "sealed", "bundle", "tile 0", "tile 1", "checkpoint", "vkey", "pem")
+KINDS = (
+    "flows",
+    "intents",
+    "events",
+    "sealed",
+    "bundle",
+    "tile 0",
+    "tile 1",
+    "hold",
+    "key",
+    "checkpoint",
+    "vkey",
+    "pem",
+)
 
 
 def flips(data: bytes) -> Iterator[bytes]:
