@@ -1,4 +1,5 @@
-"""The recorder: records per second and what an append waits, with and without the ledger; how fast a folder is proved.
+"""The recorder: records per second and what an append waits, with and without the ledger; how fast a folder
+is proved, and its index made anew.
 
 `python -m bench.recording [RECORDS]`. Ends with 1 when a bar is missed: 10,000 records a second at 64 at a time, and
 less than 5 ms at the median for one alone, both strict and with the ledger. The time of the processor is the figure to
@@ -8,6 +9,7 @@ compare on a machine that does other things as well.
 from __future__ import annotations
 
 import asyncio
+import resource
 import sys
 import tempfile
 import time
@@ -19,10 +21,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.console import Console
 from rich.table import Table
 
+from bench.replay import generate
 from sluicegate.clock import SystemClock
+from sluicegate.database import Database
 from sluicegate.recording.journal import Journal
 from sluicegate.recording.ledger.log import Ledger
 from sluicegate.recording.ledger.note import Signer
+from sluicegate.recording.reindex import reindex
 from sluicegate.recording.verify import folder_keys, verify
 
 RATE_BAR = 10_000
@@ -52,6 +57,19 @@ async def appended(
     took, work = time.perf_counter() - begun, time.process_time() - worked
     await asyncio.to_thread(journal.close)
     return took, work, waits
+
+
+async def rebuilt(root: Path, count: int) -> tuple[float, float]:
+    """Seconds, and seconds of the processor, in which the index of so many exchanges was made anew."""
+    generate(root / "recordings", count)
+    database = Database.at(root / "sluicegate.sqlite3")
+    await database.open()
+    begun, worked = time.perf_counter(), time.process_time()
+    found = await reindex(root / "recordings", database)
+    took, work = time.perf_counter() - begun, time.process_time() - worked
+    await database.close()
+    assert (found.count, found.damage) == (count, [])
+    return took, work
 
 
 def main(count: int) -> int:
@@ -92,6 +110,13 @@ def main(count: int) -> int:
                         proved = max(proved, report.size / (time.perf_counter() - begun))
     console.print(table)
     console.print(f"verify: {proved:,.0f} entries/s with their records, a million in {1e6 / proved:.0f} s")
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
+        took, work = asyncio.run(rebuilt(Path(name), count))
+    console.print(
+        f"reindex: {count / took:,.0f} exchanges/s, a million in {1e6 / count * took:.0f} s "
+        f"({work / count * 1e6:.0f} µs of CPU each)"
+    )
+    console.print(f"memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB at most")
     for text in missed:
         console.print(f"[red]bar missed[/red]: {text}")
     return 1 if missed else 0

@@ -135,7 +135,7 @@ def agree(
 
     Example: sluicegate recording agree 5f0e8f0e-...
     """
-    _told(_send(console, policy, token_file, as_json, "POST", "orders", key, "agree"), as_json)
+    _told(_send(console, policy, token_file, as_json, "POST", "orders", key, "agree", body={}), as_json)
 
 
 def withdraw(
@@ -149,7 +149,7 @@ def withdraw(
 
     Example: sluicegate recording withdraw 5f0e8f0e-...
     """
-    _told(_send(console, policy, token_file, as_json, "POST", "orders", key, "withdraw"), as_json)
+    _told(_send(console, policy, token_file, as_json, "POST", "orders", key, "withdraw", body={}), as_json)
 
 
 def retain(policy: Policy = DEFAULT_POLICY, state: StateFolder = None, as_json: AsJson = False) -> None:
