@@ -193,19 +193,20 @@ def net(tmp_path_factory):
             ca=authorities,
             issuer="http://127.0.0.1:9500",
             hosts='"chunks.test:8443"',
-            identity="",
+            identity="address_sign_in = true",
             gateway='others = "inspect"\ntunnel_hosts = ["untouched.test", "private.test", "elsewhere.test"]',
             more='[[rules]]\nid = "web"\neffect = "allow"\nwho = ["group:engineering"]\nservice = ["others"]\nkind = ["read"]\n',
         )
         text = text.replace('listen = "127.0.0.1:8080"', 'listen = "0.0.0.0:8080"').replace(
             "127.0.0.0/8", "10.77.2.0/24"
         )
+        text = text.replace('listen = "127.0.0.1:8090"', 'listen = "0.0.0.0:8090"\naddress = "http://10.77.1.1:8090"')
         policy.write_text(text)
         network.start(
             network.gateway,
             "gateway on",
             str(Path(sys.executable).parent / "sluicegate"),
-            "up", "--mode", "transparent", "--no-console", "--policy", str(policy),
+            "up", "--mode", "transparent", "--policy", str(policy),
             CHUNKS_TOKEN="the-service-secret",
             HOME=str(folder),
         )  # fmt: skip
@@ -261,6 +262,53 @@ def test_the_persons_token_in_the_place_of_the_services_key(net):
         status, body, _ = ask(net, None, *extra)
         assert status == 200 and "123-45" not in body
     assert ask(net, None, "-H", "X-Api-Key: the-key-of-somebody")[0] == 511
+
+
+SIGN_IN = """
+import base64, hashlib, json, time
+import httpx2
+from urllib.parse import parse_qs, urlsplit
+client = httpx2.Client(trust_env=False, follow_redirects=False, timeout=30)
+ask = {"client_id": "sluicegate-cli", "response_type": "code", "redirect_uri": "http://127.0.0.1/callback", "scope": "openid groups",
+       "code_challenge": base64.urlsafe_b64encode(hashlib.sha256(b"v" * 48).digest()).decode().rstrip("="),
+       "code_challenge_method": "S256", "state": "s", "nonce": "n"}
+issuer = "http://127.0.0.1:9500"
+answer = client.post(issuer + "/authorize", params=ask, data={"person": "ada", "decision": "allow"})
+code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+tokens = client.post(issuer + "/token", data={"grant_type": "authorization_code", "code": code, "client_id": "sluicegate-cli",
+                     "redirect_uri": ask["redirect_uri"], "code_verifier": "v" * 48}).json()
+print(client.post("http://127.0.0.1:8090/api/sign-in", json={"id_token": tokens["id_token"], "nonce": "n"}).json()["handle"])
+"""
+
+
+def test_signed_in_for_the_address_of_the_workstation(net):
+    """The page that the refusal names; a browser's cookie is given to it by hand."""
+    status, body, _ = ask(net, None)
+    page = json.loads(body)["sign_in_url"]
+    assert (status, page) == (511, "http://10.77.1.1:8090/here")
+    made = subprocess.run(
+        ["ip", "netns", "exec", net.gateway, sys.executable, "-c", SIGN_IN], capture_output=True, text=True, cwd=ROOT
+    )
+    handle = made.stdout.strip()
+    assert handle.startswith("slg_"), made.stderr
+    cookie = ["-H", f"Cookie: __Host-sluicegate={handle}"]
+    shown = net.curl(*cookie, page).stdout
+    found = re.search(r'name="csrf" value="([^"]+)"><button>Sign in for 10.77.1.2<', shown)
+    assert found, shown
+    done = net.curl(*cookie, "--data-urlencode", f"csrf={found[1]}", page)
+    assert "Signed in for 10.77.1.2" in done.stdout and done.stdout.endswith("200")
+    status, body, _ = ask(net, None)
+    assert status == 200 and json.loads(body)["rows"][0]["ssn"].endswith("6789") and "123-45" not in body
+    call = ["-H", f"Authorization: Bearer {handle}", "-H", "Content-Type: application/json"]
+    session = json.loads(net.curl(*call, "http://10.77.1.1:8090/api/session").stdout.rpartition("\n")[0])["session"][
+        "id"
+    ]
+    ended = net.curl(*call, "-X", "POST", "-d", "{}", f"http://10.77.1.1:8090/api/sessions/{session}/end")
+    assert ended.stdout.endswith("200")
+    for _ in range(100):
+        if ask(net, None)[0] == 511:
+            break
+    assert ask(net, None)[0] == 511
 
 
 def test_names_that_disagree(net):

@@ -19,6 +19,7 @@ from sluicegate.clock import Clock
 from sluicegate.console import approvals_api, authority_api, recordings_api, sessions_api
 from sluicegate.console.guard import PERSON, Guard, Verifies, answer, is_page
 from sluicegate.console.pages.door import Door
+from sluicegate.console.pages.here import Here
 from sluicegate.console.pages.inbox import Inbox
 from sluicegate.console.pages.live import Live
 from sluicegate.console.pages.shown import Shown
@@ -94,6 +95,7 @@ def _pages(
     return [
         Mount("/static", StaticFiles(directory=FOLDER / "static")),
         *door.routes(),
+        *Here(site, sign_ins, loaded.settings).routes(),
         *Inbox(site, store, past).routes(),
         *Live(site, past, closing).routes(),
         *Watching(site, past, record, sign_ins, loaded).routes(),

@@ -38,11 +38,13 @@ class IdentityAddon:
 
     name = "identity"
 
-    def __init__(self, settings: Identity, database: Database, clock: Clock) -> None:
+    def __init__(self, settings: Identity, database: Database, clock: Clock, *, console: str = "") -> None:
+        """`console`: where people reach it, for the page on which they sign in for an address."""
         self.recognizer = Recognizer(settings, database, clock)
         self._clock = clock
         self._certificates = ClientCertificates(settings.client_ca) if settings.client_ca else None
         self._issuer = settings.issuer
+        self._page = f"{console}/here" if settings.address_sign_in else ""
         self._tunnels: dict[str, Kept] = {}
         """By connection. Verified again for each request in the tunnel, because a token outlives neither its
         expiry nor its key, and a tunnel may."""
@@ -100,7 +102,10 @@ class IdentityAddon:
         inner: list[str] = []
         values = flow.request.headers.get_all("authorization")
         if isinstance(client.proxy_mode, mode_specs.TransparentMode):
-            came = self._presented(self._in_place_of_a_key(flow, exchange, values), flow)
+            token = self._in_place_of_a_key(flow, exchange, values)
+            if token is None:
+                return self._by_address(flow, exchange)
+            came = self._presented(token, flow)
         else:
             came = self._from_proxy(flow, proxy_values)
             if values:
@@ -114,7 +119,7 @@ class IdentityAddon:
         exchange.principal = principal
         return None
 
-    def _in_place_of_a_key(self, flow: http.HTTPFlow, exchange: Exchange, values: list[str]) -> str:
+    def _in_place_of_a_key(self, flow: http.HTTPFlow, exchange: Exchange, values: list[str]) -> str | None:
         """The token of a client that knows of no proxy, taken from where its service's key would be. Raises Refusal.
 
         A Bearer token is taken for ours in any case; elsewhere, what says that it is.
@@ -129,10 +134,24 @@ class IdentityAddon:
                 _take(field, flow, exchange)
             return token
         bearer = credential.from_authorization(values)
-        if bearer is None:
-            raise refusals.missing(self._issuer, challenge=False)
-        _take_authorization(flow, exchange)
+        if bearer is not None:
+            _take_authorization(flow, exchange)
         return bearer
+
+    def _by_address(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        """Whoever has signed in for the address of the client, which carries no credential at all."""
+        if not self._page:
+            raise refusals.missing(self._issuer, challenge=False)
+        _withhold(None, flow, exchange)
+        peer = flow.client_conn.peername
+        address = peer[0] if peer else ""
+        exchange.principal = self.recognizer.sessions.cached_at(address)
+        return None if exchange.principal is not None else self._look_at(address, exchange)
+
+    async def _look_at(self, address: str, exchange: Exchange) -> None:
+        exchange.principal = await self.recognizer.sessions.at(address)
+        if exchange.principal is None:
+            raise refusals.missing(self._issuer, challenge=False, page=self._page)
 
     def _presented(self, token: str, flow: http.HTTPFlow) -> Presented:
         peer, now = flow.client_conn.peername, self._clock.now()
@@ -198,13 +217,16 @@ def _bound(principal: Principal, certified: Certified, now: float) -> Principal:
     return replace(principal, assurance="bound", device=certified.device)
 
 
-def _withhold(token: str, flow: http.HTTPFlow, exchange: Exchange) -> list[str]:
+def _withhold(token: str | None, flow: http.HTTPFlow, exchange: Exchange) -> list[str]:
     """Take out every header that holds our token, or any handle, whatever its name. Returns the other handles.
 
     Raises Refusal 400 where the address holds one.
     """
-    request, secret, mark = flow.request, token.encode("latin-1", "replace"), phantom.MARK
-    if secret in request.data.path or (mark in request.data.path and phantom.HANDLE.search(request.data.path)):
+    request, mark = flow.request, phantom.MARK
+    secret = mark if token is None else token.encode("latin-1", "replace")
+    if (token is not None and secret in request.data.path) or (
+        mark in request.data.path and phantom.HANDLE.search(request.data.path)
+    ):
         raise refusals.misplaced()
     holding = [field for field in request.headers.fields if secret in field[1] or mark in field[1]]
     if not holding:
@@ -212,7 +234,7 @@ def _withhold(token: str, flow: http.HTTPFlow, exchange: Exchange) -> list[str]:
     others: list[str] = []
     for field in holding:
         handles = [found.decode() for found in phantom.HANDLE.findall(field[1])]
-        if handles or secret in field[1]:
+        if handles or (token is not None and secret in field[1]):
             others += [one for one in handles if one != token]
             _take(field, flow, exchange)
     return others

@@ -11,8 +11,11 @@ from sluicegate.errors import Refusal
 REALM = 'Basic realm="sluicegate"'
 
 
-def missing(issuer: str, *, challenge: bool) -> Refusal:
-    """No credential. `challenge`: 407, which is only understood outside of a tunnel; else 511."""
+def missing(issuer: str, *, challenge: bool, page: str = "") -> Refusal:
+    """No credential. `challenge`: 407, which is only understood outside of a tunnel; else 511.
+
+    `page`: where one can sign in for the address of one's machine; empty where nobody can.
+    """
     detail = "This request carries no credential, so the gateway cannot know who asks."
     if challenge:
         return Refusal(
@@ -22,6 +25,16 @@ def missing(issuer: str, *, challenge: bool) -> Refusal:
             detail,
             next_step=f"Get a token of {issuer} and set HTTPS_PROXY=http://token:THE-TOKEN@gateway:port.",
             headers={"proxy-authenticate": REALM},
+        )
+    if page:
+        return Refusal(
+            511,
+            "sign-in-required",
+            f"Sign in first: open {page}",
+            detail,
+            next_step=f"Open {page} in a browser on this machine and sign in for its address; or send a token of "
+            f"{issuer} or a handle (`sluicegate login`) in the place of the service's key.",
+            members={"sign_in_url": page},
         )
     return Refusal(
         511,

@@ -82,6 +82,7 @@ def build(
     if settings.gateway.trusted_ca is not None:
         _check_authorities(Path(settings.gateway.trusted_ca))
     database = Database.of(settings.gateway.database, state.database, checkpoints=checkpoints)
+    console = settings.console.address or f"http://{settings.console.listen}"
     own_ports = {int(settings.gateway.listen.rpartition(":")[2]), int(settings.console.listen.rpartition(":")[2])}
     line = Line(clock)
     judged, last = Sentinel("judged", line), Last("sentinel", line)
@@ -95,7 +96,7 @@ def build(
     policy = PolicyAddon(loaded, usage)
     rooms: list[Any] = [
         LockdownAddon(settings, own_ports),
-        IdentityAddon(settings.identity, database, clock),
+        IdentityAddon(settings.identity, database, clock, console=console),
         AuthorityAddon(loaded, state),
         reading,
         risk,

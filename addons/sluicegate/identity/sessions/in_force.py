@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
+from dataclasses import replace
 from hashlib import sha256
 
 from sqlalchemy import Connection
@@ -22,7 +23,7 @@ from sluicegate.clock import Clock
 from sluicegate.database import Database
 from sluicegate.exchange import Finding, Principal
 from sluicegate.identity import handle
-from sluicegate.identity.sessions import said, store
+from sluicegate.identity.sessions import addresses, said, store
 from sluicegate.identity.sessions.live import Held, Live
 from sluicegate.identity.sessions.places import PlaceNames
 from sluicegate.identity.sessions.taken_back import TakenBack
@@ -140,6 +141,30 @@ class SessionsInForce:
         live.used = max(live.used, now)
         return live.principal
 
+    def cached_at(self, address: str) -> Principal | None:
+        """Who has signed in for an address, when that is plain; else None. Never waits, never raises."""
+        held, now = self._handles.get(addresses.digest(address)), self._clock.now()
+        if held is None or not self.fresh(now) or now - held.created >= self._settings.address_seconds:
+            return None
+        live = held.live
+        if live.ended is not None or now >= live.until or now - live.used >= self._idle:
+            return None
+        live.used = now
+        return replace(live.principal, assurance="network", device=f"address {address}")
+
+    async def at(self, address: str) -> Principal | None:
+        """Who has signed in for an address, or None. Raises Refusal when that cannot be known now."""
+        digest = addresses.digest(address)
+        if digest not in self._handles or not self.fresh(self._clock.now()):
+            await self.look()
+        now = self._clock.now()
+        if not self.fresh(now):
+            raise said.unreadable()
+        held = self._handles.get(digest)
+        if held is not None and now - held.live.used >= self._idle:
+            await self._used_elsewhere(held.live, now)
+        return self.cached_at(address)
+
     async def look(self) -> None:
         """A look that begins now or later; returns when it has ended, or after two seconds. Raises nothing."""
         if self._flight is not None:
@@ -232,7 +257,7 @@ class SessionsInForce:
         for one in found.handles:
             owner = self._live.get(one.session)
             if owner is not None:
-                self._handles[one.digest] = Held(owner, one.superseded)
+                self._handles[one.digest] = Held(owner, one.superseded, one.created)
         self.taken_back.take(found.revocations)
         self._revision = found.revision
 

@@ -45,7 +45,8 @@ class Live:
 
 @dataclass(slots=True)
 class Held:
-    """A handle that is known: whose it is, and since when another has its place."""
+    """A handle that is known: whose it is, since when another has its place, and since when it is there."""
 
     live: Live
     superseded: float | None
+    created: float = 0.0

@@ -165,6 +165,14 @@ def confirm(connection: Connection, session: Session, who: Principal, token: byt
         events.tell(connection, "session.groups-changed", now, {**_about(session), **changed})
 
 
+def take_address(connection: Connection, session: Session, digest: bytes, address: str, now: float) -> None:
+    """From now on an address stands for a session, and no more for the one before."""
+    revision = _change(connection)
+    connection.execute(delete(handles).where(handles.c.digest == digest))
+    connection.execute(insert(handles).values(digest=digest, session=session.id, revision=revision, created=now))
+    events.tell(connection, "session.address", now, {**_about(session), "address": address})
+
+
 def sealed_token(connection: Connection, identity: str) -> bytes | None:
     """The refresh token of a session, sealed."""
     found = connection.execute(select(sessions.c.refresh_token).where(sessions.c.id == identity)).scalar_one_or_none()
@@ -227,6 +235,7 @@ class Handle:
     digest: bytes
     session: str
     superseded: float | None
+    created: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +274,7 @@ def changes(connection: Connection, after: int, now: float) -> Changes:
     return Changes(
         revision,
         found,
-        [Handle(bytes(row.digest), row.session, row.superseded) for row in rows],
+        [Handle(bytes(row.digest), row.session, row.superseded, row.created) for row in rows],
         [Revocation(row.issuer, row.subject, row.provider_session, row.at, row.until) for row in taken_back],
     )
 

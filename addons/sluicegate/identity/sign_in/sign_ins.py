@@ -17,7 +17,7 @@ from sluicegate.identity.claims import MAX_LIFETIME
 from sluicegate.identity.provider import Provider, ProviderTrouble
 from sluicegate.identity.recognise import Recognizer
 from sluicegate.identity.refusals import rejected
-from sluicegate.identity.sessions import store
+from sluicegate.identity.sessions import addresses, store
 from sluicegate.identity.sessions.session import Session
 from sluicegate.identity.sign_in import id_token, logout_token
 from sluicegate.identity.sign_in.grants import GrantRefused, Grants
@@ -116,6 +116,29 @@ class SignIns:
         session = await self._database.run(write, durable=True)
         await self._recognizer.sessions.look()
         return Begun(session, new)
+
+    async def here(self, person: Principal, address: str) -> float:
+        """Sign a person in for an address, with the session that they have. Returns until when. Raises Refusal."""
+        if not self._settings.address_sign_in:
+            raise Refusal(
+                404, "no-address-sign-in", "Not offered", "Nobody signs in for an address here.",
+                next_step="Run `sluicegate login`.",
+            )  # fmt: skip
+        why = addresses.trouble(address, self._settings.same_place)
+        if why is not None:
+            raise Refusal(403, "address-not-usable", "Not for this address", why, next_step="Run `sluicegate login`.")
+        now, digest = self._clock.now(), addresses.digest(address)
+
+        def write(connection: Connection) -> Session:
+            session = store.one(connection, person.session or "")
+            if session is None or session.ended is not None:
+                raise rejected("session-ended", "This sign-in was ended.")
+            store.take_address(connection, session, digest, address, now)
+            return session
+
+        session = await self._database.run(write, durable=True)
+        await self._recognizer.sessions.look()
+        return min(session.expires, now + self._settings.address_seconds)
 
     async def listed(self, person: Principal, *, everybody: bool) -> list[Session]:
         """A person's sessions, or all; newest first."""

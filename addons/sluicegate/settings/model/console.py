@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sluicegate.settings.model.base import Table, Text
+from sluicegate.settings.model.base import Network, Table, Text
 
 
 class Console(Table):
@@ -17,6 +17,8 @@ class Console(Table):
     address: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+$")] | None = None
     """Where people reach it, such as `https://gate.example.org`: for links, and for the way back from signing in. Where
     that is not loopback it must be https, by a server in front. Left out: where a browser came in."""
+    in_front: list[Network] = []
+    """Networks of the servers in front of it, whose X-Forwarded-For says where a browser is."""
     operators: list[Text] = []
     """`group:NAME` and `person:SUBJECT`, who see everything, end sessions and revoke grants. They approve nothing by
     that."""

@@ -45,6 +45,11 @@ class Identity(Table):
     """How often the provider is asked whether a person is still there, and in which groups."""
     unconfirmed_seconds: Seconds = 14_400.0
     """How long a session goes on without the provider's word, when it is down or gave no refresh token."""
+    address_sign_in: bool = False
+    """Whether somebody may sign in for the address of their machine, on the console's page `/here`. Behind a redirect,
+    clients there that carry no credential are them, at the level `network`. Not where addresses are translated."""
+    address_seconds: Annotated[float, Field(ge=60, le=28_800)] = 3600.0
+    """How long that lasts; never longer than the sign-in that it was done with."""
     unread_seconds: Annotated[float, Field(ge=1, le=600)] = 30.0
     """How long a gateway goes on with what it knows of sessions while it cannot read the database."""
     sharing: Literal["end", "report"] = "end"
