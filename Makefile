@@ -42,10 +42,10 @@ up: setup ## Start the demo's services and the gateway, and stay
 	@$(BIN)/python -m demo.processes
 
 test: setup-dev ## Run the tests (T=path, K=expression)
-	@$(BIN)/python -m pytest $(T) $(if $(K),-k "$(K)") -n 2 --dist loadfile
+	@$(BIN)/python -m pytest $(T) $(if $(K),-k "$(K)") -n 2 --dist loadfile --no-loadscope-reorder
 
 fuzz: setup-dev ## Run the property tests with examples that were never tried before (T=path, K=expression)
-	@HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest $$(grep -rl "import.*given" $(T)) $(if $(K),-k "$(K)") -n 2 --dist loadfile
+	@HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest $$(grep -rl "import.*given" $(T)) $(if $(K),-k "$(K)") -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup-dev ## Ruff, and the import contract
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache

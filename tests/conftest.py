@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,6 +17,15 @@ settings.register_profile("search", deadline=None, suppress_health_check=[Health
 # The same examples each time, so that a change is judged by what it changed; `make fuzz` looks for new ones.
 settings.register_profile("repeat", settings.get_profile("search"), derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
+
+
+LONG = ("wire", "e2e", "console", "interop", "transparent", "approvals", "identity", "detection", "recording")
+"""Folders whose files take long. They go first, so that at the end there is something short for whoever is free."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: index for index, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(Path(item.nodeid.partition("::")[0]).parent.name, len(LONG)))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -41,10 +41,7 @@ def fails_to_start(running) -> str:
     """Runs until it ends; it must not have listened, and must say why in one line."""
     running.launch()
     status = running.process.wait(120)
-    running._queue.get(timeout=5) if not running.lines else None
-    deadline = time.monotonic() + 5
-    while running.process.stdout.readable() and not running.lines and time.monotonic() < deadline:
-        pass
+    running._reader.join(5)
     said = [line for line in running.lines if line.startswith("sluicegate: ")]
     assert status in (1, 2) and said, (status, running.lines)
     assert not any("Traceback" in line for line in running.lines), "\n".join(running.lines)

@@ -11,15 +11,17 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable
+from typing import TYPE_CHECKING
 
 from mitmproxy import ctx
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.master import Master
 
 from sluicegate.errors import Fault
-from sluicegate.pipeline import certificates, http_layers, options
-from sluicegate.pipeline.client_certificates import AsksForCertificates
-from sluicegate.pipeline.order import Gateway
+from sluicegate.pipeline import options
+
+if TYPE_CHECKING:
+    from sluicegate.pipeline.order import Gateway
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +105,8 @@ class Keeper:
         return self.gateway.close()
 
 
-def _check_surroundings(master: Master) -> None:
+def check_surroundings(master: Master) -> None:
+    """Raise Fault for a program in which requests can be changed, or an environment that gives keys away."""
     if master.addons.get("view") is not None:
         raise Fault(
             "Sluicegate does not run in mitmproxy or mitmweb: there a request can be changed after its verdict.",
@@ -133,7 +136,10 @@ def install(master: Master, gateway: Gateway, *, opens: bool = True) -> Keeper:
 
     Raises OptionsError for options that open a way round, Fault for a program or an environment that does.
     """
-    _check_surroundings(master)
+    from sluicegate.pipeline import certificates, http_layers
+    from sluicegate.pipeline.client_certificates import AsksForCertificates
+
+    check_surroundings(master)
     for name in TRIMMED:
         # Not AddonManager.remove: it calls `done`, which in one of them is async and cannot be called from here.
         addon = master.addons.lookup.pop(name, None)

@@ -12,11 +12,6 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.master import Master
 
 from sluicegate.errors import Fault
-from sluicegate.pipeline import authority, constraints
-from sluicegate.pipeline.check import load_checked
-from sluicegate.pipeline.install import deaf, install
-from sluicegate.pipeline.order import build
-from sluicegate.settings import State
 
 _installed: WeakSet[Master] = WeakSet()
 
@@ -43,15 +38,28 @@ def configure(updated: set[str]) -> None:
 
 
 def _install() -> None:
+    # What was loaded so far is small, so that whoever cannot start is told at once.
+    from sluicegate.pipeline import options
+
+    options.check(ctx.options, imposed=False)
     if not ctx.options.sluicegate_policy:
         raise Fault("Sluicegate needs a policy.", hint="Add --set sluicegate_policy=policy.toml.")
+    from sluicegate.pipeline.install import check_surroundings, deaf, install
+
+    check_surroundings(ctx.master)
     # mitmdump tries to listen before it loads a script, and serves nobody in between.
     wanted = f"{ctx.options.listen_host or '*'}:{ctx.options.listen_port or 8080}"
     fault = deaf(ctx.master.addons.get("proxyserver"), wanted, tried=False)
     if fault is not None:
         raise fault
+    from sluicegate.pipeline.check import load_checked
+    from sluicegate.settings import State
+
     policy = Path(ctx.options.sluicegate_policy)
     loaded = load_checked(policy)
+    from sluicegate.pipeline import authority, constraints
+    from sluicegate.pipeline.order import build
+
     state = State(Path(ctx.options.sluicegate_state)) if ctx.options.sluicegate_state else State.beside(policy)
     gateway = build(loaded, state.open())
     if ctx.options.confdir not in ("~/.mitmproxy", str(state.ca)):

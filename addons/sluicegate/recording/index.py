@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -89,7 +90,7 @@ class Index:
         self._waiting: list[Item] = []
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._closing = False
+        self._closing = asyncio.Event()
         self._lacking = False
 
     def open(self) -> None:
@@ -107,15 +108,16 @@ class Index:
     async def close(self) -> None:
         """Write what waits, and stop."""
         if self._task is not None:
-            self._closing = True
+            self._closing.set()
             self._arrived.set()
             await self._task
             self._task = None
 
     async def _run(self) -> None:
-        while not self._closing:
+        while not self._closing.is_set():
             await self._arrived.wait()
-            await asyncio.sleep(_GATHER_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), _GATHER_SECONDS)
             self._arrived.clear()
             await self._flush()
 
