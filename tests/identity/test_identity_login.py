@@ -142,6 +142,9 @@ def test_a_code_counts_once_and_only_with_its_verifier(driver: DemoDriver, works
             f"&redirect_uri=http://127.0.0.1:1/callback"
         )
         assert "error=invalid_request" in plain.headers.get("location", plain.text)  # no PKCE, no code
+        weaker = f"{plain.url}&code_challenge={'x' * 43}&code_challenge_method=plain"
+        refused = client.get(weaker)
+        assert "error=invalid_request" in refused.headers.get("location", refused.text)
 
 
 def test_no_console_and_no_provider_are_one_clear_line(tmp_path: Path, workstation: Workstation) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
+from sluicegate.identity.roca import made_badly
 from sluicegate.identity.screening import screen
 
 RSA = RSAKey.generate_key(2048, {"kid": "rsa"})
@@ -112,3 +114,15 @@ JSON = st.recursive(
 def test_nothing_that_is_published_breaks_the_screening(published: list[Any]) -> None:
     usable, complaints = screen(published)
     assert len(usable) + len(complaints) == len(published)
+
+
+MARKED = prod(n for n in range(3, 168) if all(n % d for d in range(2, n)))
+"""The small primes that the bad rule makes primes by."""
+
+
+def test_a_modulus_that_was_made_by_the_bad_rule_is_known_and_no_other() -> None:
+    first, second = (pow(65537, power, MARKED) + factor * MARKED for power, factor in ((12_345, 77), (54_321, 91)))
+    assert made_badly(first * second)
+    assert not made_badly(first * (second + 2))
+    for _ in range(3):
+        assert not made_badly(RSAKey.generate_key(2048).public_key.public_numbers().n)

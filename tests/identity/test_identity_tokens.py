@@ -252,6 +252,29 @@ async def test_what_differs_without_harm_is_accepted(verifier: Verifier, provide
     assert (await verifier.verify(make(provider))).subject == "ada"
 
 
+async def test_no_kid_is_refused_however_many_keys_there_are(
+    verifier: Verifier, provider: Provider, clock: SetClock
+) -> None:
+    provider.rotate()
+    clock.advance(30)
+    assert (await verifier.verify(provider.token("ada"))).subject == "ada"
+    assert await refused(verifier, with_header(kid=DROP)(provider)) == "token-key-unnamed"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "code", "said"),
+    [(-90, "token-not-yet-valid", "the gateway's clock or the provider's is wrong"), (90, "token-expired", "expired")],
+)
+async def test_a_clock_that_is_off_by_90_s_is_said(
+    verifier: Verifier, provider: Provider, clock: SetClock, ahead: int, code: str, said: str
+) -> None:
+    token = provider.token("ada", exp=int(clock.now()) + 59)
+    clock.advance(ahead)
+    with pytest.raises(Refusal) as caught:
+        await verifier.verify(token)
+    assert caught.value.code == code and said in caught.value.detail
+
+
 async def test_a_name_that_cannot_be_shown_is_left_out(verifier: Verifier, provider: Provider) -> None:
     principal = await verifier.verify(provider.token(name="Ada\x1b[31m"))
     assert (principal.name, principal.label) == ("", "ada")

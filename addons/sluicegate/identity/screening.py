@@ -10,6 +10,8 @@ from typing import Any
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from sluicegate.identity.roca import made_badly
+
 MAX_KEYS = 50
 MAX_KID = 256
 """Longest key id, in characters."""
@@ -83,6 +85,8 @@ def _imported(jwk: Mapping[str, Any]) -> tuple[RSAKey | ECKey | OKPKey, frozense
             numbers = rsa.public_key.public_numbers()
             if numbers.n.bit_length() not in _RSA_BITS or numbers.e.bit_length() > 32:
                 raise ValueError("its RSA numbers are too small or too large")
+            if made_badly(numbers.n):
+                raise ValueError("its RSA primes were made by a bad rule (ROCA), so its private key can be worked out")
             return rsa, frozenset({"RS256", "PS256"})
         case "EC", "P-256":
             return ECKey.import_key({"kty": "EC", "crv": "P-256", "x": jwk["x"], "y": jwk["y"]}), frozenset({"ES256"})
