@@ -16,6 +16,7 @@ from sluicegate.clock import SetClock
 from sluicegate.database.tables import exchanges
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Principal
+from sluicegate.recording.beside import facts
 from sluicegate.recording.keeping import keeper as keeper_module
 from sluicegate.recording.keeping.holds import in_force
 from sluicegate.recording.keeping.orders import OPEN_SECONDS, Orders
@@ -89,6 +90,8 @@ async def test_shredding_takes_two_people_and_breaks_no_proof(tmp_path):
         unseal(folder, find(folder, first[1].id)[0], [ONE[0]])
     assert unseal(folder, find(folder, second[1].id)[0], [ONE[0]]).body, "later originals have another key"
     assert verify_one(folder, first[1].id, folder_keys(folder)).findings == []
+    told = {number: dict(facts(folder, pair[1].id, "")) for number, pair in enumerate((first, second))}
+    assert "shredded by Grace and Lin" in told[0]["original"] and "original" not in told[1]
     for path in (folder / "log").rglob("*"):
         assert not path.is_file() or b"Grace" not in path.read_bytes(), "the ledger names nobody"
 

@@ -12,6 +12,8 @@ from sluicegate.recording.ledger.note import NoteError
 from sluicegate.recording.ledger.store import FOLDER, Store
 from sluicegate.recording.ledger.tiles import TileError
 from sluicegate.recording.plain import moment
+from sluicegate.recording.sealing.keys import FOLDER as KEYS
+from sluicegate.recording.sealing.opening import without_key
 from sluicegate.recording.verify.one import entries_of
 
 LOOKED_THROUGH = 200_000
@@ -47,8 +49,12 @@ def facts(folder: Path, exchange: str, approval: str) -> Iterator[tuple[str, obj
         if size > LOOKED_THROUGH:
             yield "ledger", f"{size} entries; sluicegate-replay verify {exchange[:8]} says which are its own"
             return
-        places = ", ".join(f"{fields['type']} {seq}" for seq, _, fields in entries_of(folder, exchange, size))
+        own = [(seq, fields) for seq, _, fields in entries_of(folder, exchange, size)]
+        places = ", ".join(f"{fields['type']} {seq}" for seq, fields in own)
         yield "ledger", f"{places or 'not yet'} of {size} signed entries (not verified here)"
+        for key in {str(fields.get("key")) for _, fields in own if fields["type"] == "sealed"}:
+            if key.isalnum() and not (folder / KEYS / f"{key}.age").exists():
+                yield "original", without_key(folder, f"{KEYS}/{key}.age")
     except (OSError, NoteError, TileError):
         yield "ledger", "cannot be read; see sluicegate-replay verify"
 

@@ -48,14 +48,15 @@ def unseal(folder: Path, sealed: Sealed, identities: Sequence[str]) -> Opened:
     try:
         wrapped = (folder / sealed.key_file).read_bytes()
     except FileNotFoundError:
-        raise SealError(_without_key(folder, sealed.key_file)) from None
+        raise SealError(without_key(folder, sealed.key_file)) from None
     opened = open_body(unwrap(wrapped, identities), sealed.record)
     if opened.commitment != sealed.fields.get("commitment"):
         raise SealError("what was sealed is not what the ledger commits to")
     return opened
 
 
-def _without_key(folder: Path, file: str) -> str:
+def without_key(folder: Path, file: str) -> str:
+    """Why the file of a key is not there, as far as the ledger says it. Raises OSError, NoteError."""
     for seq, fields in entries_with(folder, f'"{file}"'.encode()):
         if fields["type"] == "shredded" and file in fields.get("files", ()):
             said = told(folder, seq, fields)
