@@ -269,6 +269,22 @@ async def test_a_response_that_cannot_be_kept_is_said(taints, monkeypatch, caplo
     assert taints.lost == 1 and "cannot be kept" in caplog.text
 
 
+async def test_many_responses_are_kept_by_one_reading_and_one_that_breaks_it_takes_no_other_along(taints, monkeypatch):
+    read, kept = [], taints._database.run
+
+    async def counted(work, **given):
+        read.append(work)
+        return await kept(work, **given)
+
+    monkeypatch.setattr(taints._database, "run", counted)
+    await asyncio.gather(*[learn(taints, at=MONDAY + number) for number in range(20)])
+    assert len(read) == 1 and taints.lost == 0
+    monkeypatch.setattr(cells, "read_all", _dies_of_it)
+    await asyncio.gather(learn(taints), learn(taints, body=b"deadly", who=PEOPLE[1]), learn(taints, who=PEOPLE[2]))
+    assert taints.lost == 1
+    assert (await look(taints, who=PEOPLE[2]))[0].certain and await look(taints, who=PEOPLE[1]) == ()
+
+
 async def test_when_much_waits_responses_wait(taints, monkeypatch):
     monkeypatch.setattr(worker, "WAITING", 10)
     task = learn(taints)
@@ -282,6 +298,12 @@ def _stuck(*_):
     import time
 
     time.sleep(60)
+
+
+def _dies_of_it(given, key):
+    if any(body == b"deadly" for body, *_ in given):
+        _dies()
+    return [cells.read(*one, key) for one in given]
 
 
 def _dies(*_):

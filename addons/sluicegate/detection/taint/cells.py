@@ -6,7 +6,7 @@ import hashlib
 import io
 import struct
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -72,6 +72,11 @@ def read(body: bytes, coding: str, media: str, columns: Collection[str], dataset
             column = number & 0x7FFF | (STRONG if strong(whole) else 0)
             packed.append(_CELL.pack(row, fingerprint(whole, key), begins(first), begins(whole), column))
     return b"".join(packed)
+
+
+def read_all(given: Sequence[tuple[bytes, str, str, Collection[str], str]], key: bytes) -> list[bytes]:
+    """`read` of several responses: of each its body, Content-Encoding, media type, clear columns and dataset."""
+    return [read(*one, key) for one in given]
 
 
 def unpack(data: bytes) -> Iterator[Cell]:
