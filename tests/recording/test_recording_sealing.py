@@ -19,6 +19,7 @@ from sluicegate.errors import Refusal
 from sluicegate.exchange import Original
 from sluicegate.recording import ahead as ahead_module
 from sluicegate.recording.flow_reader import read_folder
+from sluicegate.recording.journal import RecorderDown
 from sluicegate.recording.sealing import body as body_module
 from sluicegate.recording.sealing.body import SealError, body_key, extract, open_body, seal
 from sluicegate.recording.sealing.opening import find, unseal
@@ -151,3 +152,47 @@ async def test_the_stock_age_command_opens_keys_and_the_first_key_of_the_tail(tm
     assert done.returncode == 0, done.stderr
     assert len(done.stdout) == 32 and base64.b64encode(done.stdout)
     assert pyrage.decrypt(armored, [pyrage.x25519.Identity.from_str(ONE[0])]) == done.stdout
+
+
+async def test_a_key_without_an_entry_is_taken_away_by_the_next_start(tmp_path):
+    """Killed between the wrapped key and its entry: nothing was sealed under it, and nobody put it there."""
+    async with recorder(tmp_path, recipients=RECIPIENTS) as addon:
+        kept = masked(1)
+        await exchange_through(addon, *kept)
+        orphan = addon._sealer._keys.make("another", "class", SetClock().now())
+        folder = State(tmp_path).recordings
+        assert (folder / orphan.key.file).exists()
+    assert [one.file for one in verify(folder, folder_keys(folder)).findings] == [orphan.key.file]
+    async with recorder(tmp_path, recipients=RECIPIENTS):
+        pass
+    assert not (folder / orphan.key.file).exists()
+    assert verify(folder, folder_keys(folder)).findings == []
+    assert unseal(folder, find(folder, kept[1].id)[0], [ONE[0]]).body
+
+
+@pytest.mark.parametrize("entered", [True, False])
+async def test_a_key_whose_entry_failed_is_no_alarm_and_no_loss(tmp_path, entered):
+    """Whether the entry reached the disk is not known then: the next start looks."""
+    folder = State(tmp_path).recordings
+    async with recorder(tmp_path, recipients=RECIPIENTS) as addon:
+        enter = addon._sealer._enter
+
+        async def fails(*args):
+            if entered:
+                await enter(*args)
+            raise RecorderDown("the disk is full")
+
+        addon._sealer._enter = fails
+        flow, exchange = masked(1)
+        await addon.request(flow, exchange)
+        with pytest.raises(Refusal):
+            await addon.response(flow, exchange)
+        exchange.refusal = Refusal(503, "recorder-down", "x", "x")
+        await addon.response(flow, exchange)
+        assert list((folder / "keys").glob("[0-9a-f]*")) == []
+    if not entered:
+        assert verify(folder, folder_keys(folder)).findings == []
+    async with recorder(tmp_path, recipients=RECIPIENTS):
+        pass
+    assert verify(folder, folder_keys(folder)).findings == []
+    assert len(list((folder / "keys").iterdir())) == entered

@@ -35,6 +35,7 @@ from sluicegate.recording.never import Never
 from sluicegate.recording.outbox import Outbox, recorded_lately
 from sluicegate.recording.redact import Redactor
 from sluicegate.recording.sealing.keys import Made
+from sluicegate.recording.sealing.orphans import doubtful, settle
 from sluicegate.recording.sealing.recipients import Recipients
 from sluicegate.recording.sealing.sealer import Sealer
 from sluicegate.recording.segment import FileKind
@@ -131,7 +132,9 @@ class RecordingAddon:
         )
         self._heads = self._outside()
         self._journal.keep_ledger(ledger)
+        keys = doubtful(self._journal.folder)
         self._journal.open()
+        settle(self._journal.folder, keys)
 
     def _outside(self) -> Heads | None:
         given = self._settings

@@ -108,7 +108,7 @@ def maybe_due_keys(folder: Path, kept: Kept, now: float) -> bool:
     days = [day for day in (kept.originals, *kept.classes.values()) if day is not None]
     if not days:
         return False
-    first = min((path.stem[:_HOUR_DIGITS] for path in (folder / KEYS).glob("*.age")), default=None)
+    first = min((path.stem[:_HOUR_DIGITS] for path in (folder / KEYS).glob("[0-9a-f]*.age")), default=None)
     return first is not None and _over(min(days), (int(first, 16) + 1) * 3600.0, now)
 
 

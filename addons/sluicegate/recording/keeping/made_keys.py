@@ -34,7 +34,7 @@ class MadeKey:
 
 def made(folder: Path) -> list[MadeKey]:
     """The keys below a folder of recordings. Raises OSError, NoteError. Reads the whole ledger."""
-    there = {path.stem for path in (folder / FOLDER).glob("*.age")}
+    there = {path.stem for path in (folder / FOLDER).glob("[0-9a-f]*.age")}
     found = []
     for _, fields in entries_with(folder, b'"type":"key.made"'):
         name = fields.get("key")

@@ -10,6 +10,7 @@ from typing import Any
 from sluicegate.exchange import Exchange, Original
 from sluicegate.recording.sealing.body import seal
 from sluicegate.recording.sealing.keys import DataKey, DataKeys, Made
+from sluicegate.recording.sealing.orphans import hide
 from sluicegate.recording.sealing.recipients import Recipients
 
 _LARGE = 1 << 20
@@ -23,6 +24,7 @@ class Sealer:
     """Seals originals for the recipients. Used on the event loop."""
 
     def __init__(self, folder: Path, recipients: Recipients, who: Callable[[str, str], str], enter: Enter) -> None:
+        self._folder = folder
         self._keys = DataKeys(folder, recipients)
         self._recipients = recipients
         self._who = who
@@ -60,7 +62,11 @@ class Sealer:
                     "class": cls,
                     "hour": made.key.hour,
                 }
-                await self._enter("key.made", said, made)
+                try:
+                    await self._enter("key.made", said, made)
+                except Exception:
+                    hide(self._folder, made.key.file)
+                    raise
                 self._keys.keep(session, cls, made)
                 known = made.key
         self._making.pop((session, cls), None)
