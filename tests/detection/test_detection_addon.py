@@ -343,7 +343,7 @@ async def test_findings_go_out_once_each_whatever_fails(database, tmp_path, monk
     (row,) = await gate.stored()
     assert (event["class_uid"], event["type_uid"], event["time"]) == (2006, 200601, int(row.at * 1000))
     assert event["finding_info"]["uid"] == row.id and event["actor"]["user"]["uid"] == "ada"
-    assert event["severity_id"] in (2, 3, 4, 5) and event["evidences"][0]["data"]["columns"] == "ssn"
+    assert event["severity_id"] in (2, 3, 4, 5) and event["unmapped"]["evidence"]["columns"] == "ssn"
     await gate.send(job=None, findings=[Finding("session-shared", "two machines")])
     await sending.send()
     assert json.loads(target.read_bytes().splitlines()[-1])["class_uid"] == 2004

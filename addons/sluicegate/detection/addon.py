@@ -7,7 +7,6 @@ import logging
 import math
 from collections.abc import Awaitable
 from functools import partial
-from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
@@ -21,7 +20,7 @@ from sluicegate.detection.finding import Found
 from sluicegate.detection.indicators import NAMES
 from sluicegate.detection.kept import Kept
 from sluicegate.detection.look import Signal
-from sluicegate.detection.out.sending import FILE, Sending, ToFile
+from sluicegate.detection.out.sending import Sending, sinks
 from sluicegate.detection.stored import store
 from sluicegate.detection.taint import outgoing
 from sluicegate.detection.taint.key import load_or_create
@@ -52,9 +51,9 @@ class RiskAddon:
         self.watching = Watching(weighing)
         days = loaded.settings.detection.taint_days
         self.taints = Taints(database, self._key, Zones(loaded.settings, self._key), days)
-        out = loaded.settings.detection.ocsf_file
-        self._sending = Sending(database, ToFile(Path(out))) if out is not None else None
-        self.sinks = (FILE,) if out is not None else ()
+        out = sinks(loaded.settings.detection)
+        self._sending = [Sending(database, sink, name) for name, sink in out.items()]
+        self.sinks = tuple(out)
         """Where findings are sent."""
         self.signals: WeakKeyDictionary[http.HTTPFlow, tuple[Signal, ...]] = WeakKeyDictionary()
         """What was found in requests, until the exchange ends."""
@@ -81,13 +80,13 @@ class RiskAddon:
         """Take up what is known of people. Raises Fault."""
         if self.mode != "off":
             await self.kept.open()
-        if self._sending is not None:
-            self._sending.open()
+        for one in self._sending:
+            one.open()
 
     async def close(self) -> None:
         """Write what was learned."""
-        if self._sending is not None:
-            await self._sending.close()
+        for one in self._sending:
+            await one.close()
         await self.taints.close()
         await self.kept.close()
 

@@ -80,6 +80,12 @@ def _anchor(document: dict[str, Any], folder: Path) -> None:
         named = document.get(table)
         if isinstance(named, dict) and isinstance(named.get("trusted_ca"), str):
             named["trusted_ca"] = str(folder / named["trusted_ca"])
+    detection = document.get("detection")
+    places = [detection.get("syslog"), detection.get("http")] if isinstance(detection, dict) else []
+    for named in places:
+        for key in ("trusted_ca", "certificate", "key") if isinstance(named, dict) else ():
+            if isinstance(named.get(key), str):
+                named[key] = str(folder / named[key])
 
 
 def _line_in(message: str) -> int:

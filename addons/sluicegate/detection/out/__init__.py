@@ -1,1 +1,1 @@
-"""Findings for other systems: in the words of OCSF, to a file, each once."""
+"""Findings for other systems: in the words of OCSF, to a file, a syslog server or an HTTP address."""

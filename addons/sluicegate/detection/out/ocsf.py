@@ -49,18 +49,21 @@ def event(finding: Mapping[str, Any]) -> dict[str, Any]:
             "created_time": at,
             "types": [finding["indicator"]],
         },
-        "evidences": [{"data": dict(finding["evidence"]), "actor": {"user": _user(finding)}}],
         "actor": {"user": _user(finding)},
         "resources": [{"name": finding["dataset"] or finding["service"], "type": "dataset"}],
         "metadata": {
             "version": VERSION,
+            "profiles": ["host"],
             "uid": finding["id"],
             "correlation_uid": finding["exchange"],
             "product": {"name": "Sluicegate", "vendor_name": "Sluicegate", "version": __version__},
         },
     }
     if data:
-        found["is_alert"] = True
+        # This class has no place of its own for evidence.
+        found |= {"is_alert": True, "unmapped": {"evidence": dict(finding["evidence"])}}
+    else:
+        found["evidences"] = [{"data": dict(finding["evidence"]), "actor": {"user": _user(finding)}}]
     return found
 
 

@@ -1,8 +1,7 @@
 """Sends what waits in the table `findings_out`, in order, and takes out what the sink has.
 
-The row is written with its finding and removed only when the sink has the event durably, so nothing is lost. A sink
-that had an event when the gateway was killed gets it again, with the same id; a file is looked at for its last lines
-before.
+The row is written with its finding and removed only when the sink has the event, so nothing is lost. A sink that had
+an event when the gateway was killed gets it again, with the same id; a file is looked at for its last lines before.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import logging
 import os
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from sqlalchemy import Connection, delete, select
@@ -21,14 +20,25 @@ from sqlalchemy import Connection, delete, select
 from sluicegate.database import Database
 from sluicegate.database.tables import findings, findings_out
 from sluicegate.detection.out.ocsf import event
+from sluicegate.settings.model import Detection
 
 logger = logging.getLogger(__name__)
 
-FILE = "file"
+FILE, SYSLOG, HTTP = "file", "syslog", "http"
 SECONDS = 1.0
 """How often is looked for what waits: the machine's time, since it is no matter of policy."""
+PAUSE = 60.0
+"""After failures in a row the pause is twice as long each time, up to this."""
 BATCH = 200
 _TAIL = 1 << 16
+
+
+class Sink(Protocol):
+    """Where events go."""
+
+    def put(self, events: list[dict[str, Any]]) -> int:
+        """Take events in their order; how many of them, from the first, are there now. Runs on a thread, and raises
+        where none is."""
 
 
 class ToFile:
@@ -37,7 +47,7 @@ class ToFile:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def put(self, events: list[dict[str, Any]]) -> None:
+    def put(self, events: list[dict[str, Any]]) -> int:
         """Append what is not there yet. Raises OSError."""
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "r+b", buffering=0) as file:
@@ -51,17 +61,19 @@ class ToFile:
             if new:
                 file.write(b"\n".join(new) + b"\n")
             os.fsync(descriptor)
+        return len(events)
 
 
 class Sending:
     """A task that empties the table for one sink. What fails is tried again, and said once."""
 
-    def __init__(self, database: Database, sink: ToFile, name: str = FILE) -> None:
+    def __init__(self, database: Database, sink: Sink, name: str = FILE) -> None:
         self._database = database
         self._sink = sink
         self._name = name
         self._task: asyncio.Task[None] | None = None
-        self._lacking = False
+        self._lacking = 0
+        """Failures in a row."""
 
     def open(self) -> None:
         """Begin, on the running loop."""
@@ -82,20 +94,38 @@ class Sending:
             rows = await self._database.read(partial(_waiting, sink=self._name))
             if not rows:
                 return 0
-            await asyncio.to_thread(self._sink.put, [event(row) for _, row in rows])
-            await self._database.run(partial(_sent, numbers=[number for number, _ in rows]))
-        except Exception:
+            taken = await asyncio.to_thread(self._sink.put, [event(row) for _, row in rows])
+            await self._database.run(partial(_sent, numbers=[number for number, _ in rows[:taken]]))
+        except Exception as error:
             if not self._lacking:
-                logger.exception("findings cannot be sent to the %s; they wait", self._name)
-            self._lacking = True
+                logger.error("findings cannot be sent (%s): %s; they wait", self._name, error)
+            self._lacking += 1
             return 0
-        self._lacking = False
-        return len(rows)
+        if self._lacking:
+            logger.warning("findings are sent again (%s)", self._name)
+        self._lacking = 0
+        return taken
 
     async def _run(self) -> None:
         while True:
             if await self.send() < BATCH:
-                await asyncio.sleep(SECONDS)
+                await asyncio.sleep(min(PAUSE, SECONDS * 2 ** min(self._lacking, 10)))
+
+
+def sinks(settings: Detection) -> dict[str, Sink]:
+    """The sinks that the policy names."""
+    found: dict[str, Sink] = {}
+    if settings.ocsf_file is not None:
+        found[FILE] = ToFile(Path(settings.ocsf_file))
+    if settings.syslog is not None:
+        from sluicegate.detection.out.syslog import ToSyslog
+
+        found[SYSLOG] = ToSyslog(settings.syslog)
+    if settings.http is not None:
+        from sluicegate.detection.out.collector import ToCollector
+
+        found[HTTP] = ToCollector(settings.http)
+    return found
 
 
 def _waiting(connection: Connection, *, sink: str) -> list[tuple[int, dict[str, Any]]]:

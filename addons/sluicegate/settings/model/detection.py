@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sluicegate.settings.model.base import Slug, Table, Text, Zone
+from sluicegate.settings.model.findings_out import Collector, Syslog
 
 
 class Detection(Table):
@@ -42,5 +43,9 @@ class Detection(Table):
     """Values that stand in the data for nobody: whoever sends one of them elsewhere has copied."""
     ocsf_file: Text | None = None
     """A file that findings are appended to as OCSF events, one JSON object a line, for whatever reads such files."""
+    syslog: Syslog | None = None
+    """A syslog server that findings are sent to."""
+    http: Collector | None = None
+    """An address that findings are sent to."""
     weights: dict[Slug, Annotated[float, Field(ge=1, le=3)]] = {}
     """How much classes of columns weigh, from 1 to 3; a class that is not named weighs 2, columns without one 1."""
