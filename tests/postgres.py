@@ -42,10 +42,11 @@ class Postgres:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
 
-    def new(self) -> URL:
-        """The address of a database that nobody has used."""
+    def new(self, like: URL | None = None) -> URL:
+        """The address of a database that nobody has used: an empty one, or a copy of one that nobody is using."""
         name = f"test{next(self._numbers)}"
-        self._run("createdb", "-h", str(self.folder), "-U", "gate", name)
+        template = ["-T", str(like.database)] if like else []
+        self._run("createdb", "-h", str(self.folder), "-U", "gate", *template, name)
         return URL.create("postgresql+psycopg", "gate", database=name, query={"host": str(self.folder)})
 
     def stop(self) -> None:
