@@ -5,7 +5,11 @@ from __future__ import annotations
 import stat
 import time
 from typing import Any
+from unittest import mock
 
+import httpx2
+
+from sluicegate.cli import console_client
 from tests.identity.driving import Driver
 from tests.identity.workstation import Workstation
 
@@ -80,3 +84,28 @@ def refreshed_while_it_lives(driver: Driver, workstation: Workstation) -> None:
         assert me["groups"] == ["engineering"] and me["session"]["state"] == "active"
         seen.add(me["session"]["confirmed"])
     assert workstation.run("logout").code == 0
+
+
+def signing_out_revokes_the_refresh_token(driver: Driver, workstation: Workstation) -> None:
+    """Whoever had copied it on its way gets nothing for it; for one of a sign-in that goes on they would."""
+    brought: list[dict[str, Any]] = []
+    send = console_client.send
+
+    def watched(*arguments: Any, **more: Any) -> Any:
+        brought.append(more.get("body") or {})
+        return send(*arguments, **more)
+
+    with mock.patch.object(console_client, "send", watched):
+        for _ in range(2):
+            assert workstation.login(driver, "ada").code == 0
+    first, second = (body["refresh_token"] for body in brought if body.get("refresh_token"))
+    # A new sign-in ends the one before, so the first is signed out and the second goes on.
+    with httpx2.Client(trust_env=False, timeout=20) as client:
+        address = client.get(f"{driver.issuer}/.well-known/openid-configuration").json()["token_endpoint"]
+        answers = []
+        for token in (first, second):
+            form = {"grant_type": "refresh_token", "client_id": "sluicegate-cli", "refresh_token": token}
+            answers.append(client.post(address, data=form).json())
+    assert answers[0].get("error") == "invalid_grant"
+    assert answers[1].get("access_token"), answers[1]
+    workstation.run("logout")

@@ -59,6 +59,10 @@ def test_a_new_login_ends_the_one_before(driver: DemoDriver, workstation: Workst
     login_suite.a_new_login_ends_the_one_before(driver, workstation)
 
 
+def test_signing_out_revokes_the_refresh_token(driver: DemoDriver, workstation: Workstation) -> None:
+    login_suite.signing_out_revokes_the_refresh_token(driver, workstation)
+
+
 def test_an_operator_ends_somebody(driver: DemoDriver, workstation: Workstation, tmp_path: Path) -> None:
     (tmp_path / "operator").mkdir()
     operator = Workstation(tmp_path / "operator", workstation.console)

@@ -123,5 +123,9 @@ def test_signed_out_by_the_provider(driver: PanvaDriver, workstation: Workstatio
     login_suite.signed_out_by_the_provider(driver, workstation)
 
 
-def test_refresh_tokens_rotate_and_are_revoked(driver: PanvaDriver, workstation: Workstation) -> None:
+def test_signing_out_revokes_the_refresh_token(driver: PanvaDriver, workstation: Workstation) -> None:
+    login_suite.signing_out_revokes_the_refresh_token(driver, workstation)
+
+
+def test_refresh_tokens_rotate(driver: PanvaDriver, workstation: Workstation) -> None:
     login_suite.refreshed_while_it_lives(driver, workstation)

@@ -213,8 +213,9 @@ def revoke_tokens(
 def use_once(connection: Connection, digest: bytes, until: float) -> bool:
     """Whether a token comes for the first time; from now on it has been used."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    done = connection.execute(dialect.insert(used_tokens).values(digest=digest, until=until).on_conflict_do_nothing())
-    return done.rowcount == 1
+    added = dialect.insert(used_tokens).values(digest=digest, until=until).on_conflict_do_nothing()
+    # Not by rowcount, which the driver of PostgreSQL does not tell for an INSERT.
+    return connection.execute(added.returning(used_tokens.c.digest)).first() is not None
 
 
 def touch(connection: Connection, used: Mapping[str, float]) -> None:
