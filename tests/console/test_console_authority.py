@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
+from sluicegate.clock import SetClock
 from sluicegate.console import authority_api
 from sluicegate.console.guard import OPEN_PATHS, Guard
 from sluicegate.pipeline import authority, rotation
@@ -21,7 +22,7 @@ class Nobody:
 @pytest.fixture
 def ask(tmp_path):
     def asked(path):
-        guard = Middleware(Guard, hosts=frozenset({"localhost"}), verifier=Nobody())
+        guard = Middleware(Guard, hosts=frozenset({"localhost"}), verifier=Nobody(), clock=SetClock())
         app = Starlette(routes=[authority_api.route(path)], middleware=[guard])
         return TestClient(app, base_url="http://localhost").get(authority_api.PATH)
 

@@ -14,8 +14,8 @@ from starlette.routing import Mount, Route
 from sluicegate.clock import SetClock
 from sluicegate.console.app import build
 from sluicegate.console.guard import COOKIE, is_page
+from sluicegate.console.limits import Limit
 from sluicegate.console.pages.door import BEGUN, ours
-from sluicegate.console.pages.limits import Limit
 from sluicegate.console.pages.statement import highlighted
 from sluicegate.errors import Refusal
 from sluicegate.settings import Loaded

@@ -77,6 +77,7 @@ def build(
                 Guard,
                 hosts=_hosts(loaded.settings.console.listen, address),
                 verifier=verifier,
+                clock=clock,
                 pages=Shown(site) if sign_ins else None,
             )
         ],

@@ -1,4 +1,5 @@
-"""What every call to the console goes through before any route: the right host, a signed-in person, a small body.
+"""What every call to the console goes through before any route: the right host, a signed-in person, not too
+often, a small body.
 
 It stands before the routing, so that a route which somebody adds later cannot be reached without it.
 """
@@ -16,6 +17,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sluicegate import problem
+from sluicegate.clock import Clock
+from sluicegate.console.limits import Limit
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Principal
 from sluicegate.identity.handle import PREFIX
@@ -32,6 +35,8 @@ SIGN_IN_LIMIT = 65_536
 
 OPEN_PATHS = frozenset({"/healthz", "/authority.pem", "/api/sign-in", "/oidc/backchannel-logout"})
 """What may be asked by anybody: whether the console is there, whom to trust, and what brings its own proof."""
+
+SIGN_IN = "/api/sign-in"
 
 FORM_PATHS = frozenset({"/oidc/backchannel-logout"})
 """Where the body is a form (OpenID Connect Back-Channel Logout 1.0 section 2.5)."""
@@ -88,11 +93,18 @@ class Verifies(Protocol):
 class Guard:
     """ASGI middleware. Every answer that leaves through it carries the security headers; every error is a problem."""
 
-    def __init__(self, app: ASGIApp, *, hosts: frozenset[str], verifier: Verifies, pages: Pages | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, *, hosts: frozenset[str], verifier: Verifies, clock: Clock, pages: Pages | None = None
+    ) -> None:
         self._app = app
         self._hosts = hosts
         self._verifier = verifier
         self._pages = pages
+        # A person's own, so that nobody who calls in a circle keeps others waiting. A command that watches asks twice a
+        # second, a page at most once.
+        self._looks = Limit(clock, burst=1200, per_second=30.0)
+        self._acts = Limit(clock, burst=60, per_second=1.0)
+        self._sign_ins = Limit(clock, burst=60, per_second=1.0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -124,6 +136,10 @@ class Guard:
         self._check_host(headers)
         if scope["path"] not in OPEN_PATHS:
             scope[PERSON] = await self._person(headers)
+            self._take(scope, scope[PERSON])
+        elif scope["path"] == SIGN_IN and scope["method"] == "POST":
+            # By address, since nobody is known yet. The provider's logout is not limited: none of them may be lost.
+            self._sign_ins.take((scope.get("client") or ("",))[0])
         if scope["method"] not in ("GET", "HEAD"):
             _check_type(headers, scope["path"])
         body = await _body(receive, SIGN_IN_LIMIT if scope["path"] in OPEN_PATHS else BODY_LIMIT)
@@ -143,12 +159,18 @@ class Guard:
                 again = pages.sign_in_first(path, scope["query_string"].decode("latin-1"), site == "cross-site")
                 return await again(scope, receive, send)
             scope[PERSON], scope[HANDLE] = person, handle
+            self._take(scope, person)
         if scope["method"] not in ("GET", "HEAD"):
             types = headers.getlist("content-type")
             if len(types) != 1 or types[0].partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
                 raise Refusal(415, "form-required", "A form is required", "This page takes a form.")
         body = await _body(receive, BODY_LIMIT)
         return await self._app(scope, _once(body, receive), send)
+
+    def _take(self, scope: Scope, person: Principal) -> None:
+        """One call of a person. Raises Refusal 429."""
+        limit = self._looks if scope["method"] in ("GET", "HEAD") else self._acts
+        limit.take(f"{person.issuer}\n{person.subject}")
 
     async def _signed_in(self, handle: str) -> Principal | None:
         try:

@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from sluicegate.clock import Clock
 from sluicegate.console.guard import COOKIE, person_of
-from sluicegate.console.pages.limits import Limit
+from sluicegate.console.limits import Limit
 from sluicegate.console.pages.site import Site
 from sluicegate.errors import Refusal
 from sluicegate.identity.provider import ProviderTrouble, usable_address

@@ -13,7 +13,6 @@ from sluicegate.approvals.difference import differences
 from sluicegate.approvals.store import Store
 from sluicegate.console.approvals_api import Said, act_on
 from sluicegate.console.guard import person_of
-from sluicegate.console.pages.limits import Limit
 from sluicegate.console.pages.site import Site, form_of, to
 from sluicegate.console.past import Past
 from sluicegate.errors import Refusal
@@ -28,7 +27,6 @@ class Inbox:
         self._site = site
         self._store = store
         self._past = past
-        self._limit = Limit(site.clock, burst=30, per_second=1.0)
 
     def routes(self) -> list[Route]:
         route = self._site.route
@@ -88,7 +86,6 @@ class Inbox:
         key, action = request.path_params["key"], request.path_params["action"]
         if action not in ACTIONS:
             raise Refusal(404, "no-such-page", "No such page", "There is nothing here.")
-        self._limit.take(person.subject)
         said = Said(form.get("reason", ""), form["accepted"] == "yes" if "accepted" in form else None)
         try:
             changed = await act_on(self._store, self._site.roles, action, key, person, said)

@@ -1,4 +1,4 @@
-"""So many tries in a while, and then a pause: for signing in and for deciding."""
+"""So many tries in a while, and then a pause: for signing in, for acting and for looking."""
 
 from __future__ import annotations
 
