@@ -82,10 +82,10 @@ def _anchor(document: dict[str, Any], folder: Path) -> None:
             named["trusted_ca"] = str(folder / named["trusted_ca"])
     detection = document.get("detection")
     places = [detection.get("syslog"), detection.get("http")] if isinstance(detection, dict) else []
-    for named in places:
-        for key in ("trusted_ca", "certificate", "key") if isinstance(named, dict) else ():
-            if isinstance(named.get(key), str):
-                named[key] = str(folder / named[key])
+    for place in places:
+        if isinstance(place, dict):
+            said = {key: place[key] for key in ("trusted_ca", "certificate", "key") if isinstance(place.get(key), str)}
+            place.update({key: str(folder / name) for key, name in said.items()})
 
 
 def _line_in(message: str) -> int:
