@@ -14,7 +14,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes
 T ?= tests
 K ?=
 
-.PHONY: help setup setup-dev demo up test fuzz lint format type check-docs bench bench-detectors bench-masking interop torture lock clean leak-matrix bench-detection
+.PHONY: help setup setup-dev demo up test fuzz lint format type check-docs bench bench-detectors bench-masking interop torture lock clean leak-matrix held-clients bench-detection
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-14s %s\n' "$$t" "$$d"; done
@@ -67,6 +67,9 @@ bench-detectors: setup-dev ## Measure what the detectors find, on data that was 
 
 leak-matrix: setup-dev ## Every format, coding, framing, HTTP version and split position through a gateway (takes long)
 	@LEAK_MATRIX=full $(BIN)/python -m pytest tests/masking/leak_matrix tests/e2e/test_e2e_leak_matrix.py --timeout 3600 -n 2
+
+held-clients: setup-dev ## Real clients held for 3, 20 and 70 seconds, by their own clocks (takes two minutes)
+	@HELD=full $(BIN)/python -m pytest tests/e2e/test_e2e_held.py --timeout 600
 
 bench-masking: setup-dev ## Measure masking beside the parsers alone
 	@$(BIN)/python -m bench.masking
