@@ -286,6 +286,9 @@ def test_signed_in_for_the_address_of_the_workstation(net):
     status, body, _ = ask(net, None)
     page = json.loads(body)["sign_in_url"]
     assert (status, page) == (511, "http://10.77.1.1:8090/here")
+    # The console is a process of its own, and may come up after the gateway.
+    up = net.curl("--retry", "60", "--retry-delay", "1", "--retry-connrefused", "http://10.77.1.1:8090/healthz")
+    assert up.stdout.endswith("200"), up.stderr
     made = subprocess.run(
         ["ip", "netns", "exec", net.gateway, sys.executable, "-c", SIGN_IN], capture_output=True, text=True, cwd=ROOT
     )

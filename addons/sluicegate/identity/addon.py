@@ -224,13 +224,13 @@ def _withhold(token: str | None, flow: http.HTTPFlow, exchange: Exchange) -> lis
     """
     request, mark = flow.request, phantom.MARK
     secret = mark if token is None else token.encode("latin-1", "replace")
-    if (token is not None and secret in request.data.path) or (
-        mark in request.data.path and phantom.HANDLE.search(request.data.path)
-    ):
+    # One look over everything: no token has a line end in it, so none is found across two headers.
+    said = b"\n".join([request.data.path, *[value for _, value in request.headers.fields]])
+    if secret not in said and mark not in said:
+        return []
+    if (token is not None and secret in request.data.path) or phantom.HANDLE.search(request.data.path):
         raise refusals.misplaced()
     holding = [field for field in request.headers.fields if secret in field[1] or mark in field[1]]
-    if not holding:
-        return []
     others: list[str] = []
     for field in holding:
         handles = [found.decode() for found in phantom.HANDLE.findall(field[1])]
