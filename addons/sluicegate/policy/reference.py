@@ -45,6 +45,11 @@ def reference() -> str:
                 f"#### `{key} = {{ ... }}`\n\n{_about(kinds[kind])}\n\n{_keys(kinds[kind])}"
                 for key, kind in (("budget", "Budget"), ("approval", "Terms"))
             ]
+        if table == "Detection":
+            parts += [
+                f"#### `[detection.{key}]`\n\n{_about(kinds[kind])}\n\n{_keys(kinds[kind])}"
+                for key, kind in (("syslog", "Syslog"), ("http", "Collector"))
+            ]
         if table == "Recording":
             parts.append(f"#### `[recording.keep]`\n\n{_about(kinds['Keep'])}\n\n{_keys(kinds['Keep'])}")
         if table == "Service":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -14,8 +15,10 @@ TOGETHER = 0.5
 """and both together."""
 PEOPLE = 40
 """The people with the largest shares are compared."""
-_ERROR = 0.035
-"""How far off a summary is; what could be an error is no evidence."""
+_ERROR = 0.033
+"""How far off one summary usually is, as a share of it,"""
+_SURE = 3.5
+"""and so many times that could be chance when it is asked of many pairs: what could be an error is no evidence."""
 
 
 class Pair(NamedTuple):
@@ -42,7 +45,11 @@ def pairs_with(person: str, covered: Mapping[str, Distinct], of: float) -> list[
         if together < TOGETHER * of:
             continue
         expected = sizes[person] * sizes[other] / of
-        common = max(0.0, sizes[person] + sizes[other] - together) + 2 * _ERROR * together
+        # What they have in common is a difference of three summaries, whose errors add up.
+        error = _SURE * _ERROR * math.sqrt(sizes[person] ** 2 + sizes[other] ** 2 + together**2)
+        common = max(0.0, sizes[person] + sizes[other] - together) + error
         if common < expected:
-            found.append(Pair(person, other, min(1.0, together / of), common, expected, at_most(common, expected)))
+            # Of so many pairs, one was bound to be strange.
+            bits = at_most(common, expected) - math.log2(len(large))
+            found.append(Pair(person, other, min(1.0, together / of), common, expected, bits))
     return found

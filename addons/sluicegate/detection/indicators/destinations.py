@@ -46,6 +46,9 @@ def _new(look: Look, indicator: str, destination: str, more: float) -> None:
     else:
         new, to = NEW_TO_PERSON, "that others used before, and this person not"
     event = look.event
+    # An export is made by the service, of whatever the dataset has.
+    strange = new > NEW_TO_PERSON and event.kind in EXPORTS
+    whole = max(look.weights.values(), default=1.0) if strange else 1.0
     look.say(
         indicator,
         destination[:200],
@@ -58,7 +61,7 @@ def _new(look: Look, indicator: str, destination: str, more: float) -> None:
             "bytes": str(event.sent or event.size),
             "packed": "yes" if event.packed else "no",
         },
-        weight=max(look.weight, held(look)),
+        weight=max(look.weight, held(look), whole),
     )
 
 
