@@ -6,7 +6,7 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 Responder = Callable[[bytes], bytes]
@@ -24,6 +24,14 @@ class Cut(Exception):
     def __init__(self, data: bytes) -> None:
         super().__init__()
         self.data = data
+
+
+class Poured(Exception):
+    """Raised by a responder: send these pieces, each once the one before it was taken, and end the connection."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        super().__init__()
+        self.pieces = pieces
 
 
 class Origin:
@@ -69,6 +77,10 @@ class Origin:
         except Cut as cut:
             with contextlib.suppress(OSError):
                 connection.sendall(cut.data)
+        except Poured as poured:
+            with contextlib.suppress(OSError):
+                for piece in poured.pieces:
+                    connection.sendall(piece)
         except OSError:
             pass
         finally:

@@ -6,9 +6,9 @@ Nothing here imports mitmproxy, and nothing here is a secret except `Exchange.se
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from sluicegate.errors import Refusal
 from sluicegate.mask_method import USUAL, Detector, Manner, Method
@@ -245,6 +245,42 @@ class Original:
     """Content-Encoding, as the service said them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Looks at what is about to leave, where a response passes piece by piece."""
+
+    look: Callable[[bytes], None] = field(repr=False)
+    """Raises Refusal. It is given whole lines, or pieces with `back` bytes of the next one behind them."""
+    back: int = 0
+
+
+class Stream(Protocol):
+    """A response that passes piece by piece. Each method raises Refusal, and after that nothing more may leave."""
+
+    light: bool
+    """Whether a piece of 64 kB is a matter of a millisecond or two."""
+    fields: tuple[tuple[bytes, bytes], ...]
+    """The header fields that the client gets."""
+
+    @property
+    def exposure(self) -> Exposure:
+        """What has left so far."""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The next bytes of the service; what may leave now."""
+
+    def end(self) -> list[bytes]:
+        """The service has sent all; what is left to leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What left of a response that passed piece by piece: bytes on the wire, and their SHA-256 in hex."""
+
+    size: int
+    digest: str
+
+
 @dataclass(slots=True, weakref_slot=True)
 class Exchange:
     """One request, its verdict and its response, as it moves along the pipeline. Never shared between flows."""
@@ -287,6 +323,16 @@ class Exchange:
     exposure: Exposure | None = None
     original: Original | None = field(default=None, repr=False)
     """The response before masking, where that changed it. The recorder seals it, or forgets it."""
+    whole: str = ""
+    """Why the response has to be here as a whole before any of it may leave; empty where nobody needs that."""
+    watch: Watch | None = field(default=None, repr=False)
+    """Who looks at a response that passes piece by piece."""
+    stream: Stream | None = field(default=None, repr=False)
+    """What masks a response that passes piece by piece."""
+    begun: bool = False
+    """Whether the first piece of the response may leave. Written by the pipeline alone, at the end of its stages."""
+    delivered: Delivered | None = None
+    """What left of a response that passed piece by piece, or of the part of it that passed."""
     findings: list[Finding] = field(default_factory=list)
     refusal: Refusal | None = None
     in_force: Mapping[str, Any] = field(default_factory=dict, repr=False)

@@ -14,7 +14,7 @@ from sluicegate.credentials import echo
 from sluicegate.credentials.held import Held, Secrets
 from sluicegate.credentials.sigv4 import NotSignable, Sent
 from sluicegate.errors import Refusal
-from sluicegate.exchange import Exchange
+from sluicegate.exchange import Exchange, Watch
 from sluicegate.settings import Loaded
 from sluicegate.settings.model import Service
 
@@ -98,6 +98,21 @@ class CredentialsAddon:
         except NotSignable as error:
             raise _not_signable(str(error)) from None
 
+    def response_begins(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """Has what passes piece by piece looked at as well."""
+        held = self._held(exchange)
+        secrets = held.needles if held is not None else ()
+        if not secrets or flow.response is None:
+            return
+        if echo.gives_away(secrets, flow.response.headers.fields, b""):
+            raise _given_away()
+
+        def look(piece: bytes) -> None:
+            if echo.gives_away(secrets, (), piece):
+                raise _given_away()
+
+        exchange.watch = Watch(look, max(map(len, secrets)) - 1)
+
     def response(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """Nothing that gives the service's secret away goes on. Raises Refusal, also where nobody here can tell."""
         held = self._held(exchange)
@@ -105,6 +120,10 @@ class CredentialsAddon:
         if not secrets:
             return None
         response = flow.response
+        if exchange.begun:
+            if exchange.watch is None:
+                raise RuntimeError("nobody has looked at what left")
+            return None
         if response is None or response.stream:
             raise RuntimeError("there is no whole response to search")
         raw, coding = response.raw_content or b"", ", ".join(response.headers.get_all("content-encoding"))

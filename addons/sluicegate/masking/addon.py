@@ -16,8 +16,9 @@ from sluicegate.masking.body import Masked, Reply
 from sluicegate.masking.detectors.first_pass import warm
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.methods import Methods
-from sluicegate.masking.refusal import unaskable
+from sluicegate.masking.refusal import unaskable, unmaskable
 from sluicegate.masking.rules import Plan, Plans
+from sluicegate.masking.stream import open_stream
 from sluicegate.settings import Settings
 
 AT_ONCE = 256 << 10
@@ -54,8 +55,26 @@ class MaskingAddon:
         if owing:
             self._accepts[flow] = codings
 
+    def response_begins(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """Opens the stream of a response that can be masked in passing. All others are waited for."""
+        plan, response = self._plan(exchange), flow.response
+        if response is None or exchange.verdict is None:
+            raise RuntimeError("there is no response to mask")
+        if exchange.whole or exchange.verdict.seal:
+            return
+        try:
+            exchange.stream = open_stream(
+                response.headers.fields, response.status_code, plan, self._accepts.get(flow, ()), exchange.watch
+            )
+        except Unfit as error:
+            raise unmaskable(plan.masks if plan is not None else (), str(error)) from None
+
     def response(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """Masks the response in place. Raises Refusal when that cannot be done."""
+        if exchange.begun:
+            if exchange.stream is None or exchange.exposure is None:
+                raise RuntimeError("what left is not known")
+            return None
         plan = self._plan(exchange)
         if plan is None:
             return None

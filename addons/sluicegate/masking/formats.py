@@ -93,6 +93,11 @@ class Media(NamedTuple):
     twice: bool
 
 
+def line_kind(kind: str) -> str | None:
+    """`lines` or `events` for the types whose records stand one behind the other; None for all others."""
+    return "lines" if kind in _LINES else "events" if kind == "text/event-stream" else None
+
+
 def mask_content(
     plain: bytes,
     content_type: str,

@@ -28,6 +28,11 @@ def mask_lines(plain: bytes, plan: Plan, tally: Tally) -> bytes:
     return _joined(_walked(_parse(plain), plain, plan, tally), plain[:1] == _RECORD)
 
 
+def mask_apart(plain: bytes, plan: Plan, tally: Tally) -> bytes:
+    """Masks lines that are not all of the body. Raises Unfit, also where another line would say what these hold."""
+    return _joined(_walked(_lines(plain), plain, plan, tally, apart=True), False)
+
+
 def mask_sequence(plain: bytes, plan: Plan, tally: Tally) -> bytes:
     """The same for a sequence, whose texts all begin with a record separator. Raises Unfit."""
     if plain[:1] != _RECORD:
@@ -68,7 +73,7 @@ def mask_rows(documents: list[Any], plain: bytes, rows: Rows, plan: Plan, tally:
     return _joined(documents, marked)
 
 
-def _walked(documents: list[Any], plain: bytes, plan: Plan, tally: Tally) -> list[Any]:
+def _walked(documents: list[Any], plain: bytes, plan: Plan, tally: Tally, *, apart: bool = False) -> list[Any]:
     if plan.root is not None:
         tally.hit(plan.root, len(documents))
         return plan.root.apply(documents)
@@ -80,7 +85,7 @@ def _walked(documents: list[Any], plain: bytes, plan: Plan, tally: Tally) -> lis
             for key in document:
                 tally.column(key, plan.start.move(key)[1] is not None)
     tally.rows += len(documents)
-    if walk.loose and plan.columns and any(map(walk.headers.mentions, _parse(plain))):
+    if walk.loose and plan.columns and (apart or any(map(walk.headers.mentions, _parse(plain)))):
         raise Unfit("it holds arrays of arrays, and nothing says which column is where in them")
     if plan.content is not None:
         documents = mask_content_of(documents, plan.content, tally.counts)

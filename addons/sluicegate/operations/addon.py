@@ -84,6 +84,11 @@ class OperationsAddon:
             if reader.delivers(service):
                 self._views[flow] = view
 
+    def response_begins(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """Where the service's dialect reads responses, it reads whole ones."""
+        if flow in self._views:
+            exchange.whole = "its service's dialect reads it"
+
     def response(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """Sets `exchange.delivery`, where the service's dialect reads responses."""
         view = self._views.get(flow)

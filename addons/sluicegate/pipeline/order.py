@@ -25,7 +25,7 @@ from sluicegate.operations.addon import OperationsAddon, RewriteAddon, view_of
 from sluicegate.pipeline.certificates import AuthorityAddon
 from sluicegate.pipeline.line import Line
 from sluicegate.pipeline.reload import Watch
-from sluicegate.pipeline.sentinel import Front, Last, Sentinel
+from sluicegate.pipeline.sentinel import Front, Judged, Last
 from sluicegate.pipeline.stage import Stage
 from sluicegate.policy.addon import AfterwardsAddon, PolicyAddon, UsageAddon
 from sluicegate.policy.usage import Usage
@@ -85,7 +85,7 @@ def build(
     console = settings.console.address or f"http://{settings.console.listen}"
     own_ports = {int(settings.gateway.listen.rpartition(":")[2]), int(settings.console.listen.rpartition(":")[2])}
     line = Line(clock)
-    judged, last = Sentinel("judged", line), Last("sentinel", line)
+    judged, last = Judged("judged", line), Last("sentinel", line)
     reader = Reader(settings, clock)
     reading = OperationsAddon(reader, settings.gateway.max_body_bytes)
     line.voice = lambda flow, exchange, refusal: reading.reader(exchange).refuse(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
+
 from mitmproxy import ctx, http, tls
 from mitmproxy.flow import Error
 from mitmproxy.proxy import layer, layers, server_hooks
+from mitmproxy.utils import human
 
 from sluicegate.errors import Refusal
-from sluicegate.exchange import Exchange
+from sluicegate.exchange import Exchange, Stream
 from sluicegate.lockdown import guard
-from sluicegate.pipeline import broken, refuse
+from sluicegate.pipeline import broken, passing, refuse
 from sluicegate.pipeline.line import Line
 from sluicegate.pipeline.stage import not_serving
 
@@ -23,13 +27,19 @@ class Sentinel:
     def __init__(self, name: str, line: Line) -> None:
         self.name = name
         self.line = line
-        self.requires = {"request": 0, "response": 0}
+        self.requires = {"request": 0, "response": 0, "response_begins": 0}
         """Marks that an exchange must carry; filled in by the pipeline from the stages that stand before."""
 
     def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         self._decided(exchange, "request")
         if flow.response is not None:
             raise Refusal(502, "foreign-answer", "Foreign answer", "Something else answered in the gateway's place.")
+
+    def response_begins(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        """The first piece of a response may leave, or none of it before all of it is here."""
+        self._decided(exchange, "request")
+        self._decided(exchange, "response_begins")
+        return None
 
     def response(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         self._decided(exchange, "request")
@@ -44,6 +54,35 @@ class Sentinel:
             raise Refusal(403, "no-decision", "Not decided", "Nothing has positively let this exchange through.")
 
 
+class Judged(Sentinel):
+    """The sentinel before the recorder. It has the first piece of a response masked that may pass piece by piece."""
+
+    def response_begins(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        super().response_begins(flow, exchange)
+        if exchange.stream is None or exchange.whole:
+            return None
+        return self._first(flow, exchange, exchange.stream)
+
+    async def _first(self, flow: http.HTTPFlow, exchange: Exchange, stream: Stream) -> None:
+        response = flow.response
+        if response is None or response.raw_content is None:
+            raise RuntimeError("there is nothing yet of the response")
+        limit = human.parse_size(ctx.options.body_size_limit) or 0
+        passage = passing.Passage(stream, limit, response)
+        if stream.light:
+            passage.take(response.raw_content)
+        else:
+            await asyncio.to_thread(passage.take, response.raw_content)
+        error = passage.error
+        if error is None:
+            passing.begin(flow, passage)
+            return
+        passage.drop()
+        if not isinstance(error, Refusal) or error.code != "unmaskable" or "content-length" in response.headers:
+            raise error
+        exchange.whole = "it can only be masked as a whole, if at all"
+
+
 class Last(Sentinel):
     """The sentinel at the end of the chain, which also watches connections and protocols."""
 
@@ -52,6 +91,13 @@ class Last(Sentinel):
     def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         if exchange.refusal is None:
             super().request(flow, exchange)
+
+    def response_begins(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        passing.release(flow)
+        if exchange.refusal is None:
+            super().response_begins(flow, exchange)
+            exchange.begun = exchange.stream is not None and not exchange.whole
+        return None
 
     def response(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         self.line.leave(flow)
@@ -97,6 +143,12 @@ class Front:
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         if flow.response is not None:
             flow.response.stream = False
+
+    def response_begins(self, flow: http.HTTPFlow) -> None:
+        passing.hold(flow)
+
+    def response_piece(self, flow: http.HTTPFlow) -> Awaitable[None]:
+        return passing.go_on(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
         """Before the recorder: what breaks is answered in our words, and recorded as it was answered."""

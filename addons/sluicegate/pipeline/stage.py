@@ -21,10 +21,11 @@ from sluicegate.pipeline.line import Line
 
 logger = logging.getLogger(__name__)
 
-FLOW_HOOKS = ("http_connect", "request", "response", "error")
+FLOW_HOOKS = ("http_connect", "request", "response_begins", "response", "error")
 PLAIN_HOOKS = ("client_connected", "client_disconnected", "server_connect", "tls_clienthello", "next_layer")
 RESPONSE_SHIFT = 32
-"""Marks for `request` are the low bits of Exchange.passed, marks for `response` the ones above this."""
+"""Marks for `request` are the low bits of Exchange.passed, marks for `response` the ones above this, and those for
+`response_begins` the ones above twice this."""
 DEFAULT_LIMIT = 10.0
 """Seconds that a hook of a room may take, unless the room says otherwise."""
 
@@ -39,7 +40,11 @@ class Stage:
         self.closed = False
         self.limit: float = getattr(addon, "limit", DEFAULT_LIMIT)
         self.sees_refusals: bool = getattr(addon, "sees_refusals", False)
-        self.marks = {"request": 1 << index, "response": 1 << (index + RESPONSE_SHIFT)}
+        self.marks = {
+            "request": 1 << index,
+            "response": 1 << (index + RESPONSE_SHIFT),
+            "response_begins": 1 << (index + 2 * RESPONSE_SHIFT),
+        }
         for hook in FLOW_HOOKS:
             if hasattr(addon, hook):
                 setattr(self, hook, self._flow_hook(hook))
@@ -114,7 +119,7 @@ class Stage:
 
     def _failed(self, hook: str, flow: http.HTTPFlow, exchange: Exchange, error: BaseException) -> None:
         logger.error("%s failed in %s; the exchange is refused", self.name, hook, exc_info=error)
-        self._refuse(hook, flow, exchange, internal(502 if hook == "response" else 503, exchange.id))
+        self._refuse(hook, flow, exchange, internal(502 if hook.startswith("response") else 503, exchange.id))
 
     def _plain_hook(self, hook: str) -> Callable[[Any], Awaitable[None] | None]:
         def failed(data: Any, error: BaseException) -> None:

@@ -136,5 +136,11 @@ class UsageAddon:
             return
         if flow.response is None or exchange.exposure is None:
             raise RuntimeError("what leaves is not known")
-        size = len(flow.response.raw_content or b"")
+        passed = exchange.delivered
+        size = len(flow.response.raw_content or b"") if passed is None else passed.size
         self._usage.left(exchange.principal, exchange.operation, exchange.started, exchange.exposure.rows, size)
+
+    def error(self, flow: Any, exchange: Exchange) -> None:
+        """What left before a response broke counts too, or nobody would wait for the end."""
+        if exchange.delivered is not None and exchange.exposure is not None:
+            self.response(flow, exchange)

@@ -168,6 +168,15 @@ class RecordingAddon:
         """Keep the intent. What is refused goes nowhere and needs none."""
         return self._intent(flow, exchange) if exchange.refusal is None else None
 
+    def response_begins(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        """Keep that a response begins to leave, before its first byte does. Its outcome follows at its end."""
+        if exchange.refusal is not None or exchange.stream is None or exchange.whole:
+            return None
+        return self._begins(exchange)
+
+    async def _begins(self, exchange: Exchange) -> None:
+        await self._append(None, b"", "delivery", self._said(exchange))
+
     def response(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """Keep the outcome."""
         return self._outcome(flow, exchange)

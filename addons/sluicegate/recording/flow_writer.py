@@ -16,7 +16,7 @@ from sluicegate.exchange import Exchange
 from sluicegate.recording.flow_parts import client_state, metadata, request_line, response_line, server_state
 from sluicegate.recording.flow_reader import NO_CRC
 from sluicegate.recording.redact import Redactor
-from sluicegate.recording.summary import summarise
+from sluicegate.recording.summary import delivered, summarise
 from sluicegate.recording.tnetstring import encode as encode_value
 
 if version.FLOW_FORMAT_VERSION != 21:
@@ -54,6 +54,7 @@ class FlowWriter:
             **summarise(exchange, self._redact, finished),
             "status": flow.response.status_code if flow.response else None,
             "error": self._redact.error(flow.error.msg) if flow.error else None,
+            "delivered": delivered(exchange, flow.response.raw_content if flow.response else None),
             "intent": intent,
             "run": self._run,
             "salt": os.urandom(16).hex(),

@@ -74,6 +74,15 @@ def summarise(exchange: Exchange, redact: Redactor, finished: float) -> dict[str
     }
 
 
+def delivered(exchange: Exchange, kept: bytes | None) -> tuple[int, str, bool] | None:
+    """Of a response that passed piece by piece: how many bytes left, their SHA-256, and whether they are on the record.
+    None for all others."""
+    found = exchange.delivered
+    if found is None:
+        return None
+    return found.size, found.digest, kept is not None
+
+
 def describe(operation: Operation, redact: Redactor) -> dict[str, Any]:
     """What an operation asks for, without its statement (which is in the request)."""
     return {
