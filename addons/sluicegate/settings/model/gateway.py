@@ -27,7 +27,8 @@ class Gateway(Table):
     trusted_ca: str | None = None
     """PEM file with the authorities that services are verified against, instead of the built-in bundle."""
     max_body_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 16 << 20
-    """Largest request or response body, before and after decoding."""
+    """Largest body that is kept whole, before and after decoding. Larger requests are refused; so are larger responses,
+    but for those that can pass piece by piece."""
     drain_seconds: Seconds = 20.0
     """How long SIGTERM waits for exchanges in flight."""
 
