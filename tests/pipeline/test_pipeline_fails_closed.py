@@ -201,6 +201,8 @@ async def test_bodies_over_the_limit_end_refused(rig):
     await rig.start(Room())
     status, _, body = await rig.get(method="POST", body=b"x" * (1 << 21))
     assert status == 413 and not rig.origin.received
-    rig.origin.respond = lambda request: b"HTTP/1.1 200 OK\r\ncontent-length: 9999999\r\n\r\n" + SECRET + bytes(64 << 10)
+    rig.origin.respond = lambda request: (
+        b"HTTP/1.1 200 OK\r\ncontent-length: 9999999\r\n\r\n" + SECRET + bytes(64 << 10)
+    )
     status, _, body = await rig.get()
     assert status == 502 and b"123-45" not in body
