@@ -47,9 +47,10 @@ class Tunnel(Wire):
         lines = head.decode("latin-1").split("\r\n")
         found = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines[1:] if line)}
         length = 0 if method == "HEAD" else int(found.get("content-length", "0"))
-        content = b""
-        while len(content) < length and (piece := self.socket.recv(length - len(content))):
-            content += piece
+        content = self.exactly(length)
+        raw = content
+        if found.get("transfer-encoding") == "chunked":
+            raw, content = self.chunks()
         behind = b""
         try:
             self.send(self.request("DELETE", "/datasets/customers"))
@@ -62,7 +63,29 @@ class Tunnel(Wire):
             pass
         if behind:
             assert behind.startswith(b"HTTP/1.1 403 "), behind[:200]
-        return Got(int(lines[0].split()[1]), found, content, head + content + behind)
+        return Got(int(lines[0].split()[1]), found, content, head + raw + content + behind)
+
+    def exactly(self, length: int) -> bytes:
+        """So many bytes, or fewer where the connection ends."""
+        content = b""
+        while len(content) < length and (piece := self.socket.recv(length - len(content))):
+            content += piece
+        return content
+
+    def chunks(self) -> tuple[bytes, bytes]:
+        """A chunked body as it is on the wire, and what it says. Of one that is broken off, what came."""
+        raw = content = b""
+        while True:
+            line = b""
+            while not line.endswith(b"\r\n") and (piece := self.socket.recv(1)):
+                line += piece
+            raw += line
+            size = int(line, 16) if line.endswith(b"\r\n") else 0
+            chunk = self.exactly(size + 2) if line else b""
+            raw += chunk
+            content += chunk[:size]
+            if not size:
+                return raw, content
 
 
 @contextmanager
