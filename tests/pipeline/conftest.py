@@ -15,7 +15,7 @@ from sluicegate.pipeline import http_layers
 from sluicegate.pipeline import options as gate_options
 from sluicegate.pipeline.embedded import EmbeddedMaster
 from sluicegate.pipeline.line import Line
-from sluicegate.pipeline.sentinel import Front, Last, Sentinel
+from sluicegate.pipeline.sentinel import Front, Judged, Last
 from sluicegate.pipeline.stage import Stage
 from tests.origin import Origin, json_response
 from tests.running import Wire
@@ -60,7 +60,7 @@ class Rig:
         self.master.options.update(listen_host="127.0.0.1", listen_port=0)
         http_layers.put_in()
         gate_options.impose(self.master.options, 1 << 20, None)
-        judged, last = Sentinel("judged", self.line), Last("sentinel", self.line)
+        judged, last = Judged("judged", self.line), Last("sentinel", self.line)
         chosen = [Judge(), *rooms, judged, last]
         stages = [Stage(room, index, self.line) for index, room in enumerate(chosen)]
         for sentinel in (judged, last):

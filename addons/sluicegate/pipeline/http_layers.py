@@ -8,24 +8,22 @@ They are made for the pinned version; tests/pipeline/test_pipeline_http_layers.p
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import h11
 from h11._receivebuffer import ReceiveBuffer
 from mitmproxy.connection import ConnectionState
-from mitmproxy.http import Headers, Response
+from mitmproxy.http import Headers
 from mitmproxy.net.http import http1, url
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers import http as layers
-from mitmproxy.proxy.layers.http import SendHttp, _http1, _http2
 from mitmproxy.proxy.layers.http import _events as http_events
+from mitmproxy.proxy.layers.http import _http1, _http2
 from mitmproxy.proxy.layers.http._base import HttpConnection, ReceiveHttp
-from mitmproxy.utils import human
 
 from sluicegate.errors import Fault
-from sluicegate.exchange import Exchange
-from sluicegate.pipeline import broken, passing, refuse
+from sluicegate.pipeline import broken, refuse
+from sluicegate.pipeline.http_stream import GateStream
 
 MAX_UNREAD = 256 << 10
 """Bytes of one connection that may wait to be read: a header section without an end, or requests behind one that is
@@ -48,147 +46,6 @@ def put_in() -> None:
         if stock is not kind and not issubclass(kind, stock):
             raise Fault(f"mitmproxy's {name} is not the one that this gateway was made for.")
         setattr(layers, name, kind)
-
-
-class GateStream(layers.HttpStream):
-    """Notes how an exchange broke, for the `error` hook: mitmproxy hands it nothing but a sentence. And lets responses
-    pass piece by piece that are larger than what is kept, or have no end, where every stage agrees."""
-
-    _asked = False
-    """Whether the stages were asked, or need not be."""
-    _passage: passing.Passage | None = None
-
-    def handle_protocol_error(
-        self, event: http_events.RequestProtocolError | http_events.ResponseProtocolError
-    ) -> Commands:
-        broken.note(
-            self.flow, event.message, event.code, answerable=isinstance(event, http_events.ResponseProtocolError)
-        )
-        if self._passage is not None and self.server_state == self.state_pass:
-            self._passage.settle(self.flow, self._exchange())
-        yield from super().handle_protocol_error(event)
-
-    def check_body_size(self, request: bool) -> layer.CommandGenerator[bool]:
-        if not request and not self._asked and self.flow.response is not None:
-            self._asked = not self._may_pass(self.flow.response)
-            if not self._asked:
-                return False
-        return bool((yield from super().check_body_size(request)))
-
-    def state_consume_response_body(self, event: events.Event) -> Commands:
-        if self._asked or not isinstance(event, http_events.ResponseData):
-            yield from super().state_consume_response_body(event)
-            return
-        self.response_body_buf += event.data
-        hold = passing.HOLD_CODED if self._header("content-encoding") else passing.HOLD
-        if len(self.response_body_buf) >= hold or self._header("content-type").startswith("text/event-stream"):
-            # Events are waited for: the first of them does not wait for the next.
-            self._asked = True
-            yield from self._begin(bytes(self.response_body_buf))
-
-    def _may_pass(self, response: Response) -> bool:
-        """Whether it may be more than is kept whole, and its client can tell a cut answer from a complete one."""
-        request = self.flow.request
-        if request.method in ("HEAD", "CONNECT") or request.http_version not in ("HTTP/1.1", "HTTP/2.0"):
-            return False
-        if response.status_code < 200 or response.status_code in (204, 304):
-            return False
-        said = response.headers.get("content-length")
-        return said is None or not said.isdecimal() or int(said) > self._limit()
-
-    def _limit(self) -> int:
-        return human.parse_size(self.context.options.body_size_limit) or 0
-
-    def _header(self, name: str) -> str:
-        response = self.flow.response
-        return "" if response is None else str(response.headers.get(name, "")).lower()
-
-    def _exchange(self) -> Exchange:
-        found: Exchange = self.flow.__dict__["sluicegate_exchange"]
-        return found
-
-    def _begin(self, held: bytes) -> Commands:
-        flow, response = self.flow, self.flow.response
-        assert response is not None
-        response.data.content = held
-        yield passing.ResponseBeginsHook(flow)
-        exchange = self._exchange()
-        if exchange.refusal is not None or not flow.killable:
-            self.response_body_buf.clear()
-            yield SendHttp(self._over(), self.context.server)
-            if not (yield from self.check_killed(True)):
-                yield from self.send_response()
-            return
-        passage = passing.of(flow)
-        response.data.content = None
-        if not exchange.begun or exchange.whole or exchange.stream is None or passage is None:
-            if response.headers.get("content-length") is not None:
-                self.response_body_buf.clear()  # it said that it is too large
-            yield from super().check_body_size(False)
-            return
-        self._passage = passage
-        self.response_body_buf.clear()
-        response.stream = True
-        response.trailers = None
-        response.headers.fields = passage.stream.fields
-        response.headers.pop("transfer-encoding", None)
-        if flow.request.http_version == "HTTP/1.1" and "content-length" not in response.headers:
-            response.headers["transfer-encoding"] = "chunked"
-        self.server_state = self.state_pass
-        yield SendHttp(http_events.ResponseHeaders(self.stream_id, response, False), self.context.client)
-        yield from self._leave(passage)
-
-    def state_pass(self, event: events.Event) -> Commands:
-        """The response passes: each piece is masked, and leaves."""
-        passage = self._passage
-        assert passage is not None
-        if isinstance(event, http_events.ResponseTrailers):
-            return
-        data = event.data if isinstance(event, http_events.ResponseData) else None
-        if data is None or (len(data) <= passing.HOLD and passage.stream.light):
-            passage.take(data)
-        else:
-            passage.work = partial(passage.take, data)
-            yield passing.ResponsePieceHook(self.flow)
-            if passage.work is not None:  # the hook never ran
-                passage.error = RuntimeError("the piece was not masked")
-        yield from self._leave(passage)
-        if data is None and self.server_state == self.state_pass:
-            passage.settle(self.flow, self._exchange())
-            yield from self.send_response(already_streamed=True)
-
-    def _leave(self, passage: passing.Passage) -> Commands:
-        pieces, passage.pieces = passage.pieces, []
-        if passage.error is None and self.flow.killable:
-            for piece in pieces:
-                yield SendHttp(http_events.ResponseData(self.stream_id, piece), self.context.client)
-            if self._backlog() > passing.BACKLOG:
-                passage.waiting = self._backlog
-                yield passing.ResponsePieceHook(self.flow)
-        if passage.error is None and self.flow.killable:
-            return
-        exchange = self._exchange()
-        passage.settle(self.flow, exchange)
-        if exchange.refusal is None:
-            exchange.refusal = passing.why(passage.error, exchange.id)
-        if self.flow.killable:
-            self.flow.kill()
-        yield SendHttp(self._over(), self.context.server)
-        yield from self.check_killed(True)
-        yield layers.DropStream(self.stream_id)
-
-    def _over(self) -> http_events.RequestProtocolError:
-        """Tells the service's side that nobody wants the rest."""
-        return http_events.RequestProtocolError(self.stream_id, "not wanted", http_events.ErrorCode.CANCEL)
-
-    def _backlog(self) -> int:
-        """Bytes that wait for the client to read; HTTP/1 waits by itself."""
-        parent = _parent_of(self)
-        connection = parent.connections.get(self.context.client)
-        if not isinstance(connection, GateHttp2Server):
-            return 0
-        waiting = connection.h2_conn.stream_buffers.get(self.stream_id, ())
-        return sum([len(each.data) for each in waiting])
 
 
 class _Http1(_http1.Http1Connection):
@@ -397,13 +254,6 @@ class GateHttp2Server(_Http2, _http2.Http2Server):
 
 class GateHttp2Client(_Http2, _http2.Http2Client):
     """The side of the service."""
-
-
-def _parent_of(stream: GateStream) -> layers.HttpLayer:
-    stack = stream.context.layers
-    parent = stack[stack.index(stream) - 1]
-    assert isinstance(parent, layers.HttpLayer)
-    return parent
 
 
 def _parent(connection: HttpConnection) -> layers.HttpLayer:

@@ -93,7 +93,6 @@ class Last(Sentinel):
             super().request(flow, exchange)
 
     def response_begins(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
-        passing.release(flow)
         if exchange.refusal is None:
             super().response_begins(flow, exchange)
             exchange.begun = exchange.stream is not None and not exchange.whole
