@@ -110,6 +110,32 @@ def test_it_expires_on_the_screen(running_console: Served, opened: Any) -> None:
         running_console.clock.time = 0.0
 
 
+def test_what_changes_before_the_first_look_is_shown_as_well(running_console: Served, opened: Any) -> None:
+    asked = running_console.hold(1004)
+    page = opened("linus")
+
+    def late(route: Any) -> None:
+        running_console.clock.advance(601)
+        route.continue_()
+
+    page.route("**/console.js*", late)
+    try:
+        page.goto(f"{running_console.url}/approvals/{asked.code}")
+        expect(page.locator("[data-follow]")).to_contain_text("Nobody decided before", timeout=15_000)
+    finally:
+        running_console.clock.time = 0.0
+
+
+def test_a_page_on_which_nothing_changes_stays(running_console: Served, opened: Any) -> None:
+    asked = running_console.hold(1005)
+    page = opened("linus", f"/approvals/{asked.code}")
+    page.evaluate("window.stayed = true")
+    for _ in range(3):
+        with page.expect_response("**/state"):
+            pass
+    assert page.evaluate("window.stayed") is True
+
+
 def test_what_is_new_appears_by_itself(running_console: Served, opened: Any) -> None:
     page = opened("linus")
     page.wait_for_timeout(200)  # the first look has been taken

@@ -11,6 +11,12 @@ const put = (part, text) => {
   part.innerHTML = text;
   times(part);
 };
+// As the browser writes it, so that what came with the page and what comes later can be compared.
+const written = (text) => {
+  const held = document.createElement("template");
+  held.innerHTML = text;
+  return held.innerHTML.trim();
+};
 const stream = (part) => {
   let source = null;
   const open = () => {
@@ -20,7 +26,7 @@ const stream = (part) => {
       if (source !== null && source.readyState === EventSource.CLOSED) {
         source = null;
         document.removeEventListener("visibilitychange", turn);
-        follow(part);
+        follow(part, null);
       }
     };
   };
@@ -31,16 +37,15 @@ const stream = (part) => {
   document.addEventListener("visibilitychange", turn);
   turn();
 };
-const follow = (part) => {
-  let last = null;
+const follow = (part, last) => {
   const look = async () => {
     if (!document.hidden) {
       try {
         const answer = await fetch(part.dataset.follow, { credentials: "same-origin", redirect: "error" });
         if (answer.ok) {
-          const text = await answer.text();
+          const text = written(await answer.text());
           // The server escapes everything in it, and the page's policy runs no script but this file.
-          if (last !== null && text !== last) {
+          if (text !== last) {
             if ("reloadOnChange" in part.dataset && !document.querySelector("textarea:focus")) {
               location.replace(location.pathname);
               return;
@@ -55,5 +60,8 @@ const follow = (part) => {
   };
   look();
 };
+for (const part of document.querySelectorAll("[data-follow]")) {
+  // What changed between the page and the first look is a change, too.
+  if ("stream" in part.dataset) stream(part); else follow(part, written(part.innerHTML));
+}
 times(document);
-for (const part of document.querySelectorAll("[data-follow]")) ("stream" in part.dataset ? stream : follow)(part);
