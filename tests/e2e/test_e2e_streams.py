@@ -8,15 +8,12 @@ import json
 import subprocess
 import threading
 
-import h2.config
-import h2.connection
-import h2.events
 import pytest
 from mitmproxy.io import FlowReader
 
-from tests.e2e.tunnels import tunnel
+from tests.e2e.tunnels import over_http2, tunnel
 from tests.origin import Origin, Poured
-from tests.running import BIN, Wire
+from tests.running import BIN
 
 CHUNK = "/datasets/customers/chunks/3"
 SSN = "123-45-6789"
@@ -85,35 +82,6 @@ def read(gate, origin, token, path=CHUNK) -> tuple[int, dict[str, str], bytes, b
         return int(said[0].split()[1]), fields, body, whole
 
 
-def read_http2(gate, port, token) -> tuple[int, bytes, bool]:
-    """Status, body, and whether the stream ended and was not reset."""
-    wire = Wire(gate.port, timeout=20)
-    try:
-        assert b" 200 " in wire.connect("localhost", port, token)
-        wire.tls(gate.gateway_ca, "localhost", ["h2"])
-        connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
-        connection.initiate_connection()
-        fields = [(":method", "GET"), (":path", CHUNK), (":scheme", "https"), (":authority", f"localhost:{port}")]
-        connection.send_headers(1, [*fields, ("accept-encoding", "identity")], end_stream=True)
-        wire.send(connection.data_to_send())
-        status, seen = 0, b""
-        while data := wire.socket.recv(65536):
-            for event in connection.receive_data(data):
-                if isinstance(event, h2.events.ResponseReceived):
-                    status = int(dict(event.headers)[b":status"])
-                elif isinstance(event, h2.events.DataReceived):
-                    seen += event.data
-                    connection.acknowledge_received_data(event.flow_controlled_length, 1)
-                elif isinstance(event, h2.events.StreamEnded):
-                    return status, seen, True
-                elif isinstance(event, h2.events.StreamReset):
-                    return status, seen, False
-            wire.send(connection.data_to_send())
-        return status, seen, False
-    finally:
-        wire.close()
-
-
 @pytest.mark.parametrize("version", ["1.1", "2"])
 @pytest.mark.parametrize("coding", ["", "gzip"])
 def test_lines_that_are_more_than_is_kept_pass_masked(gate, origin, provider, version, coding):
@@ -123,7 +91,7 @@ def test_lines_that_are_more_than_is_kept_pass_masked(gate, origin, provider, ve
     pieces = [wire[at : at + size] for at in range(0, len(wire), size)]
     pour(origin, "application/x-ndjson", pieces, more=CHUNKED + (f"content-encoding: {coding}\r\n" if coding else ""))
     if version == "2":
-        status, got, whole = read_http2(gate, origin.port, provider.token("ada"))
+        status, _, got, _, whole = over_http2(gate, origin.port, provider.token("ada"), CHUNK)
     else:
         status, fields, got, whole = read(gate, origin, provider.token("ada"))
         assert fields.get("content-encoding", "") == coding and "etag" not in fields
@@ -169,7 +137,7 @@ def test_what_fails_late_cannot_be_taken_for_complete(gate, origin, provider, ve
     pieces = [lines(4000), tail[broken], lines(2000)]
     pour(origin, "application/x-ndjson", [piece for piece in pieces if piece], end=end)
     if version == "2":
-        status, got, whole = read_http2(gate, origin.port, provider.token("ada"))
+        status, _, got, _, whole = over_http2(gate, origin.port, provider.token("ada"), CHUNK)
     else:
         status, _, got, whole = read(gate, origin, provider.token("ada"))
     assert status == 200 and not whole

@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+import h2.config
+import h2.connection
+import h2.events
+
 from tests.running import Running, Wire
 
 _IDS = re.compile(rb"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
@@ -19,6 +23,8 @@ class Got(NamedTuple):
     headers: dict[str, str]
     body: bytes
     wire: bytes
+    whole: bool = True
+    """Whether it came to its end, as far as its framing says so."""
 
 
 class Tunnel(Wire):
@@ -101,3 +107,32 @@ def tunnel(gate: Running, port: int, token: str) -> Iterator[Tunnel]:
         yield found
     finally:
         found.close()
+
+
+def over_http2(gate: Running, port: int, token: str, path: str) -> Got:
+    """One GET over HTTP/2; `wire` is every byte of fields and body."""
+    wire = Wire(gate.port, timeout=20)
+    try:
+        assert b" 200 " in wire.connect("localhost", port, token)
+        wire.tls(gate.gateway_ca, "localhost", ["h2"])
+        connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+        connection.initiate_connection()
+        fields = [(":method", "GET"), (":path", path), (":scheme", "https"), (":authority", f"localhost:{port}")]
+        connection.send_headers(1, [*fields, ("accept-encoding", "identity")], end_stream=True)
+        wire.send(connection.data_to_send())
+        status, headers, body, seen = 0, {}, b"", b""
+        while data := wire.socket.recv(65536):
+            for event in connection.receive_data(data):
+                if isinstance(event, h2.events.ResponseReceived):
+                    headers = {name.decode(): value.decode("latin-1") for name, value in event.headers}
+                    status = int(headers[":status"])
+                    seen += repr(event.headers).encode()
+                elif isinstance(event, h2.events.DataReceived):
+                    body += event.data
+                    connection.acknowledge_received_data(event.flow_controlled_length, 1)
+                elif isinstance(event, h2.events.StreamEnded | h2.events.StreamReset):
+                    return Got(status, headers, body, seen + body, isinstance(event, h2.events.StreamEnded))
+            wire.send(connection.data_to_send())
+        return Got(status, headers, body, seen + body, whole=False)
+    finally:
+        wire.close()

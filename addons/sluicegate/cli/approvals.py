@@ -15,26 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from sluicegate.cli import approvals_watch, console_client
+from sluicegate.cli.console_options import Address, AsJson, TokenFile
 from sluicegate.cli.places import DEFAULT_POLICY, Policy
 from sluicegate.cli.safe_text import safe, safe_lines
 
 app = typer.Typer(help="Requests that wait for somebody to approve them.", no_args_is_help=True, rich_markup_mode=None)
 
-Address = Annotated[
-    str | None,
-    typer.Option(
-        "--console",
-        metavar="URL",
-        envvar="SLUICEGATE_CONSOLE",
-        help="The console. [default: [console].listen of the policy]",
-        show_default=False,
-    ),
-]
-TokenFile = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help=f"File with your token. [default: the variable {console_client.TOKEN_VARIABLE}]"),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Key = Annotated[str, typer.Argument(metavar="ID", help="Id or code, such as WDJB-MJHT.")]
 
 _FIELDS = (

@@ -12,22 +12,11 @@ from urllib.parse import urlsplit
 import typer
 
 from sluicegate.cli import console_client, credential_store
+from sluicegate.cli.console_options import Address, AsJson
 from sluicegate.cli.credential_store import Stored
 from sluicegate.cli.places import DEFAULT_POLICY, Policy
 from sluicegate.cli.safe_text import safe
 from sluicegate.errors import Fault
-
-Address = Annotated[
-    str | None,
-    typer.Option(
-        "--console",
-        metavar="URL",
-        envvar="SLUICEGATE_CONSOLE",
-        help="The console. [default: that of the last sign-in, else [console].listen of the policy]",
-        show_default=False,
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def login(

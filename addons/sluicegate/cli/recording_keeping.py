@@ -10,28 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from sluicegate.cli import console_client
+from sluicegate.cli.console_options import Address, AsJson, TokenFile
 from sluicegate.cli.places import DEFAULT_POLICY, Policy, StateFolder, state_of
 from sluicegate.cli.safe_text import safe
 from sluicegate.errors import Fault
 
-Address = Annotated[
-    str | None,
-    typer.Option(
-        "--console",
-        metavar="URL",
-        envvar="SLUICEGATE_CONSOLE",
-        help="The console. [default: where you are signed in, else [console].listen of the policy]",
-        show_default=False,
-    ),
-]
-TokenFile = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help=f"File with your token. [default: {console_client.TOKEN_VARIABLE}, else what `sluicegate login` stored]",
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")]
 Key = Annotated[str, typer.Argument(metavar="ID", help="Id of the order.")]
 Subject = Annotated[str, typer.Option(metavar="WHO", help="Of this person, by subject.")]

@@ -11,19 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from sluicegate.cli import console_client
-from sluicegate.cli.login import Address, AsJson, show
+from sluicegate.cli.console_options import Address, AsJson, TokenFile
+from sluicegate.cli.login import show
 from sluicegate.cli.places import DEFAULT_POLICY, Policy
 from sluicegate.cli.safe_text import safe
 
 app = typer.Typer(help="Sign-ins: yours, and for operators everybody's.", no_args_is_help=True, rich_markup_mode=None)
 
-TokenFile = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help=f"File with your token. [default: {console_client.TOKEN_VARIABLE}, else what `sluicegate login` stored]",
-    ),
-]
 _COLUMNS = ("id", "state", "name", "device", "address", "created", "used", "expires")
 
 
