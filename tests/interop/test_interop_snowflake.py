@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -255,7 +256,7 @@ def test_a_file_is_put_where_the_service_says(gate, client):
         assert "successfully created" in json.dumps(made) and "stage info -> region" in put, (made, put)
         return
     assert "UPLOADED" in json.dumps(put), (made, put)
-    uploads = [e for e in gate.recorded() if e["request"].startswith("PUT /fs_bucket")]
+    uploads = [e for e in gate.recorded() if re.match(r"PUT https://[^/]+/fs_bucket/", e["request"])]
     assert uploads and all(e["kind"] == "upload" and e["verdict"] == "allow" for e in uploads)
 
 
