@@ -43,7 +43,7 @@ def open_intents(root) -> list[Intent]:
 def jam(addon: RecordingAddon, kind: str) -> None:
     """A disk that is full from now on, for the open file and for new ones."""
     full = os.open("/dev/full", os.O_WRONLY)
-    os.dup2(full, addon._journal._segment.files[kind].descriptor)
+    os.dup2(full, addon._journal._files.segment.files[kind].descriptor)
     os.close(full)
 
 

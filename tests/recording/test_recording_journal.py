@@ -139,7 +139,7 @@ async def test_group_durability_acknowledges_before_the_sync_and_syncs_later(tmp
 
 def spoil(journal: Journal, target: int) -> None:
     """Put another real file behind the descriptor of the open flow file."""
-    os.dup2(target, journal._segment.files["flows"].descriptor)
+    os.dup2(target, journal._files.segment.files["flows"].descriptor)
     os.close(target)
 
 
@@ -157,7 +157,7 @@ async def test_a_full_disk_fails_what_waits_and_a_new_segment_recovers(journal, 
 
 async def test_a_batch_that_could_not_be_synced_is_final_for_the_file(journal, tmp_path):
     kept = await journal.append("flows", b"kept")
-    os.dup2(os.open("/dev/full", os.O_WRONLY), journal._ahead._descriptor)
+    os.dup2(os.open("/dev/full", os.O_WRONLY), journal._files.ahead._descriptor)
     with pytest.raises(RecorderDown):
         await journal.append("flows", b"lost")
     assert (tmp_path / kept.file).read_bytes() == b"kept"
@@ -183,11 +183,11 @@ async def test_a_torn_write_is_cut_off_so_that_stock_tools_read_the_file(tmp_pat
     journal = Journal(tmp_path, SetClock(START))
     journal.open()
     place = await journal.append("flows", b"kept")
-    own = journal._segment.files["flows"]
+    own = journal._files.segment.files["flows"]
     with (tmp_path / place.file).open("ab") as torn:
         torn.write(b"half a rec")
     own.written += 10
-    os.dup2(os.open("/dev/full", os.O_WRONLY), journal._segment.files["intents"].descriptor)
+    os.dup2(os.open("/dev/full", os.O_WRONLY), journal._files.segment.files["intents"].descriptor)
     with pytest.raises(RecorderDown):
         await journal.append("intents", b"x")
     await asyncio.to_thread(journal.close)
@@ -232,7 +232,7 @@ async def test_a_disk_that_does_not_answer_does_not_fill_the_memory(journal, mon
         return os.pwrite(descriptor, data, offset)
 
     monkeypatch.setattr(ahead_module, "_put", stuck)
-    monkeypatch.setattr("sluicegate.recording.journal.MAX_WAITING_BYTES", 1000)
+    monkeypatch.setattr("sluicegate.recording.intake.MAX_WAITING_BYTES", 1000)
     first = journal.append("flows", b"x")
     await asyncio.to_thread(entered.wait, 10)
     large = journal.append("flows", b"x" * 5000)  # one is always taken, however large

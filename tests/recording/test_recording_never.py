@@ -75,11 +75,11 @@ def test_nothing_is_left_out_where_nothing_is_named(host, target):
 async def test_a_recorder_that_is_down_lets_nothing_pass_that_is_never_recorded_either(tmp_path):
     async with recorder(tmp_path, never=["chunks.internal"]) as addon:
         pair = live(PRIVATE)
-        addon._journal._closing = True
+        addon._journal._intake.closed = True
         for hook in (addon.request, addon.response):
             with pytest.raises(Refusal, match="cannot record"):
                 await hook(*pair)
-        addon._journal._closing = False
+        addon._journal._intake.closed = False
 
 
 def wanted(path: str = "/x"):
