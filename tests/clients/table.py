@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "clients.md"
@@ -17,17 +17,24 @@ class Found:
     name: str
     release: str
     way: str
-    """`through the gateway`, or `past it`."""
+    """`through it`, or `past it`."""
+    got: str
+    """What became of a request that a rule allows."""
     told: str
-    """What it shows of a refusal."""
+    """What it shows of a rule's refusal, and where."""
+    signed_out: str
+    """What it shows where the sign-in has run out, and where."""
 
 
-HEAD = ["| client | release | under `sluicegate run` it goes | of a refusal it shows |", "|---|---|---|---|"]
+HEAD = [
+    "| client | release | it goes | what a rule allows | of a rule's refusal it shows | of a sign-in that ran out it shows |",
+    "|---|---|---|---|---|---|",
+]
 
 
 def write(found: Found, order: list[str]) -> None:
     """Put one row in, or in the place of the one before, in the order of the names."""
-    rows = {**shown(), found.name: [found.name, found.release, found.way, found.told]}
+    rows = {**shown(), found.name: list(astuple(found))}
     lines = [*HEAD, *(f"| {' | '.join(rows[name])} |" for name in order if name in rows)]
     before, _, rest = PAGE.read_text().partition(BEGIN)
     text = "\n".join(lines)

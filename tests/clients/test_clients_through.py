@@ -2,94 +2,154 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import pytest
 
-from tests.clients import table
+from tests.clients import shelf, table
 from tests.clients.programs import PROGRAMS
 from tests.clients.table import Found
 from tests.origin import Origin, json_response
 from tests.running import Running
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
-ALLOWED = "/datasets/customers/chunks/7"
-DENIED = "/denied/thing"
-TITLE = "No policy rule allows this"
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(600)]
+COMMAND = [sys.executable, "-m", "sluicegate.cli"]
+SIGNED_OUT = "Sign in again"
+
+
+@dataclass
+class Said:
+    """What a client printed, and whether it asked the service itself."""
+
+    out: str
+    err: str
+    past: bool
+
+    def shows(self, sentence: str, short: str, status: str) -> str:
+        """How much of a refusal a person reads, and in which stream."""
+        for stream, text in (("stdout", self.out), ("stderr", self.err)):
+            words = " ".join(text.split())
+            for wanted, what in (
+                (sentence, "the whole sentence"),
+                (short, "the reason phrase"),
+                (status, "the status"),
+            ):
+                if wanted in words:
+                    return f"{what} ({stream})"
+        return "nothing"
+
+
+@contextlib.contextmanager
+def agent_for(running, token, environment):
+    """What `sluicegate env` sets beside an agent that holds this token; `sluicegate run` gives a command the same."""
+    policy = ["--policy", str(running.folder / "policy.toml")]
+    signed_in = environment | {"SLUICEGATE_TOKEN": token}
+    agent = subprocess.Popen(
+        [*COMMAND, "agent", "--port", "0", *policy], env=signed_in, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert agent.stdout.readline().startswith("sluicegate: agent on ")
+        done = subprocess.run([*COMMAND, "env", "--json", *policy], env=signed_in, capture_output=True, text=True)
+        assert token not in done.stdout
+        yield environment | json.loads(done.stdout)
+    finally:
+        agent.terminate()
+        agent.wait(20)
+        agent.stdout.close()
 
 
 @pytest.fixture(scope="module")
 def gate(provider, certs, tmp_path_factory):
-    """A gateway, an agent for it, and what `sluicegate env` says of both; `sluicegate run` gives a command the same."""
+    """A gateway with rows and a shelf behind it, a desk of somebody signed in, and one of somebody who is not any more."""
     origin = Origin(certs.service, lambda request: json_response(b'{"rows": [{"id": 7, "ssn": "123-45-6789"}]}'))
-    running = Running(tmp_path_factory.mktemp("clients"), provider.issuer, certs.ca, [f"localhost:{origin.port}"])
-    running.origin = origin
-    home = tmp_path_factory.mktemp("home")
-    running.token = provider.token("ada")
-    environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()} | {
-        "HOME": str(home), "SLUICEGATE_CONFIG": str(home / "config"), "GIT_TERMINAL_PROMPT": "0", "GOFLAGS": "-mod=mod",
+    stock = shelf.Shelf()
+    shop = Origin(certs.service, stock.respond)
+    stock.root = f"https://localhost:{shop.port}"
+    running = Running(
+        tmp_path_factory.mktemp("clients"), provider.issuer, certs.ca, [f"localhost:{origin.port}"],
+        more=shelf.POLICY.replace("@PORT@", str(shop.port)),
+    )  # fmt: skip
+    running.rows, running.shop, running.stock = origin, shop, stock
+    running.tokens = provider.token("ada"), provider.token("ada", exp=1)
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if "proxy" not in name.lower() and not name.startswith("SLUICEGATE_")
+    } | {
+        "GIT_TERMINAL_PROMPT": "0", "GOFLAGS": "-mod=mod",
         "GOCACHE": os.environ.get("GOCACHE", os.path.expanduser("~/.cache/go-build")),
         "npm_config_update_notifier": "false", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_CONFIG_FILE": os.devnull,
     }  # fmt: skip
-    policy = ["--policy", str(running.folder / "policy.toml")]
-    command = [sys.executable, "-m", "sluicegate.cli"]
-    with running:
-        signed_in = environment | {"SLUICEGATE_TOKEN": running.token}
-        agent = subprocess.Popen(
-            [*command, "agent", "--port", "0", *policy], env=signed_in, stdout=subprocess.PIPE, text=True
-        )
-        try:
-            assert agent.stdout.readline().startswith("sluicegate: agent on ")
-            done = subprocess.run([*command, "env", "--json", *policy], env=signed_in, capture_output=True, text=True)
-            running.desk = environment | json.loads(done.stdout)
-            yield running
-        finally:
-            agent.terminate()
-            agent.wait(20)
-            agent.stdout.close()
+    homes = [tmp_path_factory.mktemp(name) for name in ("home", "home-of-yesterday")]
+    of_desks = [environment | {"HOME": str(home), "SLUICEGATE_CONFIG": str(home / "config")} for home in homes]
+    with (
+        running,
+        agent_for(running, running.tokens[0], of_desks[0]) as running.desk,
+        agent_for(running, running.tokens[1], of_desks[1]) as running.desk_of_yesterday,
+    ):
+        yield running
     origin.close()
+    shop.close()
 
 
-def run(gate, folder, program, path):
-    url = f"https://localhost:{gate.origin.port}{path}"
-    before = len(gate.origin.received), gate.origin.connections
+def run(gate, folder, program, path, desk):
+    origin = gate.rows if path == shelf.ASKS["rows"] else gate.shop
+    before = len(origin.received), origin.connections
     done = subprocess.run(
-        program.command(url, folder), env=gate.desk, capture_output=True, text=True, timeout=250, cwd=folder
-    )
-    sent = bytes(gate.origin.received[before[0] :])
-    past = gate.origin.connections > before[1] and b"the-service-secret" not in sent
-    return done.stdout + done.stderr, past
+        program.command(f"https://{program.host}:{origin.port}{path}", folder),
+        env=desk, capture_output=True, text=True, timeout=250, cwd=folder,
+    )  # fmt: skip
+    sent = bytes(origin.received[before[0] :])
+    past = origin.connections > before[1] and b"the-service-secret" not in sent
+    shown = done.stdout + done.stderr
+    assert "the-service-secret" not in shown and not any(token in shown for token in gate.tokens)
+    return Said(done.stdout, done.stderr, past), len(sent) > 0
+
+
+def allowed(said, wanted, folder, shelved):
+    """What became of what a rule allows; the rows have to be masked."""
+    if wanted == "rows":
+        assert "123-45" not in said.out + said.err
+        return "arrives, masked" if "****6789" in said.out else "fails"
+    if wanted == "refs":
+        return "arrives" if f"{shelf.COMMIT}\trefs/heads/main" in said.out else "fails"
+    if wanted == "wheel":
+        file = folder / shelf.WHEEL
+        return "arrives" if file.exists() and file.read_bytes() == shelved.wheel else "fails"
+    file = folder / "node_modules" / "sluicegate-canary" / "index.js"
+    return "arrives" if file.exists() and "tweet" in file.read_text() else "fails"
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
 def test_a_client(gate, tmp_path, program):
-    if program.missing():
-        pytest.skip(program.missing())
-    assert gate.token not in json.dumps(gate.desk)
-    said, past = run(gate, tmp_path, program, DENIED)
-    if not past and program.reads and program.name != "botocore":
-        rows, _ = run(gate, tmp_path, program, ALLOWED)
-        assert "****6789" in rows and "123-45" not in rows, rows
-    whole = f"{TITLE}: " in said or f'"title": "{TITLE}"' in said
-    shows = (
-        "the whole sentence"
-        if whole
-        else "the reason phrase"
-        if TITLE in said
-        else "the status"
-        if "403" in said
-        else "nothing"
-    )
-    way, told = ("past it", "nothing: it never asked us") if past else ("through it", shows)
-    found = Found(program.name, program.release(), way, told)
-    assert gate.token not in said and "the-service-secret" not in said
+    if why := program.missing():
+        pytest.skip(why)
+    refused, reached = run(gate, tmp_path, program, "/denied/canary", gate.desk)
+    if refused.past:
+        never = "nothing: it never asked us"
+        found = Found(program.name, program.release(), "past it", never, never, never)
+    else:
+        assert not reached, "a refused request went to the service"
+        late, reached = run(gate, tmp_path, program, shelf.ASKS[program.wants], gate.desk_of_yesterday)
+        assert not reached and not late.past, late
+        said, _ = run(gate, tmp_path, program, shelf.ASKS[program.wants], gate.desk)
+        assert not said.past
+        got = allowed(said, program.wants, tmp_path, gate.stock)
+        found = Found(
+            program.name, program.release(), "through it", got,
+            refused.shows(shelf.SENTENCE, "Denied", "403"),
+            late.shows("Get a new token from your identity provider", SIGNED_OUT, "511"),
+        )  # fmt: skip
+        assert got != "fails", (said.out, said.err)
     if os.environ.get("SLUICEGATE_WRITE_CLIENTS"):
         table.write(found, [each.name for each in PROGRAMS])
     else:
         row = table.shown().get(program.name)
         assert row is not None, "the page does not know it: SLUICEGATE_WRITE_CLIENTS=1 make interop T=tests/clients"
         # Another release may do better or worse, and then the page has to be written anew.
-        assert row[2:] == [found.way, found.told], (row, found, said)
+        assert row[2:] == [found.way, found.got, found.told, found.signed_out], (row, found, refused)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluicegate.operations.template import Template, ambiguous, segments_of
+from sluicegate.operations.template import Template, ambiguous, closed_segments_of, segments_of
 
 CHUNK = Template.parse("GET /datasets/{dataset}/chunks/{chunk}")
 
@@ -68,7 +68,7 @@ def test_no_path_raises(path):
 
 
 @pytest.mark.parametrize(
-    "text", ["GET /a/{b", "GET /a/{b}c", "GET /a//b", "GET /a/", "GET /{a}/{a}", "GET /a?b", "GET /..", "GET /a%20", "GET /{B}"]
+    "text", ["GET /a/{b", "GET /a/{b}c", "GET /a//b", "GET /a//", "GET //", "GET /{a}/{a}", "GET /a?b", "GET /..", "GET /a%20", "GET /{B}"]
 )  # fmt: skip
 def test_bad_templates(text):
     with pytest.raises(ValueError, match=r"."):
@@ -80,6 +80,30 @@ def test_the_root_is_a_path_of_its_own():
     assert Template.parse("GET /{a}").match(()) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "path", "values"),
+    [
+        ("GET /simple/{package}/", "/simple/numpy/", {"package": "numpy"}),
+        ("GET /simple/{package}/", "/simple/numpy", None),
+        ("GET /simple/{package}/", "/simple//", None),
+        ("GET /simple/{package}/", "/simple/numpy//", None),
+        ("GET /simple/{package}/", "/simple/./", None),
+        ("GET /simple/{package}/", "/simple/%2e/", None),
+        ("GET /simple/{package}/", "/simple/numpy/%2F", None),
+        ("GET /simple/{package}", "/simple/numpy/", None),
+        ("GET /simple/{package}", "/simple/", None),
+        ("GET /simple/", "/simple/", {}),
+        ("GET /simple/", "/simple", None),
+        ("GET /simple", "/simple/", None),
+        ("GET /", "//", None),
+        ("GET /{a}", "/", None),
+    ],
+)
+def test_a_slash_at_the_end_is_part_of_the_path(text, path, values):
+    segments = closed_segments_of(path)
+    assert (None if segments is None else Template.parse(text).match(segments)) == values
+
+
 def pairs(*texts):
     return [(a.text, b.text) for a, b in ambiguous(map(Template.parse, texts))]
 
@@ -88,6 +112,8 @@ def test_ambiguity():
     assert pairs("GET /a/{x}", "GET /{y}/b") == [("GET /a/{x}", "GET /{y}/b")]
     assert pairs("GET /a/{x}", "GET /a/{y}") == [("GET /a/{x}", "GET /a/{y}")]
     assert pairs("GET /a/b", "GET /a/{y}", "GET /{x}/{y}") == []
+    assert pairs("GET /{x}/", "GET /a/{y}") == [] and pairs("GET /a/", "GET /a/{y}") == []
+    assert pairs("GET /a/{x}/", "GET /{y}/b/") == [("GET /a/{x}/", "GET /{y}/b/")]
     assert pairs("GET /a/{x}", "POST /a/{y}", "GET /b/{x}", "GET /a/{x}/{y}") == []
 
 

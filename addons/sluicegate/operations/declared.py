@@ -15,7 +15,7 @@ from sluicegate.operations.names import columns, names, one, plain
 from sluicegate.operations.results import Session
 from sluicegate.operations.selector import Parts, Selector
 from sluicegate.operations.sql import read_sql
-from sluicegate.operations.template import Template, segments_of
+from sluicegate.operations.template import Template, closed_segments_of
 from sluicegate.operations.view import ReplyView, RequestView, Unreadable
 from sluicegate.settings import model
 
@@ -126,7 +126,7 @@ class DeclaredDialect(Dialect):
         return found[0].answers.read(operation, reply, session, self._tokens)
 
     def _find(self, view: RequestView) -> tuple[Route, dict[str, str]] | None:
-        segments = segments_of(view.path)
+        segments = closed_segments_of(view.path)
         if segments is None:
             return None
         for route in self._routes.get((view.method, len(segments)), ()):

@@ -21,7 +21,10 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A compiled template. A segment is a literal, or None for a placeholder named in `names` at the same index."""
+    """A compiled template. A segment is a literal, or None for a placeholder named in `names` at the same index.
+
+    A slash at the end is a last literal that is empty: to a service `/a` and `/a/` may be two things.
+    """
 
     text: str
     method: str
@@ -34,12 +37,17 @@ class Template:
         method, _, path = text.partition(" ")
         literals: list[str | None] = []
         names: list[str | None] = []
-        for segment in path[1:].split("/") if path != "/" else ():
+        parts = path[1:].split("/") if path != "/" else []
+        closed = len(parts) > 1 and parts[-1] == ""
+        for segment in parts[:-1] if closed else parts:
             placeholder = _PLACEHOLDER.match(segment)
             if not placeholder and (not _LITERAL.match(segment) or segment in (".", "..")):
                 raise ValueError(f"the segment `{segment}` is neither plain text nor one `{{name}}`")
             literals.append(None if placeholder else segment)
             names.append(placeholder.group(1) if placeholder else None)
+        if closed:
+            literals.append("")
+            names.append(None)
         named = [name for name in names if name]
         if len(set(named)) != len(named):
             raise ValueError("a placeholder is named twice")
@@ -51,7 +59,7 @@ class Template:
             return None
         values = {}
         for segment, literal, name in zip(segments, self.literals, self.names, strict=True):
-            if name is not None:
+            if name is not None and segment:
                 values[name] = segment
             elif segment != literal:
                 return None
@@ -61,6 +69,14 @@ class Template:
     def order(self) -> tuple[tuple[bool, ...], str]:
         """Sorts the more specific template first: a literal stands before a placeholder."""
         return tuple(literal is None for literal in self.literals), self.text
+
+
+def closed_segments_of(path: str) -> tuple[str, ...] | None:
+    """The same as `segments_of`, where one slash at the end is a last segment that is empty, as in templates."""
+    if len(path) < 2 or not path.endswith("/"):
+        return segments_of(path)
+    found = segments_of(path[:-1])
+    return (*found, "") if found else None
 
 
 def segments_of(path: str) -> tuple[str, ...] | None:
@@ -91,7 +107,7 @@ def ambiguous(templates: Iterable[Template]) -> Iterator[tuple[Template, Templat
         if one.method != other.method or len(one.literals) != len(other.literals):
             continue
         pairs = list(zip(one.literals, other.literals, strict=True))
-        if any(a is not None and b is not None and a != b for a, b in pairs):
+        if any((a is not None and b is not None and a != b) or (a != b and "" in (a, b)) for a, b in pairs):
             continue  # no path is of both
         if any(a is None and b is not None for a, b in pairs) == any(a is not None and b is None for a, b in pairs):
             yield one, other
