@@ -15,6 +15,7 @@ from sluicegate.masking.content_walk import mask_content_of
 from sluicegate.masking.formats import mask_content, media_of
 from sluicegate.masking.headers import Pairs, recoded, rewrite
 from sluicegate.masking.json_body import Unfit, parse, serialise
+from sluicegate.masking.json_text import mask_text
 from sluicegate.masking.methods import Forbidden
 from sluicegate.masking.names import normal
 from sluicegate.masking.refusal import unmaskable, withheld
@@ -92,6 +93,9 @@ def _masked(
     if delivery is not None and delivery.bare:
         return plain, Exposure()
     if delivery is None and said.media == "application/json" and plain[:1] not in _MARKS:
+        found = mask_text(plain, plan)
+        if found is not None:
+            return found.text, _exposure(found.node, plan, found.counts, found.more)
         document, counts = mask_document(parse(plain), plan, plain)
         if plan.content is not None:
             document = mask_content_of(document, plan.content, counts)
@@ -144,9 +148,10 @@ def content(reply: Reply, said: Declared, limit: int) -> bytes | None:
     return codings.decode(reply.body, said.coding, limit)
 
 
-def _exposure(document: object, plan: Plan, counts: Counts) -> Exposure:
+def _exposure(document: object, plan: Plan, counts: Counts, more: int = 0) -> Exposure:
+    """What is in a masked document. `more`: rows that are not in it, beside those that are."""
     columns: dict[str, Literal["clear", "masked"]] = {}
-    total = 0
+    total = more
     for table in rows.tables(document):
         total += table.count
         covered = plan.covered(table.where, table.columns, table.positional)

@@ -39,6 +39,11 @@ def serialise(document: Any) -> bytes:
     return _encoder.encode(document)
 
 
+def serialise_each(values: list[Any]) -> list[bytes]:
+    """The text of each value."""
+    return _encoder.encode_lines(values).split(b"\n")[:-1]  # no JSON text has a line feed in it
+
+
 def canonical(value: Any) -> str:
     """A text that is the same for equal values: keys sorted, no spaces."""
     return _sorted.encode(value).decode()
