@@ -111,3 +111,40 @@ def test_a_secret_is_not_sent_where_anybody_can_have_a_host(tmp_path, host, coun
     )
     found = problems(load(path))
     assert [(problem.line, problem.where) for problem in found] == [(6, "services.x.credential")] * count
+
+
+CONSOLE = {"listen": "10.1.1.1:8090", "address": "https://Desk.Corp.Test"}
+
+
+def with_console(others="refuse", tunnel=(), hosts=(), **console):
+    return Settings.model_validate(
+        {
+            "identity": {"issuer": "https://idp.test"},
+            "gateway": {"others": others, "tunnel_hosts": list(tunnel)},
+            "services": {"x": {"dialect": "d", "hosts": list(hosts), "addresses": ["10.0.0.0/8"]}} if hosts else {},
+            "console": CONSOLE | console,
+        }
+    )
+
+
+@pytest.mark.parametrize("others", ["refuse", "tunnel", "inspect"])
+def test_the_console_is_no_place_whatever_the_policy_lets_through(others):
+    hosts = ("*.corp.test", "http://*.corp.test:8090", "https://10.1.1.1:8090", "http://desk.corp.test:443")
+    known = Places(with_console(others, ("*.corp.test",) if others != "refuse" else (), hosts))
+    for text in ("https://desk.corp.test", "http://desk.corp.test:443", "http://10.1.1.1:8090", "10.1.1.1:8090"):
+        origin = Origin.parse(text)
+        assert owner(known, text) == "console-not-here"
+        assert not known.tunnels(origin.host, origin.port)
+        assert known.reachable(origin.host, origin.port) is None
+    assert owner(known, "https://data.corp.test") == "x"
+
+
+def test_a_service_that_is_the_console_is_a_problem(tmp_path):
+    path = tmp_path / "policy.toml"
+    path.write_text(
+        '[identity]\nissuer = "https://idp.test"\n[console]\nlisten = "10.1.1.1:8090"\naddress = "https://desk.test"\n'
+        '[services.x]\nhosts = ["data.test", "desk.test", "http://10.1.1.1:8090"]\ndialect = "d"\n'
+    )
+    found = problems(load(path))
+    assert [problem.where for problem in found] == ["services.x.hosts"] * 2
+    assert "`desk.test`" in found[0].message + found[1].message

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sluicegate.errors import Refusal
 from sluicegate.exchange import OTHERS
 from sluicegate.lockdown.addresses import Network
-from sluicegate.settings.hosts import Dial, HostPattern, Origin, OriginPattern
+from sluicegate.settings.hosts import Dial, HostPattern, Origin, OriginPattern, split_authority
 from sluicegate.settings.model import Settings
 
 WEB_PORTS = frozenset({80, 443})
@@ -22,6 +22,16 @@ class _Place(NamedTuple):
     service: str
     networks: tuple[Network, ...]
     dial: Dial | None
+
+
+def console_places(settings: Settings) -> frozenset[tuple[str, int]]:
+    """Host and port under which people and the gateway know the console. Other names that lead to it are found out
+    where they are dialled; behind a server of its own, only `[console].address` tells where it is."""
+    found = {split_authority(settings.console.listen)}
+    if settings.console.address is not None:
+        origin = Origin.parse(settings.console.address)
+        found.add((origin.host, origin.port))
+    return frozenset((host, port) for host, port in found if port is not None)
 
 
 class Places:
@@ -43,9 +53,18 @@ class Places:
         if settings.gateway.others == "refuse":
             self._tunnel = ()
         self._inspect = settings.gateway.others == "inspect"
+        self._console = console_places(settings)
 
     def owner(self, origin: Origin) -> str:
         """The service at an origin, or `others` where those are inspected. Raises Refusal 403."""
+        if (origin.host, origin.port) in self._console:
+            raise Refusal(
+                403,
+                "console-not-here",
+                "The console is not reached through the gateway",
+                "Nobody decides about requests on the way that the requests take.",
+                next_step="Open the console directly, without the proxy; `NO_PROXY` names hosts that go without it.",
+            )
         found = self._find(origin.host, origin.port)
         if found is not None and found.scheme == origin.scheme:
             return found.service
@@ -69,13 +88,15 @@ class Places:
 
     def tunnels(self, host: str, port: int) -> bool:
         """Whether TLS to this host passes untouched. A host that a service names never does."""
-        if port != 443 or not any(pattern.matches(host) for pattern in self._tunnel):
+        if port != 443 or (host, port) in self._console or not any(pattern.matches(host) for pattern in self._tunnel):
             return False
         return self._find(host, port) is None
 
     def reachable(self, host: str, port: int) -> Sequence[Network] | None:
         """The private networks that a host may resolve to, or None where the policy knows no such place."""
         known = self._find(host, port)
+        if (host, port) in self._console:
+            return None
         if known is not None:
             return known.networks
         if self.tunnels(host, port) or (self._inspect and port in WEB_PORTS):

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from sluicegate.lockdown import addresses
+from sluicegate.lockdown.places import console_places
 from sluicegate.settings import Loaded, Problem
 from sluicegate.settings.hosts import Dial, OriginPattern
 from sluicegate.settings.model import Service
@@ -13,9 +14,16 @@ from sluicegate.settings.positions import line_of
 
 
 def problems(loaded: Loaded) -> list[Problem]:
-    """Every `connect` that could never be dialled, every secret that anybody could collect, in the file's order."""
-    found = []
+    """Every `connect` that could never be dialled, every secret that anybody could collect, and services at the
+    console's own place, in the file's order."""
+    found, console = [], console_places(loaded.settings)
     for name, service in loaded.settings.services.items():
+        for text in service.hosts:
+            pattern = OriginPattern.parse(text)
+            if not pattern.below and (pattern.origin.host, pattern.origin.port) in console:
+                path = ("services", name, "hosts")
+                message = f"`{text}` is the console, which is never reached through the gateway"
+                found.append(Problem(line_of(path, loaded.lines), ".".join(path), message, "take it out"))
         if service.credential is not None:
             for text in service.hosts:
                 if OriginPattern.parse(text).anybodys:
