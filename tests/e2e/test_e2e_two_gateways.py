@@ -147,7 +147,9 @@ def test_a_thousand_redeemers_at_both_one_passes(gates, desks, origin, export, p
         found = []
         for _ in range(REDEEMERS // AT_ONCE):
             tunnel.send(
-                tunnel.request("POST", EXPORTS, body, content_type="application/json", accept="application/json", prefer="wait=0")
+                tunnel.request(
+                    "POST", EXPORTS, body, content_type="application/json", accept="application/json", prefer="wait=0"
+                )
             )
             found.append(tunnel.response()[0])
         return found

@@ -18,8 +18,12 @@ from sluicegate.database import Database
 from sluicegate.database.tables import exchanges
 from sluicegate.exchange import Exposure, Finding, Operation
 from sluicegate.recording import index as index_module
+from sluicegate.recording import reindex as reindex_module
 from sluicegate.recording.addon import RecordingAddon
+from sluicegate.recording.flow_reader import read_file, read_summaries
+from sluicegate.recording.index import row, store
 from sluicegate.recording.journal import Place
+from sluicegate.recording.recorded import Damage, Recorded
 from sluicegate.recording.reindex import reindex
 from sluicegate.settings import State
 from sluicegate.settings.model import Recording
@@ -79,6 +83,76 @@ async def test_rows_that_are_made_anew_are_the_same(tmp_path):
     rebuilt = await reindex(State(tmp_path).recordings, database)
     await database.close()
     assert (rebuilt.count, rebuilt.damage) == (20, [])
+    assert await rows(tmp_path) == before
+
+
+async def test_other_processes_read_the_same_rows_in_the_same_order(tmp_path, monkeypatch):
+    for _ in range(3):  # three segments
+        await fill(tmp_path, 7)
+    alone, together, told = [], [], []
+    database = Database.at(State(tmp_path).database)
+    await database.open()
+    for large in (1 << 40, 0):
+        monkeypatch.setattr(reindex_module, "LARGE", large)
+        await reindex(State(tmp_path).recordings, database, lambda done, total: told.append((done, total)))
+        (together if large == 0 else alone).extend(await database.read(_all))
+    await database.close()
+    assert len(alone) == 21 and alone == together
+    sizes = {total for _, total in told}
+    assert len(told) == 6 and told[2][0] == told[5][0] == sizes.pop() and not sizes
+
+
+def _all(connection):
+    return [tuple(row) for row in connection.execute(select(exchanges).order_by(exchanges.c.id))]
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "junk"])
+async def test_the_light_reader_says_what_the_whole_one_says(tmp_path, damage):
+    await fill(tmp_path, 12)
+    folder = State(tmp_path).recordings
+    (file,) = folder.rglob("*.flows")
+    data = bytearray(file.read_bytes())
+    for share in (0.3, 0.6):
+        at = int(len(data) * share)
+        if damage == "cut":
+            del data[at : at + 5]
+        elif damage == "flip":
+            data[at] ^= 1
+        else:
+            data[at:at] = b"12345:version;2:21#"
+    file.write_bytes(data)
+    name = str(file.relative_to(folder))
+    whole, light = list(read_file(folder, name)), list(read_summaries(folder, name))
+    assert 8 <= len([item for item in whole if isinstance(item, Recorded)]) < 12 and any(
+        isinstance(item, Damage) for item in whole
+    )
+    assert [item.offset for item in whole] == [item.offset for item in light]
+    for full, part in zip(whole, light, strict=True):
+        assert full == part if isinstance(full, Damage) else row(full.summary, AT) == row(part.summary, AT)
+
+
+AT = Place("x", 1)
+
+
+async def test_one_that_is_broken_off_is_done_again(tmp_path, monkeypatch):
+    await fill(tmp_path, 9)
+    before = await rows(tmp_path)
+    database = Database.at(State(tmp_path).database)
+    await database.open()
+    monkeypatch.setattr(reindex_module, "BATCH", 2)
+
+    def broken_off(connection, items):
+        if items[0][0]["path"].startswith("/4"):
+            raise KeyboardInterrupt
+        return store(connection, items)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reindex_module, "store", broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            await reindex(State(tmp_path).recordings, database)
+    assert len(await database.read(_all)) == 4
+    await reindex(State(tmp_path).recordings, database)
+    await database.close()
     assert await rows(tmp_path) == before
 
 

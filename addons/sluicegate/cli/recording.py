@@ -10,6 +10,7 @@ import typer
 
 from sluicegate.cli import recording_keeping, recording_keys
 from sluicegate.cli.places import DEFAULT_POLICY, Policy, StateFolder, state_of
+from sluicegate.cli.progress import shown
 from sluicegate.errors import Fault
 
 if TYPE_CHECKING:
@@ -43,6 +44,12 @@ def reindex(
         raise Fault(f"There are no recordings in {folder.recordings}.", hint="Name the state folder with --state.")
     try:
         rebuilt = asyncio.run(_rebuild(folder))
+    except KeyboardInterrupt:
+        raise Fault(
+            "Broken off: the index lacks exchanges; the recordings are untouched.",
+            hint="Run `sluicegate recording reindex` again; it begins anew.",
+            exit_code=130,
+        ) from None
     except OSError as error:
         raise Fault(f"The recordings in {folder.recordings} cannot be read: {error.strerror}.") from None
     except SQLAlchemyError as error:
@@ -72,7 +79,8 @@ async def _rebuild(folder: State) -> Rebuilt:
     database = Database.at(folder.database)
     await database.open()
     try:
-        return await rebuild(folder.recordings, database)
+        with shown("Reading the recordings") as progress:
+            return await rebuild(folder.recordings, database, progress)
     finally:
         await database.close()
 

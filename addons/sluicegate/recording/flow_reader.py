@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sluicegate.recording import intents
 from sluicegate.recording.intents import Intent
@@ -33,7 +33,19 @@ NO_CRC = b"8:00000000;}}}"
 _BLOCK = 1 << 20
 _UNSEEN = ("client_conn", "server_conn")
 """What of a flow is never looked at here: a third of its values."""
+_UNINDEXED = (
+    *_UNSEEN, "request", "response", "operation", "masks", "lifted", "known", "policy", "detail", "device",
+)  # fmt: skip
+"""The same for the index, down to the metadata: what has no column there, and takes time to read."""
 _EFFORT = 16
+
+
+class Summary(NamedTuple):
+    """The metadata of an exchange, and where the exchange is."""
+
+    summary: Mapping[str, Any]
+    file: str
+    offset: int
 
 
 def flow_files(folder: Path) -> list[str]:
@@ -60,6 +72,30 @@ def read_file(folder: Path, name: str) -> Iterator[Recorded | Damage]:
     try:
         with _ReadOnly(folder / name) as data:
             yield from _elements(data, name)
+    except OSError as error:
+        yield Damage(name, 0, f"it cannot be read: {error.strerror}")
+
+
+def read_summaries(folder: Path, name: str) -> Iterator[Summary | Damage]:
+    """What the index needs of one flow file: the metadata of each exchange and its place, without the messages.
+
+    An exchange whose checksum fits is believed to be whole. From the first damage on, the file is read like any other.
+    """
+    try:
+        with _ReadOnly(folder / name) as data:
+            offset, run = 0, None
+            while offset < data.size or data.grown():
+                try:
+                    length = _frame(data, offset)
+                    element = _checked(data.read(offset, length))
+                    summary = _summary(parse(element, _UNINDEXED, 3))
+                except (ValueError, TypeError, KeyError):
+                    break
+                run = run or str(summary.get("run"))
+                yield Summary(summary, name, offset)
+                offset += length
+            for item in _elements(data, name, offset, run):
+                yield item if isinstance(item, Damage) else Summary(item.summary, name, item.offset)
     except OSError as error:
         yield Damage(name, 0, f"it cannot be read: {error.strerror}")
 
@@ -154,9 +190,7 @@ class _ReadOnly:
         return b"".join(parts)
 
 
-def _elements(data: _ReadOnly, name: str) -> Iterator[Recorded | Damage]:
-    offset = 0
-    run: str | None = None
+def _elements(data: _ReadOnly, name: str, offset: int = 0, run: str | None = None) -> Iterator[Recorded | Damage]:
     while offset < data.size or data.grown():
         item, end = _element(data, name, offset)
         if isinstance(item, Damage) and end is None and data.grown():
@@ -201,13 +235,22 @@ def _element(data: _ReadOnly, name: str, offset: int) -> tuple[Recorded | Damage
         return Damage(name, offset, str(broken)), None
     element = data.read(offset, length)
     end = offset + length
-    counted = zlib.crc32(NO_CRC, zlib.crc32(memoryview(element)[: -len(NO_CRC)]))
-    if element[-12:-4] != b"%08x" % counted:
-        return Damage(name, offset, "the checksum does not fit"), end
+    try:
+        _checked(element)
+    except ValueError as error:
+        return Damage(name, offset, str(error)), end
     try:
         return _recorded(parse(element, _UNSEEN), name, offset, length), end
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         return Damage(name, offset, f"not an exchange that Sluicegate recorded ({type(error).__name__})"), end
+
+
+def _checked(element: bytes) -> bytes:
+    """The element, where its checksum fits. Raises ValueError."""
+    counted = zlib.crc32(NO_CRC, zlib.crc32(memoryview(element)[: -len(NO_CRC)]))
+    if element[-12:-4] != b"%08x" % counted:
+        raise ValueError("the checksum does not fit")
+    return element
 
 
 def _search(data: _ReadOnly, name: str, start: int, run: str | None) -> tuple[Recorded, int] | None:
@@ -231,9 +274,7 @@ def _search(data: _ReadOnly, name: str, start: int, run: str | None) -> tuple[Re
 
 
 def _recorded(state: Any, name: str, offset: int, length: int) -> Recorded:
-    summary = state["metadata"]["sluicegate"]
-    if summary["version"] != VERSION or not isinstance(summary["id"], str):
-        raise ValueError("another version")
+    summary = _summary(state)
     request, response = state["request"], state["response"]
     target = f"{_text(request['method'])} {_text(request['path'] or request['authority'])}"
     url, host = shown_url(request)
@@ -255,6 +296,14 @@ def _recorded(state: Any, name: str, offset: int, length: int) -> Recorded:
         hosts=(request["host"], host),
         comment=state["comment"],
     )
+
+
+def _summary(state: Any) -> Any:
+    """The metadata that the recorder wrote. Raises ValueError, TypeError and KeyError where there is none."""
+    summary = state["metadata"]["sluicegate"]
+    if summary["version"] != VERSION or not isinstance(summary["id"], str):
+        raise ValueError("another version")
+    return summary
 
 
 def _message(line: str, state: Any) -> Message:

@@ -1,8 +1,13 @@
-"""Rebuild the index from the recordings."""
+"""Rebuild the index from the recordings: segments are read by other processes while this one writes the rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import multiprocessing
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,10 +16,18 @@ from sqlalchemy import Connection, delete
 
 from sluicegate.database import Database
 from sluicegate.database.tables import exchanges
-from sluicegate.recording.flow_reader import read_folder
-from sluicegate.recording.index import BATCH, Item, store
+from sluicegate.recording.flow_reader import flow_files, read_summaries
+from sluicegate.recording.index import Item, store
 from sluicegate.recording.journal import Place
 from sluicegate.recording.recorded import Damage
+
+LARGE = 48 << 20
+"""Bytes to read from which on other processes help."""
+BATCH = 2_000
+"""Rows to a transaction. A gateway that is running waits for each with its own rows, and with decisions."""
+
+Progress = Callable[[int, int], None]
+"""Is told how many bytes are read, of how many."""
 
 
 @dataclass(slots=True)
@@ -25,34 +38,68 @@ class Rebuilt:
     damage: list[Damage] = field(default_factory=list)
 
 
-async def reindex(folder: Path, database: Database) -> Rebuilt:
+async def reindex(folder: Path, database: Database, progress: Progress = lambda done, total: None) -> Rebuilt:
     """Empty the table and fill it from the flow files below `folder`. Raises OSError, SQLAlchemyError.
 
-    The gateway may be running: what it adds meanwhile stays.
+    The gateway may be running: what it adds meanwhile stays. One that is broken off leaves an index that lacks rows,
+    and nothing that is wrong: it is done again from the start.
     """
     rebuilt = Rebuilt()
-    rows = _rows(folder, rebuilt)
-    batch = next(rows, [])  # a folder that cannot be read is found out before anything is deleted
+    # A folder that cannot be read is found out before anything is deleted.
+    sizes = {name: (folder / name).stat(follow_symlinks=False).st_size for name in flow_files(folder)}
+    total, done = sum(sizes.values()), 0
     await database.run(_clear)
-    while batch:
-        await database.run(partial(store, items=batch))
-        batch = next(rows, [])
+    with _readers(total, len(sizes)) as (pool, at_once):
+        async for name, items, damage in _read(pool, folder, list(sizes), at_once):
+            for begin in range(0, len(items), BATCH):
+                await database.run(partial(store, items=items[begin : begin + BATCH]))
+            rebuilt.count += len(items)
+            rebuilt.damage += damage
+            done += sizes[name]
+            progress(done, total)
     return rebuilt
 
 
-def _rows(folder: Path, rebuilt: Rebuilt) -> Iterator[list[Item]]:
-    batch: list[Item] = []
-    for item in read_folder(folder):
+def rows_of(folder: Path, name: str) -> tuple[list[Item], list[Damage]]:
+    """What one flow file has for the index. Runs in a process of its own when there is much to read."""
+    items: list[Item] = []
+    damage: list[Damage] = []
+    for item in read_summaries(folder, name):
         if isinstance(item, Damage):
-            rebuilt.damage.append(item)
-            continue
-        rebuilt.count += 1
-        batch.append((item.summary, Place(item.file, item.offset)))
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+            damage.append(item)
+        else:
+            items.append((item.summary, Place(item.file, item.offset)))
+    return items, damage
+
+
+async def _read(
+    pool: Executor, folder: Path, names: list[str], at_once: int
+) -> AsyncIterator[tuple[str, list[Item], list[Damage]]]:
+    """File by file, in the order of their names. As many are read ahead as there are readers, and no more."""
+    loop = asyncio.get_running_loop()
+    waiting: list[tuple[str, asyncio.Future[tuple[list[Item], list[Damage]]]]] = []
+    for name in names:
+        waiting.append((name, loop.run_in_executor(pool, rows_of, folder, name)))
+        if len(waiting) > at_once:
+            first, future = waiting.pop(0)
+            yield first, *await future
+    for first, future in waiting:
+        yield first, *await future
+
+
+@contextmanager
+def _readers(total: int, files: int) -> Iterator[tuple[Executor, int]]:
+    count = min(os.cpu_count() or 1, 8, files)
+    pool: Executor
+    if total < LARGE or count < 2:
+        count, pool = 1, ThreadPoolExecutor(1, "reindex")
+    else:
+        # Not forked: the database has threads.
+        pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"))
+    try:
+        yield pool, count
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _clear(connection: Connection) -> None:

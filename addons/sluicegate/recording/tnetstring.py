@@ -51,15 +51,16 @@ def encode(value: Any) -> bytes:
 _key = lru_cache(1024)(encode)  # a table has the same few keys in every flow
 
 
-def parse(data: bytes, without: Collection[str] = ()) -> Any:
+def parse(data: bytes, without: Collection[str] = (), levels: int = 1) -> Any:
     """The one value that the bytes are. Raises ValueError when they are not exactly one, or too deep or too many.
 
-    Of a table, the values at the keys `without` are stepped over unseen and left out.
+    Of a table, the values at the keys `without` are stepped over unseen and left out; so they are of the tables in it,
+    down to so many `levels`.
     """
     begin, end = _ends(data, 0, len(data))
     if end + 1 != len(data):
         raise ValueError("there is something behind the end")
-    return _Parser(data).typed(data[end], begin, end, 0, frozenset(map(_key, without)))
+    return _Parser(data, levels).typed(data[end], begin, end, 0, frozenset(map(_key, without)))
 
 
 _SHORT = {b"%d" % length: length for length in range(10_000)}
@@ -69,22 +70,28 @@ _NONE: frozenset[bytes] = frozenset()
 
 def _ends(data: bytes, at: int, limit: int) -> tuple[int, int]:
     """Where the value that starts at `at` has its content, and where that ends: its type stands there."""
-    colon = data.find(b":", at, min(limit, at + 13))
-    digits = data[at:colon]
-    length = _SHORT.get(digits)
-    if length is None:
-        if colon < 0 or not digits.isdigit() or (digits[0] == 48 and len(digits) > 1):
-            raise ValueError("a length is missing")
-        length = int(digits)
-    end = colon + 1 + length
+    colon = data.find(b":", at, at + 13)
+    length = _SHORT.get(data[at:colon])
+    end = colon + 1 + (_long(data[at:colon], colon) if length is None else length)
     if end >= limit:
         raise ValueError("a length is too large")
     return colon + 1, end
 
 
+def _long(digits: bytes, colon: int) -> int:
+    """A length that is not a short one. `colon` is where the colon behind it was found, or -1."""
+    if colon < 0 or not digits.isdigit() or (digits[0] == 48 and len(digits) > 1):
+        raise ValueError("a length is missing")
+    return int(digits)
+
+
 class _Parser:
-    def __init__(self, data: bytes) -> None:
+    """Lengths are read in the loops themselves: a flow has more than a hundred values, and a call for each of them
+    takes longer than all the rest."""
+
+    def __init__(self, data: bytes, levels: int) -> None:
         self.data = data
+        self.levels = levels
         self.items = 1
 
     def typed(self, tag: int, begin: int, end: int, depth: int, without: frozenset[bytes] = _NONE) -> Any:
@@ -109,42 +116,77 @@ class _Parser:
         raise ValueError("a value is not what its type says")
 
     def _sequence(self, at: int, end: int, depth: int) -> list[Any]:
-        data, found = self.data, []
-        self._deeper(depth)
+        data, known = self.data, _SHORT.get
+        found: list[Any] = []
+        colon_of = data.find
+        _deeper(depth)
         while at < end:
-            begin, stop = _ends(data, at, end)
-            found.append(self.typed(data[stop], begin, stop, depth))
+            colon = colon_of(b":", at, at + 13)
+            length = known(data[at:colon])
+            stop = colon + 1 + (_long(data[at:colon], colon) if length is None else length)
+            if stop >= end:
+                raise ValueError("a length is too large")
+            tag = data[stop]
+            if tag == 59:
+                found.append(data[colon + 1 : stop].decode())
+            elif tag == 44:
+                found.append(data[colon + 1 : stop])
+            else:
+                found.append(self.typed(tag, colon + 1, stop, depth))
             at = stop + 1
-            self._count()
+            if len(found) > MAX_ITEMS:
+                break
+        self._count(len(found))
         return found
 
     def _table(self, at: int, end: int, depth: int, without: frozenset[bytes]) -> dict[str | bytes, Any]:
-        data, found = self.data, {}
-        self._deeper(depth)
+        data, known = self.data, _SHORT.get
+        colon_of = data.find
+        found: dict[str | bytes, Any] = {}
+        count = 0
+        _deeper(depth)
+        below = without if depth < self.levels else _NONE
         while at < end:
-            key, value = self._name(at, end)
-            begin, stop = _ends(data, value, end)
-            if not without or data[at:value] not in without:
-                found[key] = self.typed(data[stop], begin, stop, depth)
+            colon = colon_of(b":", at, at + 13)
+            length = known(data[at:colon])
+            stop = colon + 1 + (_long(data[at:colon], colon) if length is None else length)
+            if stop >= end:
+                raise ValueError("a length is too large")
+            tag = data[stop]
+            if tag == 59:
+                key: str | bytes = data[colon + 1 : stop].decode()
+            elif tag == 44:
+                key = data[colon + 1 : stop]
+            else:
+                raise ValueError("a table is not whole")
+            value = stop + 1
+            colon = colon_of(b":", value, value + 13)
+            length = known(data[value:colon])
+            stop = colon + 1 + (_long(data[value:colon], colon) if length is None else length)
+            if stop >= end:
+                raise ValueError("a length is too large")
+            tag = data[stop]
+            if without and data[at:value] in without:
+                pass
+            elif tag == 59:
+                found[key] = data[colon + 1 : stop].decode()
+            elif tag == 44:
+                found[key] = data[colon + 1 : stop]
+            else:
+                found[key] = self.typed(tag, colon + 1, stop, depth, below)
             at = stop + 1
-            self._count()
+            count += 1
+            if count > MAX_ITEMS:
+                break
+        self._count(count)
         return found
 
-    def _name(self, at: int, end: int) -> tuple[str | bytes, int]:
-        """The key of a table that starts at a place, and where its value does."""
-        data = self.data
-        begin, stop = _ends(data, at, end)
-        if data[stop] == 59:
-            return data[begin:stop].decode(), stop + 1
-        if data[stop] == 44:
-            return data[begin:stop], stop + 1
-        raise ValueError("a table is not whole")
-
-    def _deeper(self, depth: int) -> None:
-        if depth > MAX_DEPTH:
-            raise ValueError("it is nested too deeply")
-
-    def _count(self) -> None:
-        self.items += 1
+    def _count(self, more: int) -> None:
+        self.items += more
         if self.items > MAX_ITEMS:
             raise ValueError("it has too many parts")
+
+
+def _deeper(depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise ValueError("it is nested too deeply")
