@@ -11,13 +11,10 @@ import threading
 import pytest
 from mitmproxy.io import FlowReader
 
+from tests.e2e.pouring import CHUNK, CHUNKED, SSN, chunk, head, lines, pour, read
 from tests.e2e.tunnels import over_http2, tunnel
 from tests.origin import Origin, Poured
 from tests.running import BIN
-
-CHUNK = "/datasets/customers/chunks/3"
-SSN = "123-45-6789"
-CHUNKED = "transfer-encoding: chunked\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -32,54 +29,6 @@ def gate(gateway, origin, tmp_path_factory):
     folder = tmp_path_factory.mktemp("streams")
     with gateway(folder, [f"localhost:{origin.port}"], gateway="max_body_bytes = 262144") as running:
         yield running
-
-
-def head(media: str, more: str = CHUNKED) -> bytes:
-    return f"HTTP/1.1 200 OK\r\ncontent-type: {media}\r\n{more}\r\n".encode()
-
-
-def chunk(data: bytes) -> bytes:
-    return b"%x\r\n%s\r\n" % (len(data), data)
-
-
-def lines(count: int, start: int = 0) -> bytes:
-    rows = ({"id": n, "ssn": SSN, "note": hashlib.sha256(b"%d" % n).hexdigest()} for n in range(start, start + count))
-    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-
-
-def pour(origin: Origin, media: str, pieces: list[bytes], *, end: bytes = b"0\r\n\r\n", more: str = CHUNKED) -> None:
-    def respond(request: bytes) -> bytes:
-        raise Poured([head(media, more), *map(chunk, pieces), end])
-
-    origin.respond = respond
-
-
-def read(gate, origin, token, path=CHUNK) -> tuple[int, dict[str, str], bytes, bool]:
-    """Status, fields, the body with its framing taken off, and whether it came to its end."""
-    with tunnel(gate, origin.port, token) as wire:
-        wire.send(wire.request("GET", path, Accept_Encoding="gzip"))
-        said = wire.head().decode("latin-1").split("\r\n")
-        fields = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in said[1:] if line)}
-        seen = b""
-        if "content-length" in fields:
-            while len(seen) < int(fields["content-length"]) and (data := wire.socket.recv(65536)):
-                seen += data
-            return int(said[0].split()[1]), fields, seen, len(seen) == int(fields["content-length"])
-        while not seen.endswith(b"0\r\n\r\n"):
-            try:
-                data = wire.socket.recv(65536)
-            except ConnectionError:
-                break
-            if not data:
-                break
-            seen += data
-        body, whole = b"", False
-        while seen:
-            size, _, rest = seen.partition(b"\r\n")
-            whole = int(size, 16) == 0
-            body += rest[: int(size, 16)]
-            seen = rest[int(size, 16) + 2 :]
-        return int(said[0].split()[1]), fields, body, whole
 
 
 @pytest.mark.parametrize("version", ["1.1", "2"])
@@ -170,8 +119,8 @@ def test_the_services_secret_does_not_pass_in_two_pieces(gate, origin, provider,
 
 
 def test_a_format_that_cannot_pass_is_refused_beyond_the_limit(gate, origin, provider):
-    body = json.dumps([{"ssn": SSN}] * 30_000).encode()
-    pour(origin, "application/json", [body])
+    body = b"<rows>" + f"<row><ssn>{SSN}</ssn></row>".encode() * 20_000 + b"</rows>"
+    pour(origin, "application/xml", [body])
     status, _, got, whole = read(gate, origin, provider.token("ada"))
     assert (status, whole) == (502, True) and b"response-too-large" in got
 

@@ -63,7 +63,7 @@ def mask(reply: Reply, plan: Plan, accepts: tuple[str, ...], limit: int, deliver
                 length = _length(reply.headers)  # clients of object stores ask for the size first, and need one
             headers = rewrite(reply.headers, length, "", plan.columns, gone, plan.content)
             return Masked(headers, b"", Exposure())
-        masked, exposure = _masked(plain, said, plan, delivery, limit, reply.status)
+        masked, exposure = mask_plain(plain, said, plan, delivery, limit, reply.status)
         coding = said.coding if said.coding in accepts else ""
         body = codings.encode(masked, coding)
         headers = rewrite(reply.headers, len(body), coding, plan.columns, gone, plan.content)
@@ -84,12 +84,13 @@ def look(reply: Reply, plan: Plan, limit: int, delivery: Delivery | None = None)
     """
     said = declared(reply.headers)
     plain = content(reply, said, limit)
-    return Exposure() if plain is None else _masked(plain, said, plan, delivery, limit, reply.status)[1]
+    return Exposure() if plain is None else mask_plain(plain, said, plan, delivery, limit, reply.status)[1]
 
 
-def _masked(
+def mask_plain(
     plain: bytes, said: Declared, plan: Plan, delivery: Delivery | None, limit: int, status: int
 ) -> tuple[bytes, Exposure]:
+    """The masked body of a response whose codings were taken off, and what is in it. Raises Unfit."""
     if delivery is not None and delivery.bare:
         return plain, Exposure()
     if delivery is None and said.media == "application/json" and plain[:1] not in _MARKS:

@@ -16,7 +16,7 @@ from sluicegate.masking.methods import Action
 from sluicegate.masking.names import normal
 from sluicegate.rows import HEADER_KEYS, header_entries
 
-_ROW_KEYS = frozenset(("rows", "row", "data", "values", "rowset", "records", "record", "results", "result", "items"))
+ROW_KEYS = frozenset(("rows", "row", "data", "values", "rowset", "records", "record", "results", "result", "items"))
 _LONGEST_NAME = 1024
 _KEPT = 256
 
@@ -90,7 +90,7 @@ class Headers:
         if header is None:
             return
         for key, value in node.items():
-            if key == member or key not in _ROW_KEYS or value.__class__ is not list:
+            if key == member or key not in ROW_KEYS or value.__class__ is not list:
                 continue
             strange = header.written.isdisjoint
             for row in value:

@@ -14,9 +14,12 @@ _LONG = 10**8
 _NESTED = 3
 
 
-def mask_content_of(document: Any, content: Content, counts: Counts) -> Any:
-    """The document (the same objects) with what the detectors find masked. Raises Unfit."""
-    return _Pass(content, counts, 0).run(document)
+def mask_content_of(document: Any, content: Content, counts: Counts, name: str = "", *, apart: bool = False) -> Any:
+    """The document (the same objects) with what the detectors find masked. Raises Unfit.
+
+    `name` is the key that it stands under. `apart`: it is a list whose elements are not to be read as neighbours.
+    """
+    return _Pass(content, counts, 0).run(document, name, document if apart else None)
 
 
 class _Pass:
@@ -30,11 +33,13 @@ class _Pass:
         self._names: list[str] = []
         self._places: list[tuple[Any, Any]] = []
         self._keys: set[str] = set()
+        self._apart: Any = None
 
-    def run(self, document: Any) -> Any:
+    def run(self, document: Any, name: str = "", apart: Any = None) -> Any:
         """The masked document."""
         box = [document]
-        self._gather(box, "", 0)
+        self._apart = apart
+        self._gather(box, name, 0)
         made = self._content.texts(self._texts, self._names, self._counts)
         if made is not None:
             for (holder, key), old, new in zip(self._places, self._texts, made, strict=True):
@@ -62,7 +67,7 @@ class _Pass:
         else:
             for index, value in enumerate(node):
                 self._value(node, index, value, name, depth)
-            if len(node) > 1:
+            if len(node) > 1 and node is not self._apart:
                 self._borders(node)
 
     def _value(self, holder: Any, key: Any, value: Any, name: str, depth: int) -> None:

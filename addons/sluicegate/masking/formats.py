@@ -73,6 +73,7 @@ _ROWS = {
     "msgpack": mask_msgpack,
     "text": mask_text,
 }
+_PASSING = frozenset(("events", "json"))
 _DEPTH = 2
 """Multipart bodies inside each other."""
 _ENGINES: dict[str, Engine] = {
@@ -93,9 +94,14 @@ class Media(NamedTuple):
     twice: bool
 
 
-def line_kind(kind: str) -> str | None:
-    """`lines` or `events` for the types whose records stand one behind the other; None for all others."""
-    return "lines" if kind in _LINES else "events" if kind == "text/event-stream" else None
+def passing_kind(kind: str) -> str | None:
+    """The format of the types that can be masked while they pass; None for all others."""
+    if kind in _LINES:
+        return "lines"
+    if kind.startswith("application/") and (kind == "application/json" or kind.endswith("+json")):
+        return "json"
+    found = _TYPES.get(kind)
+    return found if found in _PASSING else None
 
 
 def mask_content(

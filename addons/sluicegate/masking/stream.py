@@ -1,35 +1,29 @@
 """A response that is masked while it passes: record by record, in memory that is bounded by the longest record.
 
-A record (a line, an event) is masked when it is whole; nothing of it leaves before. What joins records (arrays of
-arrays whose columns another record names, values that two records share) is never passed piece by piece.
+A record (a line, an event, a row) is masked when it is whole; nothing of it leaves before. What joins records (arrays
+of arrays whose columns another record names) is never passed piece by piece.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from sluicegate.coding_streams import Packer, Unpacker, unpacker
 from sluicegate.codings import CodingError
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Exposure, Watch
-from sluicegate.masking.body import declared
+from sluicegate.masking.body import Declared, declared, mask_plain
 from sluicegate.masking.charset import UTF8
-from sluicegate.masking.event_stream import mask_events
-from sluicegate.masking.formats import line_kind, media_of
+from sluicegate.masking.formats import media_of, passing_kind
 from sluicegate.masking.headers import Pairs, rewrite
 from sluicegate.masking.json_body import Unfit
-from sluicegate.masking.lines import mask_apart
+from sluicegate.masking.json_passing import JsonPassing
 from sluicegate.masking.methods import Forbidden
+from sluicegate.masking.records import FIRST, Lines, Opened, Records, Unmarked
 from sluicegate.masking.refusal import unmaskable, withheld
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.tally import Tally
-
-LONGEST = 4 << 20
-"""Bytes that one record may have."""
-
-_MARKS = (b"\xef", b"\xff", b"\xfe", b"\0", b"\x1e")
-"""How texts begin that have a byte order mark, or separators before their records."""
-_BLANK = (b"\n\n", b"\r\n\r\n", b"\r\r", b"\n\r\n")
 
 
 def open_stream(
@@ -45,38 +39,66 @@ def open_stream(
     if reader is None or status < 200 or status in (204, 304):
         return None
     media = media_of(said.media)
-    kind = line_kind(media.kind)
+    kind = passing_kind(media.kind)
     if plan is None:
         if said.coding in ("", "identity"):
             return Passing(pairs, None, reader, Packer(""), watch, kind)
         coding = "gzip" if said.coding == "x-gzip" else said.coding
         return Passing(_unsized(pairs), None, reader, Packer(coding), watch, kind)
-    if kind is None or status != 200 or said.part or media.twice or media.charset not in UTF8:
+    if status != 200 or said.part or media.twice or media.charset not in UTF8 or plan.reported is not None:
         return None
-    if plan.content is not None or plan.reported is not None:
-        return None  # neighbouring records are looked at together
+    tally = Tally()
+    records = _records(kind, said, plan, tally)
+    if records is None:
+        return None
     coding = said.coding if said.coding in accepts else ""
-    fields = rewrite(pairs, None, coding, plan.columns)
-    return Passing(fields, plan, reader, Packer(coding), watch, kind)
+    fields = rewrite(pairs, None, coding, plan.columns, content=plan.content)
+    return Passing(fields, plan, reader, Packer(coding), watch, kind, records, tally)
+
+
+def _records(kind: str | None, said: Declared, plan: Plan, tally: Tally) -> Records | None:
+    """Who masks a body of this format. None where all of it is needed first."""
+    whole = partial(_whole, said=said, plan=plan)
+    match kind:
+        case "lines" | "events" if plan.content is None:
+            return Lines(plan, tally, events=kind == "events")
+        case "json" if plan.root is None:
+            return Opened(whole, lambda _: Unmarked(JsonPassing(plan, tally)), tally)
+    return None
+
+
+def _whole(plain: bytes, said: Declared, plan: Plan) -> tuple[bytes, Exposure]:
+    return mask_plain(plain, said, plan, None, FIRST, 200)
 
 
 class Passing:
     """One response on its way. Every method raises Refusal, and after that nothing more may leave."""
 
     def __init__(
-        self, fields: Pairs, plan: Plan | None, reader: Unpacker, packer: Packer, watch: Watch | None, kind: str | None
+        self,
+        fields: Pairs,
+        plan: Plan | None,
+        reader: Unpacker,
+        packer: Packer,
+        watch: Watch | None,
+        kind: str | None,
+        records: Records | None = None,
+        tally: Tally | None = None,
     ) -> None:
+        """`records` masks what owes masks; without, everything leaves as it came."""
         self.fields = fields
         self._plan = plan
-        self._tally = Tally()
+        self._tally = Tally() if tally is None else tally
         self._reader = reader
         self._packer = packer
         self._watch = watch
         self._kind = kind
+        self._records = records
         self.light = reader.light
         """Whether a piece is short work: a coded one may be a bomb."""
-        self._rest = bytearray()
-        self._seen = 0
+        self._rest = b""
+        """What has been made ready and waits: it may be the beginning of what is watched for."""
+        self._before = b""
         self._failed = False
 
     @property
@@ -86,7 +108,7 @@ class Passing:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The next bytes of the service; what may leave now."""
-        return self._guarded(lambda: [out for piece in self._reader.feed(data) for out in self._take(piece)])
+        return self._guarded(lambda: [out for piece in self._reader.feed(data) if (out := self._out(self._new(piece)))])
 
     def end(self) -> list[bytes]:
         """The service has sent all; what is left to leave."""
@@ -94,10 +116,8 @@ class Passing:
 
     def _last(self) -> list[bytes]:
         self._reader.end()
-        last = bytes(self._rest)
-        self._rest.clear()
-        out = self._out(last) if last else b""
-        return [piece for piece in (out, self._packer.end()) if piece]
+        last = self._out(self._records.end() if self._records is not None else b"", final=True)
+        return [piece for piece in (last, self._packer.end()) if piece]
 
     def _guarded(self, work: Callable[[], list[bytes]]) -> list[bytes]:
         if self._failed:
@@ -115,48 +135,30 @@ class Passing:
         self._failed = False
         return out
 
-    def _take(self, piece: bytes) -> list[bytes]:
-        if not self._seen and piece[:1] in _MARKS and self._plan is not None:
-            raise Unfit("it begins with a mark, and passes piece by piece")
-        self._seen += len(piece)
-        before = len(self._rest)
-        self._rest += piece
-        end = self._cut(before)
-        if len(self._rest) - end > LONGEST:
-            raise Unfit("one of its records is too long")
-        if not end:
-            return []
-        block = bytes(self._rest[:end])
-        del self._rest[:end]
-        out = self._out(block)
-        return [out] if out else []
-
-    def _cut(self, before: int) -> int:
-        """Where the last whole record ends."""
-        rest = self._rest
-        if self._plan is not None and self._kind == "events":
-            start = max(0, before - 3)
-            return max(at + len(blank) if (at := rest.rfind(blank, start)) >= 0 else 0 for blank in _BLANK)
-        if self._plan is None and self._watch is None:
-            return len(rest)
-        line = rest.rfind(b"\n", before) + 1
-        if self._plan is None and self._watch is not None:
-            # What is watched for has no line feed in it; else as much stays behind as its beginning may have.
-            return max(line, len(rest) - self._watch.back)
-        return line
-
-    def _out(self, block: bytes) -> bytes:
-        if self._plan is None:
-            if self._kind is not None:
-                self._tally.rows += block.count(b"\n\n" if self._kind == "events" else b"\n")
-            masked = block
+    def _new(self, piece: bytes) -> bytes:
+        """What a piece adds to what may leave."""
+        if self._records is not None:
+            return self._records.feed(piece)
+        if self._kind == "lines":
+            self._tally.rows += piece.count(b"\n")
         elif self._kind == "events":
-            masked = mask_events(block, self._plan, self._tally)
+            self._tally.rows += (self._before + piece).count(b"\n\n")
+            self._before = piece[-1:]
+        return piece
+
+    def _out(self, new: bytes, *, final: bool = False) -> bytes:
+        """Looks at what is about to leave. What is watched for has no line feed in it; else as much stays behind as
+        its beginning may have.
+        """
+        if self._watch is None:
+            ready = new
         else:
-            masked = mask_apart(block, self._plan, self._tally)
-        if self._watch is not None:
-            self._watch.look(masked + bytes(self._rest[: self._watch.back]) if self._plan is None else masked)
-        return self._packer.pack(masked) if masked else b""
+            here = self._rest + new
+            end = len(here) if final else max(here.rfind(b"\n") + 1, len(here) - self._watch.back)
+            if new or final:
+                self._watch.look(here)
+            ready, self._rest = here[:end], here[end:]
+        return self._packer.pack(ready) if ready else b""
 
 
 def _unsized(pairs: Pairs) -> Pairs:

@@ -90,7 +90,7 @@ class Walk:
                 if kind is dict:
                     self._object(value, child, depth + 1)
                 elif value and type(value[0]) is list:
-                    self._table(node, key, child, depth + 1)
+                    self.table(node, key, child, depth + 1)
                 else:
                     self._array(value, child, depth + 1, key)
         if members is not None and self.plan.columns:
@@ -216,7 +216,8 @@ class Walk:
                 row[key] = masked
             counts[hit] = counts.get(hit, 0) + len(rows)
 
-    def _table(self, node: dict[str, Any], key: str, state: State, depth: int) -> None:
+    def table(self, node: dict[str, Any], key: str, state: State, depth: int) -> None:
+        """Masks the arrays in the list `node[key]`, by the lists of columns that stand beside it in the object."""
         rows = node[key]
         header = self.headers.beside(node, key) if self.plan.columns else None
         if header is None:

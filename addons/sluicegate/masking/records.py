@@ -1,0 +1,132 @@
+"""What is masked while it passes, format by format: each takes bytes as they come and gives those that may leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from sluicegate.exchange import Exposure
+from sluicegate.masking.event_stream import mask_events
+from sluicegate.masking.json_body import Unfit
+from sluicegate.masking.lines import mask_apart
+from sluicegate.masking.rules import Plan
+from sluicegate.masking.tally import Tally
+
+LONGEST = 4 << 20
+"""Bytes that one record may have."""
+FIRST = 16 << 10
+"""Bytes of a body that are not all of it, after which it is taken apart."""
+
+_MARK = b"\xef\xbb\xbf"
+_MARKS = (_MARK, b"\xff", b"\xfe", b"\0", b"\x1e")
+"""How texts begin that have a byte order mark, or separators before their records."""
+_BLANK = (b"\n\n", b"\r\n\r\n", b"\r\r", b"\n\r\n")
+
+
+class Records(Protocol):
+    """One body. Both raise Unfit, and after that nothing more may leave."""
+
+    def feed(self, piece: bytes) -> bytes:
+        """The next bytes; what may leave."""
+
+    def end(self) -> bytes:
+        """Nothing more comes; the rest."""
+
+
+class Lines:
+    """JSON lines, or with `events` server-sent events: each is masked when it is whole."""
+
+    def __init__(self, plan: Plan, tally: Tally, *, events: bool) -> None:
+        self._plan = plan
+        self._tally = tally
+        self._events = events
+        self._rest = bytearray()
+        self._begun = False
+
+    def feed(self, piece: bytes) -> bytes:
+        """The next bytes; the records that end in them."""
+        if not self._begun and piece[:1] in (mark[:1] for mark in _MARKS):
+            raise Unfit("it begins with a mark, and passes piece by piece")
+        self._begun = True
+        before = len(self._rest)
+        self._rest += piece
+        end = self._cut(before)
+        if len(self._rest) - end > LONGEST:
+            raise Unfit("one of its records is too long")
+        block = bytes(self._rest[:end])
+        del self._rest[:end]
+        return self._masked(block) if block else b""
+
+    def end(self) -> bytes:
+        """The last record, where nothing stands behind it."""
+        block = bytes(self._rest)
+        self._rest.clear()
+        return self._masked(block) if block else b""
+
+    def _masked(self, block: bytes) -> bytes:
+        return (mask_events if self._events else mask_apart)(block, self._plan, self._tally)
+
+    def _cut(self, before: int) -> int:
+        """Where the last whole record ends."""
+        if not self._events:
+            return self._rest.rfind(b"\n", before) + 1
+        start = max(0, before - 3)
+        return max(at + len(blank) if (at := self._rest.rfind(blank, start)) >= 0 else 0 for blank in _BLANK)
+
+
+class Opened:
+    """A body that is taken apart once so much of it is here; one that is shorter is masked as a whole."""
+
+    def __init__(
+        self, whole: Callable[[bytes], tuple[bytes, Exposure]], made: Callable[[bytes], Records], tally: Tally
+    ) -> None:
+        """`whole` masks all of a body; `made` takes what has come of a longer one, its byte order mark included."""
+        self._whole = whole
+        self._made = made
+        self._tally = tally
+        self._held = bytearray()
+        self._records: Records | None = None
+
+    def feed(self, piece: bytes) -> bytes:
+        """The next bytes; what may leave."""
+        if self._records is not None:
+            return self._records.feed(piece)
+        self._held += piece
+        if len(self._held) < FIRST:
+            return b""
+        held = bytes(self._held)
+        self._held.clear()
+        if held[:1] in (mark[:1] for mark in _MARKS) and not held.startswith(_MARK):
+            raise Unfit("it is not in UTF-8, or begins with a mark")
+        self._records = self._made(held)
+        return self._records.feed(held)
+
+    def end(self) -> bytes:
+        """Nothing more comes; the rest, or all of it."""
+        if self._records is not None:
+            return self._records.end()
+        held = bytes(self._held)
+        self._held.clear()
+        if not held:
+            return b""
+        masked, exposure = self._whole(held)
+        self._tally.include(exposure)
+        return masked
+
+
+class Unmarked:
+    """A body whose byte order mark does not leave."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._begun = False
+
+    def feed(self, piece: bytes) -> bytes:
+        """The next bytes; what may leave."""
+        text = piece if self._begun else piece.removeprefix(_MARK)
+        self._begun = True
+        return self._records.feed(text)
+
+    def end(self) -> bytes:
+        """Nothing more comes; the rest."""
+        return self._records.end()
