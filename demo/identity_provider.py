@@ -1,8 +1,8 @@
 """The demo's identity provider: OpenID Connect on Authlib's server side, with its state in memory.
 
 It offers discovery and keys, the authorization code with PKCE, the device grant (RFC 8628), refresh tokens that are
-good once, revocation, userinfo, client credentials for machines, and back-channel logout. Its one shortcut: the
-consent page asks who you are and believes it. Run it with `python -m demo.identity_provider`.
+good once, revocation, userinfo, client credentials for machines, token exchange, and back-channel logout. Its one
+shortcut: the consent page asks who you are and believes it. Run it with `python -m demo.identity_provider`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from demo.keyring import Algorithm, Keyring
 from demo.people import CLIENT, DEVICE_GRANT, PEOPLE, Person
+from demo.provider_exchange import EXCHANGE_GRANT
 from demo.provider_grants import SCOPES, client_named, register
 from demo.provider_state import AUDIENCE, LIFETIME, IdentityProvider, SignIn
 from demo.serving import write_port
@@ -146,7 +147,13 @@ def _publish(app: Flask, provider: IdentityProvider) -> None:
             authorization_endpoint=f"{issuer}/authorize",
             userinfo_endpoint=f"{issuer}/userinfo",
             revocation_endpoint=f"{issuer}/revoke",
-            grant_types_supported=["authorization_code", "refresh_token", "client_credentials", DEVICE_GRANT],
+            grant_types_supported=[
+                "authorization_code",
+                "refresh_token",
+                "client_credentials",
+                DEVICE_GRANT,
+                EXCHANGE_GRANT,
+            ],
             response_types_supported=["code"],
             response_modes_supported=["query"],
             code_challenge_methods_supported=["S256"],

@@ -10,6 +10,10 @@ CLIENT = "sluicegate-cli"
 """Client id that the demo's identity provider knows: a public client, so it has no secret."""
 MACHINES = {"nightly-embeddings": "a-secret-of-the-demo"}
 """Programs that sign in as themselves, and their secrets."""
+GATEWAY, GATEWAY_SECRET = "sluicegate-gateway", "a-secret-of-the-gateway"
+"""The gateway as a client of the provider: it may exchange people's tokens for those of services (RFC 8693)."""
+SERVICES = ("chunk-service",)
+"""Services that the provider gives tokens for, as it names them (`audience`)."""
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 

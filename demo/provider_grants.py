@@ -18,7 +18,8 @@ from authlib.oauth2.rfc8628 import DeviceAuthorizationEndpoint, DeviceCodeGrant,
 from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator
 from authlib.oauth2.rfc9207 import IssuerParameter
 
-from demo.people import CLIENT, DEVICE_GRANT, MACHINES
+from demo.people import CLIENT, DEVICE_GRANT, GATEWAY, MACHINES
+from demo.provider_exchange import Gateway, exchange_grant
 from demo.provider_state import AUDIENCE, LIFETIME, Code, IdentityProvider, Refresh, SignIn
 
 CODE_LIFETIME = 600
@@ -79,6 +80,8 @@ class Machine(ClientMixin):  # type: ignore[misc]
 
 def client_named(name: str) -> ClientMixin | None:
     """The client with an id."""
+    if name == GATEWAY:
+        return Gateway()
     return PublicClient() if name == CLIENT else Machine(name) if name in MACHINES else None
 
 
@@ -139,6 +142,7 @@ def register(server: AuthorizationServer, provider: IdentityProvider) -> None:
     server.register_grant(_code_grant(provider), [Pkce(required=True)])
     server.register_grant(_refresh_grant(provider))
     server.register_grant(type("Machines", (ClientCredentialsGrant,), {}))
+    server.register_grant(exchange_grant(provider))
     server.register_endpoint(_device_endpoint(provider))
     server.register_endpoint(_revocation(provider))
     server.register_extension(type("Issuer", (IssuerParameter,), {"get_issuer": lambda _: provider.issuer})())

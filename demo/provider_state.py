@@ -96,6 +96,10 @@ class IdentityProvider:
     """By subject, groups that differ from those that the person began with."""
     disabled: set[str] = field(default_factory=set)
     """Subjects whose account is closed."""
+    ended: set[str] = field(default_factory=set)
+    """Sign-ins that are over: their tokens are exchanged no more."""
+    exchanged_lifetime: int = 300
+    """Seconds for which a token is good that another was exchanged for."""
     backchannel_logout: str | None = None
     """Where the client wants to hear of logouts."""
 
@@ -151,6 +155,7 @@ class IdentityProvider:
 
     def forget(self, sign_in: SignIn) -> None:
         """End a sign-in: none of its refresh tokens counts any more."""
+        self.ended.add(sign_in.session)
         for text in [text for text, one in self.refreshes.items() if one.sign_in.session == sign_in.session]:
             self.spent[text] = self.refreshes.pop(text)
 

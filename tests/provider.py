@@ -7,7 +7,7 @@ import json
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -41,12 +41,16 @@ class Provider:
             self.issuer = self.state.issuer = self.issuer.replace("http://127.0.0.1", "https://localhost")
         self.hits: Counter[str] = Counter()
         """Requests by path."""
-        app.before_request(self._count)
+        self.answers: dict[str, Callable[[], Any]] = {}
+        """By path, what is answered in the place of the provider's own words: what a Flask view returns."""
+        app.before_request(self._first)
         self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
 
-    def _count(self) -> None:
+    def _first(self) -> Any:
         self.hits[request.path] += 1
+        answer = self.answers.get(request.path)
+        return None if answer is None else answer()
 
     def claims(self, person: str = "ada", **overrides: Any) -> dict[str, Any]:
         """The claims of a good access token, with overrides. People that nobody knows are made up, without groups."""

@@ -53,6 +53,18 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """What a token is wanted for that the provider gives the gateway on a person's behalf (RFC 8693 section 2.1)."""
+
+    service: str
+    audience: str = ""
+    resource: str = ""
+    scope: str = ""
+    """Scopes with blanks between them."""
+    requested: Literal["access_token", "jwt"] = "access_token"
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """A result column: what it is called in the result, and the base columns that its values are made from."""
 
@@ -298,7 +310,8 @@ class Exchange:
     service: str | None = None
     """The service that owns the host, `others`, or None while unknown. Set by lockdown."""
     secret: str | None = field(default=None, repr=False)
-    """The credential as presented; identity reads it and wipes it."""
+    """The credential as presented, where services want a token in exchange for it. Written by identity, taken out by
+    credentials."""
     secret_headers: set[str] = field(default_factory=set)
     """Lower-case names of headers that carry secrets in this exchange and must not be recorded."""
     principal: Principal | None = None

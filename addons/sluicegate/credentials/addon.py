@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 
 from sluicegate import codings
 from sluicegate.clock import Clock, SystemClock
 from sluicegate.credentials import echo
+from sluicegate.credentials.headers import replaced
 from sluicegate.credentials.held import Held, Secrets
-from sluicegate.credentials.sigv4 import NotSignable, Sent
-from sluicegate.errors import Refusal
-from sluicegate.exchange import Exchange, Watch
+from sluicegate.credentials.personal import PersonalTokens, Wanted
+from sluicegate.credentials.sigv4 import NotSignable
+from sluicegate.credentials.sigv4 import Sent as ToSign
+from sluicegate.errors import Fault, Refusal
+from sluicegate.exchange import Exchange, Principal, Watch
 from sluicegate.settings import Loaded
 from sluicegate.settings.model import Service
 
@@ -23,6 +28,14 @@ AT_ONCE = 256 << 10
 MAX_BODY = 16 << 20
 LOOK_SECONDS = 2.0
 """How often files and commands are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The token of a person that went out with a request."""
+
+    needles: tuple[bytes, ...] = field(repr=False)
+    turned_down: Callable[[], None] = field(repr=False)
 
 
 class CredentialsAddon:
@@ -39,15 +52,22 @@ class CredentialsAddon:
         environ: Mapping[str, str],
         max_body: int = MAX_BODY,
         clock: Clock | None = None,
+        *,
+        personal: PersonalTokens | None = None,
     ) -> None:
+        """`personal`: who gets tokens on people's behalf; None where the policy has no [identity.token_exchange]."""
         self._max_body = max_body
         self._environ = dict(environ)
         self._clock = clock or SystemClock()
         self._looking: asyncio.Task[None] | None = None
-        self.part = Secrets(services, self._environ, self._clock.now())
+        self._personal = personal
+        self._sent: WeakKeyDictionary[http.HTTPFlow, Sent] = WeakKeyDictionary()
+        self.part = self._secrets(services)
 
     async def open(self) -> None:
         """Begin to look whether files have changed, and to run commands again."""
+        if self._personal is not None:
+            await self._personal.open()
         self._looking = asyncio.get_running_loop().create_task(self._look(), name="credentials")
 
     async def close(self) -> None:
@@ -57,6 +77,8 @@ class CredentialsAddon:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._looking
             self._looking = None
+        if self._personal is not None:
+            await self._personal.close()
 
     async def _look(self) -> None:
         while True:
@@ -65,14 +87,21 @@ class CredentialsAddon:
 
     def prepare(self, loaded: Loaded) -> Secrets:
         """The secrets of another policy, from the same environment. Runs on a thread. Raises Fault."""
-        return Secrets(loaded.settings.services, self._environ, self._clock.now())
+        return self._secrets(loaded.settings.services)
+
+    def _secrets(self, services: Mapping[str, Service]) -> Secrets:
+        found = Secrets(services, self._environ, self._clock.now())
+        if found.any_wanted and self._personal is None:
+            raise Fault("A service wants tokens on people's behalf, and the policy has no [identity.token_exchange].")
+        return found
 
     def adopt(self, part: Secrets) -> None:
         """From now on, new exchanges get these."""
         self.part = part
 
-    def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+    def request(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """Put the secret in. Raises Refusal when nothing has let the exchange through yet."""
+        presented, exchange.secret = exchange.secret, None
         verdict = exchange.verdict
         waits = verdict is not None and verdict.effect == "hold" and exchange.approval is None
         if exchange.principal is None or verdict is None or verdict.effect == "deny" or waits:
@@ -82,9 +111,12 @@ class CredentialsAddon:
                 "Not decided",
                 "Nothing has positively let this exchange through, so the service's credential stays here.",
             )
+        wanted = self._in_force(exchange).wanted(exchange.service)
+        if wanted is not None:
+            return self._on_behalf(flow, exchange, wanted, exchange.principal, presented)
         held = self._held(exchange)
         if held is None:
-            return
+            return None
         request, secret = flow.request, held.secret
         exchange.secret_headers |= secret.carried_by
         lower = request.is_http2 or request.is_http3
@@ -92,16 +124,42 @@ class CredentialsAddon:
         if body is None:
             raise RuntimeError("the request has no complete body to sign")
         # In HTTP/2 the host stands in a pseudo-header, and is signed all the same.
-        sent = Sent(request.method, request.path, request.headers.fields, body, request.authority or request.host)
+        sent = ToSign(request.method, request.path, request.headers.fields, body, request.authority or request.host)
         try:
             request.headers.fields = secret.into(sent, self._clock.now(), lower=lower)
         except NotSignable as error:
             raise _not_signable(str(error)) from None
+        return None
+
+    def _on_behalf(
+        self, flow: http.HTTPFlow, exchange: Exchange, wanted: Wanted, who: Principal, presented: str | None
+    ) -> Awaitable[None] | None:
+        """Put a token of the person in: at once where one is at hand. Without one nothing goes out."""
+        personal = self._personal
+        if personal is None:
+            raise RuntimeError("nobody gets tokens on people's behalf")
+
+        def put(token: str) -> None:
+            exchange.secret_headers.add(wanted.header.lower())
+            request = flow.request
+            lower = request.is_http2 or request.is_http3
+            request.headers.fields = replaced(request.headers.fields, wanted.header, wanted.value(token), lower=lower)
+            self._sent[flow] = Sent(
+                echo.needles({token}), lambda: personal.turned_down(who, presented, wanted.target, token)
+            )
+
+        async def later() -> None:
+            put(await personal.obtain(who, presented, wanted.target))
+
+        token = personal.cached(who, presented, wanted.target)
+        if token is None:
+            return later()
+        put(token)
+        return None
 
     def response_begins(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         """Has what passes piece by piece looked at as well."""
-        held = self._held(exchange)
-        secrets = held.needles if held is not None else ()
+        secrets = self._needles(flow, exchange)
         if not secrets or flow.response is None:
             return
         if echo.gives_away(secrets, flow.response.headers.fields, b""):
@@ -115,8 +173,7 @@ class CredentialsAddon:
 
     def response(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """Nothing that gives the service's secret away goes on. Raises Refusal, also where nobody here can tell."""
-        held = self._held(exchange)
-        secrets = held.needles if held is not None else ()
+        secrets = self._needles(flow, exchange)
         if not secrets:
             return None
         response = flow.response
@@ -133,9 +190,24 @@ class CredentialsAddon:
             raise _given_away()
         return None
 
-    def _held(self, exchange: Exchange) -> Held | None:
+    def _in_force(self, exchange: Exchange) -> Secrets:
         secrets: Secrets = exchange.in_force.get(self.name, self.part)
-        return secrets.of(exchange.service)
+        return secrets
+
+    def _held(self, exchange: Exchange) -> Held | None:
+        return self._in_force(exchange).of(exchange.service)
+
+    def _needles(self, flow: http.HTTPFlow, exchange: Exchange) -> tuple[bytes, ...]:
+        """What must not be in the answer."""
+        if self._in_force(exchange).wanted(exchange.service) is not None:
+            sent = self._sent.get(flow)
+            if sent is None:
+                raise RuntimeError("it is not known with which token the service was asked")
+            if flow.response is not None and flow.response.status_code == 401:
+                sent.turned_down()
+            return sent.needles
+        held = self._held(exchange)
+        return held.needles if held is not None else ()
 
     async def _later(self, response: http.Response, secrets: tuple[bytes, ...], raw: bytes, coding: str) -> None:
         def found() -> bool:

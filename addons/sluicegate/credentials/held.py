@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from sluicegate.credentials import sources
 from sluicegate.credentials.headers import may_carry
+from sluicegate.credentials.personal import Wanted, wanted
 from sluicegate.credentials.secret import Secret, made
 from sluicegate.credentials.values import ValueTrouble
 from sluicegate.errors import Fault
@@ -63,10 +64,20 @@ class Secrets:
 
     def __init__(self, services: Mapping[str, Service], environ: Mapping[str, str], now: float) -> None:
         self._held = dict(_held(services, environ, now))
+        self._wanted = dict(wanted(services))
 
     def of(self, service: str | None) -> Held | None:
         """The secret of a service; None where it has none, as for other hosts."""
         return self._held.get(service or "")
+
+    def wanted(self, service: str | None) -> Wanted | None:
+        """How a service wants a token of the person who asks; None where it does not."""
+        return self._wanted.get(service or "")
+
+    @property
+    def any_wanted(self) -> bool:
+        """Whether there is such a service."""
+        return bool(self._wanted)
 
     def look(self, now: float) -> None:
         """Look at each of them. For a thread: files are read and commands run. Raises nothing."""
@@ -81,6 +92,8 @@ def _held(services: Mapping[str, Service], environ: Mapping[str, str], now: floa
             continue
         if not may_carry(credential.header):
             raise Fault(f"The credential of the service {name} cannot be sent in the header {credential.header}.")
+        if credential.on_behalf is not None:
+            continue
         try:
             yield name, Held(name, credential, environ, now)
         except ValueTrouble as trouble:

@@ -26,6 +26,12 @@ def problems(loaded: Loaded, environ: Mapping[str, str] | None = None) -> list[P
         if not may_carry(credential.header):
             line = line_of((*path, "header"), loaded.lines)
             found.append(Problem(line, f"{where}.header", f"{credential.header} cannot carry a credential"))
+        if credential.on_behalf is not None:
+            if loaded.settings.identity.token_exchange is None:
+                line = line_of((*path, "on_behalf"), loaded.lines)
+                message = "needs [identity.token_exchange], so that the provider knows the gateway"
+                found.append(Problem(line, f"{where}.on_behalf", message))
+            continue
         key = next(name for name in ("value", "file", "command") if getattr(credential, name) is not None)
         try:
             if credential.command is None:

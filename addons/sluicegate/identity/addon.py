@@ -44,6 +44,7 @@ class IdentityAddon:
         self._clock = clock
         self._certificates = ClientCertificates(settings.client_ca) if settings.client_ca else None
         self._issuer = settings.issuer
+        self._exchanged = settings.token_exchange is not None
         self._page = f"{console}/here" if settings.address_sign_in else ""
         self._tunnels: dict[str, Kept] = {}
         """By connection. Verified again for each request in the tunnel, because a token outlives neither its
@@ -111,6 +112,8 @@ class IdentityAddon:
             if values:
                 inner = self._inner_tokens(flow, exchange, values, came.token)
         inner += _withhold(came.token, flow, exchange)
+        if self._exchanged:
+            exchange.secret = came.token
         principal = self.recognizer.cached(came.token, came.peer)
         if principal is None or inner:
             return self._verify(came, inner, exchange)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
+from sluicegate.identity.on_behalf import request
 from sluicegate.identity.provider import readable_authorities, usable_address
 from sluicegate.settings import Loaded, Problem
 from sluicegate.settings.positions import line_of
@@ -12,7 +15,11 @@ def problems(loaded: Loaded) -> list[Problem]:
     found: list[Problem] = []
 
     def add(key: str, message: str, suggestion: str = "") -> None:
-        found.append(Problem(line_of(("identity", key), loaded.lines), f"identity.{key}", message, suggestion))
+        add_at((key,), message, suggestion)
+
+    def add_at(path: tuple[str, ...], message: str, suggestion: str = "") -> None:
+        line = line_of(("identity", *path), loaded.lines)
+        found.append(Problem(line, ".".join(("identity", *path)), message, suggestion))
 
     identity = loaded.settings.identity
     if not usable_address(identity.issuer):
@@ -27,4 +34,12 @@ def problems(loaded: Loaded) -> list[Problem]:
         add("scopes", "must contain `openid`: without it the provider gives no ID token", 'such as ["openid"]')
     if not identity.algorithms:
         add("algorithms", "must name at least one algorithm", 'such as ["RS256"]')
+    wanted = identity.token_exchange
+    if wanted is not None:
+        if wanted.client_id == identity.client_id:
+            add("token_exchange", "client_id must be another one than [identity].client_id, which has no secret")
+        for key in ("client_secret", "client_secret_file", "actor_token_file"):
+            why = request.trouble(wanted, key, os.environ)
+            if why is not None:
+                add_at(("token_exchange", key), why)
     return found

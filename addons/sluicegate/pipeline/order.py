@@ -17,6 +17,8 @@ from sluicegate.database import Database
 from sluicegate.detection.addon import ExposureAddon, RiskAddon
 from sluicegate.errors import Fault
 from sluicegate.identity.addon import IdentityAddon
+from sluicegate.identity.on_behalf.tokens import PersonalTokens
+from sluicegate.identity.sign_in.sealing import Sealing
 from sluicegate.lockdown.addon import LockdownAddon
 from sluicegate.masking import load_or_create
 from sluicegate.masking.addon import MaskingAddon
@@ -94,16 +96,20 @@ def build(
     usage = Usage()
     risk = RiskAddon(loaded, state, database, clock)
     policy = PolicyAddon(loaded, usage)
+    identity = IdentityAddon(settings.identity, database, clock, console=console)
+    personal = None
+    if settings.identity.token_exchange is not None:
+        personal = PersonalTokens(settings.identity, identity.recognizer, database, Sealing(state), os.environ, clock)
     rooms: list[Any] = [
         LockdownAddon(settings, own_ports),
-        IdentityAddon(settings.identity, database, clock, console=console),
+        identity,
         AuthorityAddon(loaded, state),
         reading,
         risk,
         policy,
         ApprovalsAddon(settings.approvals, Store(database, settings.approvals, clock), clock),
         RewriteAddon(),
-        CredentialsAddon(settings.services, os.environ, settings.gateway.max_body_bytes, clock),
+        CredentialsAddon(settings.services, os.environ, settings.gateway.max_body_bytes, clock, personal=personal),
         MaskingAddon(settings, load_or_create(state)),
         ExposureAddon(settings, risk),
         AfterwardsAddon(policy),

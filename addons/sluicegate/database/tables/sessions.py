@@ -40,9 +40,11 @@ sessions = Table(
     Column("ended_why", String(32)),
     Column("authenticated", Double),
     Column("relations", JSON),
+    Column("subject_token", LargeBinary),
 )
 """`confirmed`: when the provider last said that the person is who they are, and in which groups. `refresh_token` is
-sealed. `refresh_at`: when it is to be asked next; None where it cannot be. In force while `ended` is None."""
+sealed, and so is `subject_token`, which is kept where gateways exchange it. `refresh_at`: when the provider is to be
+asked next; None where it cannot be. In force while `ended` is None."""
 
 Index("ix_sessions_revision", sessions.c.revision)
 Index("ix_sessions_refresh_at", sessions.c.refresh_at)

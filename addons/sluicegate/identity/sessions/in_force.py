@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 
@@ -26,6 +27,7 @@ from sluicegate.identity import handle
 from sluicegate.identity.sessions import addresses, said, store
 from sluicegate.identity.sessions.live import Held, Live
 from sluicegate.identity.sessions.places import PlaceNames
+from sluicegate.identity.sessions.session import Session
 from sluicegate.identity.sessions.taken_back import TakenBack
 from sluicegate.settings.model import Identity
 
@@ -57,6 +59,8 @@ class SessionsInForce:
         self._live: dict[str, Live] = {}
         self._ending: dict[str, tuple[Live, Finding]] = {}
         """Ended here, and not yet written down."""
+        self.forget: Callable[[str | None], None] = lambda session: None
+        """Told of each session that ends, and, with None, that tokens of the provider were taken back."""
         self._revision = -1
         self._read = float("-inf")
         """When the last look that succeeded began."""
@@ -171,6 +175,11 @@ class SessionsInForce:
             await asyncio.wait([self._flight], timeout=PATIENCE)
         await asyncio.wait([self._start()], timeout=PATIENCE)
 
+    def known(self, identity: str) -> Session | None:
+        """A session that has not ended, as far as is known here. It may be idle, or over by the clock."""
+        live = self._live.get(identity)
+        return live.session if live is not None and live.ended is None else None
+
     def session_of(self, text: str) -> str | None:
         """The id of the session that a known handle stands for."""
         held = self._handles.get(handle.digest(text))
@@ -207,6 +216,7 @@ class SessionsInForce:
         logger.warning("session %s of %r: %s", live.session.id, live.session.subject, finding.detail)
         if not report:
             live.ended = "stolen"
+            self.forget(live.session.id)
             self._ending[live.session.id] = (live, finding)
             await self._write_endings()
 
@@ -254,11 +264,15 @@ class SessionsInForce:
                 self._live[session.id] = Live.of(session, unconfirmed)
             else:
                 live.take(session, unconfirmed)
+            if session.ended is not None:
+                self.forget(session.id)
         for one in found.handles:
             owner = self._live.get(one.session)
             if owner is not None:
                 self._handles[one.digest] = Held(owner, one.superseded, one.created)
         self.taken_back.take(found.revocations)
+        if found.revocations:
+            self.forget(None)
         self._revision = found.revision
 
     async def _run(self) -> None:

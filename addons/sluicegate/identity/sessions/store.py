@@ -34,6 +34,8 @@ class SignIn:
     refresh_token: bytes | None
     """Sealed."""
     refresh_at: float | None
+    subject_token: bytes | None = None
+    """Sealed."""
 
 
 def begin(connection: Connection, sign_in: SignIn, digest: bytes, now: float) -> Session:
@@ -57,6 +59,7 @@ def begin(connection: Connection, sign_in: SignIn, digest: bytes, now: float) ->
             confirmed=now,
             refresh_token=sign_in.refresh_token,
             refresh_at=sign_in.refresh_at,
+            subject_token=sign_in.subject_token,
             authenticated=who.authenticated,
             relations=sorted(who.relations),
         )
@@ -117,6 +120,7 @@ def end(connection: Connection, ending: Iterable[Session], now: float, *, by: st
                 ended_why=why,
                 refresh_token=None,
                 refresh_at=None,
+                subject_token=None,
             )
         )
         if done.rowcount:
@@ -140,8 +144,21 @@ def supersede(connection: Connection, session: Session, old: bytes, new: bytes, 
     return True
 
 
-def confirm(connection: Connection, session: Session, who: Principal, token: bytes, at: float, now: float) -> None:
-    """The provider has said anew who the person is. Raises LookupError when the session has ended meanwhile."""
+def confirm(
+    connection: Connection,
+    session: Session,
+    who: Principal,
+    token: bytes,
+    at: float,
+    now: float,
+    *,
+    subject_token: bytes | None = None,
+) -> None:
+    """The provider has said anew who the person is. Raises LookupError when the session has ended meanwhile.
+
+    Tokens are sealed. Without a `subject_token` the one before stays.
+    """
+    kept = {} if subject_token is None else {"subject_token": subject_token}
     done = connection.execute(
         update(sessions)
         .where(sessions.c.id == session.id, sessions.c.ended.is_(None))
@@ -153,6 +170,7 @@ def confirm(connection: Connection, session: Session, who: Principal, token: byt
             confirmed=now,
             refresh_token=token,
             refresh_at=at,
+            **kept,
         )
     )
     if not done.rowcount:
@@ -176,6 +194,13 @@ def take_address(connection: Connection, session: Session, digest: bytes, addres
 def sealed_token(connection: Connection, identity: str) -> bytes | None:
     """The refresh token of a session, sealed."""
     found = connection.execute(select(sessions.c.refresh_token).where(sessions.c.id == identity)).scalar_one_or_none()
+    return None if found is None else bytes(found)
+
+
+def subject_token(connection: Connection, identity: str) -> bytes | None:
+    """The token of a session that can be exchanged, sealed; None for one that has ended or has none."""
+    query = select(sessions.c.subject_token).where(sessions.c.id == identity, sessions.c.ended.is_(None))
+    found = connection.execute(query).scalar_one_or_none()
     return None if found is None else bytes(found)
 
 

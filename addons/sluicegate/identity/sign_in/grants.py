@@ -28,6 +28,8 @@ class Refreshed:
     """The next one; the same where the provider does not rotate them."""
     access_token: str
     id_token: str | None
+    lasts: float | None = None
+    """Seconds that the access token is good for, where the provider says so."""
 
 
 class Grants:
@@ -51,7 +53,7 @@ class Grants:
         """Raises GrantRefused when the token counts no more, ProviderTrouble when that cannot be found out now."""
         from authlib.integrations.base_client import OAuthError
 
-        address = await self._address("token_endpoint")
+        address = await self.address("token_endpoint")
         try:
             async with asyncio.timeout(self._patience), self._client() as client:
                 found = await client.refresh_token(address, refresh_token=refresh_token)
@@ -67,11 +69,12 @@ class Grants:
         token, access, identity = (found.get(name) for name in ("refresh_token", "access_token", "id_token"))
         if not isinstance(token, str) or not isinstance(access, str) or not isinstance(identity, str | None):
             raise ProviderTrouble("answered a refresh without the tokens")
-        return Refreshed(token, access, identity)
+        lasts = found.get("expires_in")
+        return Refreshed(token, access, identity, float(lasts) if type(lasts) in (int, float) else None)
 
     async def revoke(self, refresh_token: str) -> None:
         """Tell the provider that a refresh token is not needed any more. Raises ProviderTrouble."""
-        address = await self._address("revocation_endpoint")
+        address = await self.address("revocation_endpoint")
         try:
             async with asyncio.timeout(self._patience), self._client() as client:
                 answer = await client.revoke_token(address, token=refresh_token, token_type_hint="refresh_token")
@@ -80,7 +83,8 @@ class Grants:
         if answer.status_code != 200:
             raise ProviderTrouble(f"answered {answer.status_code} to a revocation")
 
-    async def _address(self, name: str) -> str:
+    async def address(self, name: str) -> str:
+        """An endpoint of the provider's, such as `token_endpoint`. Raises ProviderTrouble."""
         address = (await self.metadata()).get(name)
         if not isinstance(address, str) or not usable_address(address, beside=self._settings.issuer):
             raise ProviderTrouble(f"publishes no {name} that can be trusted")

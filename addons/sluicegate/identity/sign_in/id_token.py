@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sluicegate.errors import Refusal
 from sluicegate.identity import claims as claim
 from sluicegate.identity.refusals import rejected
 from sluicegate.settings.model import Identity
@@ -79,6 +80,17 @@ def said(claims: Mapping[str, Any], settings: Identity, expires: int = 0) -> Sai
         expires,
         relations=claim.relations(claims, settings.relation_claims),
     )
+
+
+def vouches(claims: Mapping[str, Any], access_token: str) -> bool:
+    """Whether verified claims are of an ID token that came with this access token, and say so (`at_hash`)."""
+    if claims.get("at_hash") is None:
+        return False
+    try:
+        _at_hash(claims["at_hash"], access_token)
+    except Refusal:
+        return False
+    return True
 
 
 def _nonce(said: object, wanted: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Refresh tokens are kept sealed: who reads the database alone cannot use them (AES-256-GCM, NIST SP 800-38D)."""
+"""The provider's tokens are kept sealed: who reads the database alone cannot use them (AES-256-GCM, SP 800-38D)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sluicegate.settings import State
 from sluicegate.settings.key_file import load_or_create
 
+SUBJECT_TOKEN = "\0subject token"
+"""What tokens that gateways exchange are sealed for; refresh tokens for nothing said. No subject has a NUL."""
+
 _NONCE = 12
 
 
@@ -20,13 +23,13 @@ class Sealing:
         """Raises Fault when the key cannot be trusted or kept."""
         self._cipher = AESGCM(load_or_create(state.keys / "sessions.key", "key of the sessions"))
 
-    def seal(self, text: str, whose: str) -> bytes:
+    def seal(self, text: str, whose: str, purpose: str = "") -> bytes:
         nonce = os.urandom(_NONCE)
-        return nonce + self._cipher.encrypt(nonce, text.encode(), whose.encode())
+        return nonce + self._cipher.encrypt(nonce, text.encode(), f"{whose}{purpose}".encode())
 
-    def open(self, sealed: bytes, whose: str) -> str:
-        """Raises ValueError when it was sealed with another key, or for somebody else, or is not whole."""
+    def open(self, sealed: bytes, whose: str, purpose: str = "") -> str:
+        """Raises ValueError when it was sealed with another key, for somebody or something else, or is not whole."""
         try:
-            return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], whose.encode()).decode()
+            return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], f"{whose}{purpose}".encode()).decode()
         except (InvalidTag, UnicodeDecodeError, ValueError):
-            raise ValueError("the refresh token cannot be opened with the key of this state folder") from None
+            raise ValueError("the token cannot be opened with the key of this state folder") from None

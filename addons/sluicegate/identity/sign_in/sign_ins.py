@@ -20,6 +20,7 @@ from sluicegate.identity.refusals import rejected
 from sluicegate.identity.sessions import addresses, store
 from sluicegate.identity.sessions.session import Session
 from sluicegate.identity.sign_in import id_token, logout_token
+from sluicegate.identity.sign_in.exchangeable import Exchangeable
 from sluicegate.identity.sign_in.grants import GrantRefused, Grants
 from sluicegate.identity.sign_in.sealing import Sealing
 from sluicegate.settings.model import Identity
@@ -59,6 +60,7 @@ class SignIns:
         self._clock = clock
         self._provider = Provider(settings.issuer, trusted_ca=settings.trusted_ca)
         self.grants = Grants(settings, self._provider)
+        self._exchangeable = Exchangeable(settings, recognizer.tokens, self._userinfo, sealing)
 
     async def open(self) -> None:
         """Raises ProviderTrouble for a file of authorities that cannot be used."""
@@ -78,6 +80,8 @@ class SignIns:
         text, sealed = handle.make(), None
         if proof.refresh_token:
             sealed = self._sealing.seal(proof.refresh_token, who.subject)
+        exchangeable = await self._exchangeable.sealed(who.subject, claims, proof.id_token, proof.access_token)
+        due = now + self._exchangeable.next_refresh(proof.access_token, None)
         sign_in = store.SignIn(
             principal=who,
             provider_session=said.session,
@@ -85,7 +89,8 @@ class SignIns:
             address=address[:64],
             expires=now + self._settings.session_seconds,
             refresh_token=sealed,
-            refresh_at=now + self._settings.refresh_seconds if sealed else None,
+            refresh_at=due if sealed else None,
+            subject_token=exchangeable,
         )
 
         def write(connection: Connection) -> Session:
@@ -218,7 +223,8 @@ class SignIns:
         """
         try:
             found = await self.grants.refresh(self._sealing.open(sealed, session.subject))
-            who = await self._confirmed(session, found.id_token, found.access_token)
+            claims = await self._claims(found.id_token)
+            who = await self._confirmed(session, claims, found.access_token)
         except GrantRefused:
             now = self._clock.now()
             await self._database.run(
@@ -228,14 +234,18 @@ class SignIns:
         except (ValueError, Refusal) as error:
             raise ProviderTrouble(f"gave an answer that cannot be used: {error}") from None
         now, fresh = self._clock.now(), self._sealing.seal(found.refresh_token, session.subject)
-        due = now + self._settings.refresh_seconds
+        due = now + self._exchangeable.next_refresh(found.access_token, found.lasts)
+        kept = await self._exchangeable.sealed(session.subject, claims or {}, found.id_token, found.access_token)
         await self._database.run(
-            lambda connection: store.confirm(connection, session, who, fresh, due, now), durable=True
+            lambda connection: store.confirm(connection, session, who, fresh, due, now, subject_token=kept),
+            durable=True,
         )
 
-    async def _confirmed(self, session: Session, text: str | None, access_token: str) -> Principal:
-        if text is not None:
-            claims = await self._recognizer.tokens.signed(text, tokens.ID)
+    async def _claims(self, text: str | None) -> dict[str, Any] | None:
+        return None if text is None else await self._recognizer.tokens.signed(text, tokens.ID)
+
+    async def _confirmed(self, session: Session, claims: dict[str, Any] | None, access_token: str) -> Principal:
+        if claims is not None:
             said = id_token.check_refreshed(claims, self._settings, self._clock.now(), subject=session.subject)
             return await self._who(said, access_token)
         return await self._who(id_token.Said(session.subject, session.name, None, None, 0), access_token)

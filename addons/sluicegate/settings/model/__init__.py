@@ -12,12 +12,12 @@ from sluicegate.settings.model.datasets import Dataset, Job
 from sluicegate.settings.model.detection import Detection
 from sluicegate.settings.model.dialects import Dialect, Route
 from sluicegate.settings.model.gateway import Gateway
-from sluicegate.settings.model.identity import Identity
+from sluicegate.settings.model.identity import Identity, TokenExchange
 from sluicegate.settings.model.masks import Masking, MaskRule
 from sluicegate.settings.model.notify import Notify
 from sluicegate.settings.model.recording import Recording
 from sluicegate.settings.model.rules import Budget, Rule
-from sluicegate.settings.model.services import Credential, Service
+from sluicegate.settings.model.services import Credential, OnBehalf, Service
 
 __all__ = [
     "Approvals",
@@ -33,6 +33,7 @@ __all__ = [
     "MaskRule",
     "Masking",
     "Notify",
+    "OnBehalf",
     "Recording",
     "Route",
     "Rule",
@@ -40,6 +41,7 @@ __all__ = [
     "Settings",
     "Table",
     "Terms",
+    "TokenExchange",
 ]
 
 

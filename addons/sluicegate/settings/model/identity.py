@@ -4,9 +4,38 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sluicegate.settings.model.base import Network, Seconds, Table, Text
+
+
+class TokenExchange(Table):
+    """[identity.token_exchange]: the gateway as a client of the provider, which gives it tokens for services on a
+    person's behalf (RFC 8693). Services that want one say `on_behalf` in their `credential`."""
+
+    client_id: Text
+    """The gateway's own client at the provider: one with a secret, which may exchange tokens. Never `client_id` of
+    [identity], which has none."""
+    client_secret: Text | None = None
+    """Its secret: `${NAME}`, read from the environment when the gateway starts."""
+    client_secret_file: Text | None = None
+    """File that holds it; read for each exchange, so that one that is replaced needs no restart."""
+    client_auth: Literal["basic", "post"] = "basic"
+    """Whether the secret is sent as Basic, or in the form."""
+    subject_token: Literal["access_token", "id_token"] = "access_token"
+    """Which token of people who signed in with `sluicegate login` is exchanged. It is kept sealed with the session."""
+    actor_token_file: Text | None = None
+    """File with a token of the gateway itself, sent as `actor_token`; read for each exchange."""
+    actor_token_type: Text = "urn:ietf:params:oauth:token-type:jwt"
+    """What kind of token that is."""
+    wait_seconds: Annotated[float, Field(ge=0.5, le=8)] = 5.0
+    """How long a request waits for the first token of its person and service. Later ones are fetched ahead of need."""
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> TokenExchange:
+        if (self.client_secret is None) == (self.client_secret_file is None):
+            raise ValueError("needs one of client_secret and client_secret_file")
+        return self
 
 
 class Identity(Table):
@@ -58,3 +87,5 @@ class Identity(Table):
     """Within this time, going back and forth between two places twice is being in two places at once."""
     same_place: list[Network] = []
     """Networks whose addresses count as one place: pools of address translation, both ends of a VPN."""
+    token_exchange: TokenExchange | None = None
+    """How the gateway gets tokens for services on a person's behalf (RFC 8693)."""

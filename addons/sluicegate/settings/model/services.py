@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -11,10 +11,30 @@ from sluicegate.settings.hosts import Dial, OriginPattern
 from sluicegate.settings.model.base import Seconds, Slug, Table, Text
 
 
-class Credential(Table):
-    """[services.*].credential: the service's own secret, put in after the verdict, in the place of what clients sent.
+class OnBehalf(Table):
+    """[services.*].credential.on_behalf: what the provider is asked for, with [identity.token_exchange]."""
 
-    It is one of `value`, `file` and `command`.
+    audience: Text | None = None
+    """The service, as the provider names it."""
+    resource: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[^\s#]+$", max_length=500)] | None = None
+    """The service's address, where the provider goes by that (an absolute URI)."""
+    scope: list[Annotated[str, Field(pattern=r"^[!#-\[\]-~]{1,200}$")]] = []
+    """Scopes that the token is to have."""
+    requested: Literal["access_token", "jwt"] = "access_token"
+    """The kind of token that is asked for, and no other is taken."""
+
+    @model_validator(mode="after")
+    def _for_somewhere(self) -> OnBehalf:
+        if self.audience is None and self.resource is None:
+            raise ValueError("needs an audience or a resource, so that the token is good for this service alone")
+        return self
+
+
+class Credential(Table):
+    """[services.*].credential: what the service signs requests in with, put in after the verdict, in the place of what
+    clients sent.
+
+    It is one of `value`, `file`, `command` and `on_behalf`.
     """
 
     header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] = "Authorization"
@@ -30,11 +50,23 @@ class Credential(Table):
     """Program and arguments that print it; run again every `refresh_seconds`."""
     refresh_seconds: Seconds = 300.0
     """How often `command` is run."""
+    on_behalf: OnBehalf | None = None
+    """No secret of the gateway's, but a token that the provider gives it for the person who asks (RFC 8693): the
+    service sees the person. Sent as `bearer`, unless `scheme` or `header` says otherwise."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tokens_are_bearer(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "on_behalf" in given and "scheme" not in given and "header" not in given:
+            return {**given, "scheme": "bearer"}
+        return given
 
     @model_validator(mode="after")
     def _one_source(self) -> Credential:
-        if sum(source is not None for source in (self.value, self.file, self.command)) != 1:
-            raise ValueError("needs one of value, file and command")
+        if sum(source is not None for source in (self.value, self.file, self.command, self.on_behalf)) != 1:
+            raise ValueError("needs one of value, file, command and on_behalf")
+        if self.on_behalf is not None and self.scheme not in ("plain", "bearer"):
+            raise ValueError("a token that was got on somebody's behalf is sent as it is, or as bearer")
         if self.scheme == "aws" and self.header.lower() != "authorization":
             raise ValueError("an AWS signature is sent in Authorization")
         return self
