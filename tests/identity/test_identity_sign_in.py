@@ -6,6 +6,7 @@ import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -104,19 +105,21 @@ def provider() -> Any:
         yield running
 
 
-@pytest.fixture
-async def site(provider: Provider, tmp_path: Path) -> AsyncIterator[Site]:
+@asynccontextmanager
+async def serving(provider: Provider, folder: Path, **identity: Any) -> AsyncIterator[Site]:
+    """A console on a provider, and a gateway's part beside it."""
     settings = Settings.model_validate(
         {
             "identity": {
                 "issuer": provider.issuer,
                 "refresh_seconds": 10.0,
                 "relation_claims": ["manager", "team"],
+                **identity,
             },
             "console": {"operators": ["group:data-stewards"]},
         }
     )
-    clock, database, sealing = Shifted(), Database.at(tmp_path / "x.sqlite3"), Sealing(State(tmp_path).open())
+    clock, database, sealing = Shifted(), Database.at(folder / "x.sqlite3"), Sealing(State(folder).open())
     await database.open()
     recognizer, gateway = (Recognizer(settings.identity, database, clock) for _ in range(2))
     sign_ins = SignIns(settings.identity, recognizer, database, sealing, clock)
@@ -129,6 +132,12 @@ async def site(provider: Provider, tmp_path: Path) -> AsyncIterator[Site]:
         yield Site(provider, client, database, gateway, sign_ins, refreshing, clock, sealing)
     for one in (sign_ins, gateway, recognizer, database):
         await one.close()
+
+
+@pytest.fixture
+async def site(provider: Provider, tmp_path: Path) -> AsyncIterator[Site]:
+    async with serving(provider, tmp_path) as site:
+        yield site
 
 
 def code_of(answer: httpx2.Response) -> str:

@@ -8,12 +8,13 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
 import httpx2
 import pytest
 
-from tests.identity import login_suite
+from tests.identity import exchange_suite, login_suite
 from tests.identity.workstation import Workstation, console
 from tests.interop.environments import Environment
 from tests.running import free_port
@@ -125,6 +126,22 @@ def test_signed_out_by_the_provider(driver: PanvaDriver, workstation: Workstatio
 
 def test_signing_out_revokes_the_refresh_token(driver: PanvaDriver, workstation: Workstation) -> None:
     login_suite.signing_out_revokes_the_refresh_token(driver, workstation)
+
+
+def test_token_exchange(driver: PanvaDriver, certs: Any, tmp_path: Path) -> None:
+    """The suite of tests/e2e/test_e2e_token_exchange.py, here with opaque access tokens."""
+    with exchange_suite.desk(tmp_path, driver.issuer, certs) as desk:
+        exchange_suite.sees_the_person(driver, desk, acts={"sub": "sluicegate-gateway"})
+        exchange_suite.goes_with_the_session(driver, desk)
+        exchange_suite.is_nowhere(desk)
+
+
+def test_a_service_that_the_provider_does_not_know(driver: PanvaDriver, certs: Any, tmp_path: Path) -> None:
+    with exchange_suite.desk(tmp_path, driver.issuer, certs, audience="nobody") as desk:
+        assert desk.workstation.login(driver, "ada").code == 0
+        assert exchange_suite.code(desk.get(desk.workstation.handle)) == "502 exchange-refused"
+        desk.running.wait_for("answered 400 invalid_target", 60)
+        assert not desk.service.tokens
 
 
 def test_refresh_tokens_rotate(driver: PanvaDriver, workstation: Workstation) -> None:

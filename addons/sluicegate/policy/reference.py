@@ -54,6 +54,10 @@ def reference() -> str:
             parts.append(f"#### `[recording.keep]`\n\n{_about(kinds['Keep'])}\n\n{_keys(kinds['Keep'])}")
         if table == "Service":
             parts.append(f"#### `credential = {{ ... }}`\n\n{_keys(kinds['Credential'])}")
+            parts.append(f"#### `on_behalf = {{ ... }}`\n\n{_about(kinds['OnBehalf'])}\n\n{_keys(kinds['OnBehalf'])}")
+        if table == "Identity":
+            kind = kinds["TokenExchange"]
+            parts.append(f"#### `[identity.token_exchange]`\n\n{_about(kind)}\n\n{_keys(kind)}")
     return "\n\n".join(parts)
 
 

@@ -1,0 +1,117 @@
+"""Token exchange (RFC 8693) on the wire, at the demo's provider: what the service sees, and what becomes of failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.identity import exchange_suite
+from tests.identity.driving import DemoDriver
+from tests.identity.exchange_suite import Desk, code
+from tests.provider import Provider
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[DemoDriver]:
+    with Provider() as provider:
+        yield DemoDriver(provider)
+
+
+@pytest.fixture(scope="module")
+def desk(driver: DemoDriver, certs: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with exchange_suite.desk(tmp_path_factory.mktemp("exchange"), driver.issuer, certs) as made:
+        yield made
+
+
+def test_the_service_sees_the_person(driver: DemoDriver, desk: Desk) -> None:
+    exchange_suite.sees_the_person(driver, desk, acts={"sub": "sluicegate-gateway"})
+
+
+def test_it_goes_with_the_session(driver: DemoDriver, desk: Desk) -> None:
+    exchange_suite.goes_with_the_session(driver, desk)
+
+
+def test_whoever_brings_a_token_of_the_provider_is_seen_too(driver: DemoDriver, desk: Desk) -> None:
+    for person in ("ada", "linus"):
+        answer = desk.get(driver.provider.token(person, sid=f"bearer-{person}"))
+        assert answer.json()["rows"][0]["seen"] == person, answer.text
+
+
+def test_many_people_at_once_are_not_mixed_up(driver: DemoDriver, desk: Desk) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    people = [
+        (person, driver.provider.token(person, sid=f"{person}-{n}")) for n in range(8) for person in ("ada", "linus")
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda one: desk.get(one[1]).json()["rows"][0]["seen"], people))
+    assert answers == [person for person, _ in people]
+
+
+def test_whoever_a_rule_denies_gets_no_token(driver: DemoDriver, desk: Desk) -> None:
+    before = driver.provider.hits["/token"]
+    answer = desk.get(driver.provider.token("grace", sid="grace"))
+    assert answer.status_code == 403 and driver.provider.hits["/token"] == before
+
+
+def test_a_service_that_stops_taking_it(driver: DemoDriver, desk: Desk) -> None:
+    """Its own refusal comes through as it is; nothing else is tried in the place of the token."""
+    token = driver.provider.token("ada", sid="deaf")
+    assert desk.get(token).status_code == 200
+    desk.service.deaf = True
+    used = len(desk.service.tokens)
+    assert desk.get(token).status_code == 401
+    desk.service.deaf = False
+    assert len(desk.service.tokens) == used + 1 and desk.get(token).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (({"error": "invalid_target"}, 400), "502 exchange-refused"),
+        (({"error": "invalid_grant", "error_description": "over"}, 400), "502 exchange-refused"),
+        (("<html>", 200), "502 exchange-refused"),
+        (("no", 500), "503 exchange-unavailable"),
+    ],
+)
+def test_without_a_token_nothing_goes_out(driver: DemoDriver, desk: Desk, answer: Any, said: str) -> None:
+    driver.provider.answers["/token"] = lambda: answer
+    before = len(desk.service.origin.received)
+    try:
+        found = desk.get(driver.provider.token("ada", sid=f"none-{said}-{answer}"))
+    finally:
+        del driver.provider.answers["/token"]
+    assert code(found) == said and "sluicegate" in found.headers["proxy-status"] and found.json()["next_step"]
+    assert len(desk.service.origin.received) == before
+    desk.running.wait_for("no token for the service persons on behalf of .ada.", 60)
+
+
+def test_it_is_nowhere_to_be_found(driver: DemoDriver, desk: Desk) -> None:
+    """The last one: it stops the gateway."""
+    assert desk.workstation.login(driver, "ada").code == 0
+    given = []
+
+    def watched() -> None:
+        from flask import request
+
+        given.append(request.form.get("subject_token", ""))
+
+    driver.provider.answers["/token"] = watched
+    bearer = driver.provider.token("ada", sid="nowhere")
+    for secret in (desk.workstation.handle, bearer):
+        assert desk.get(secret).status_code == 200
+    assert bearer in given and len(given) == 2
+    exchange_suite.is_nowhere(desk, *given)
+
+
+def test_an_actor_token_and_an_id_token(driver: DemoDriver, certs: Any, tmp_path: Path) -> None:
+    actor = tmp_path / "actor"
+    actor.write_text(driver.provider.token("nightly-embeddings", client_id="nightly-embeddings"))
+    identity = (
+        f"{exchange_suite.IDENTITY}subject_token = 'id_token'\nactor_token_file = '{actor}'\nclient_auth = 'post'\n"
+    )
+    with exchange_suite.desk(tmp_path, driver.issuer, certs, identity=identity) as desk:
+        exchange_suite.sees_the_person(driver, desk, acts={"sub": "nightly-embeddings"})
