@@ -40,6 +40,8 @@ class Expressions:
         self._aliases = _ALIASES.get(name, "")
         self._work = 0
         self._seen: set[int] = set()
+        self._named_tables: list[exp.Table] = []
+        """Every table in the text, by the words alone."""
         self.touched: set[Pair] = set()
         self.predicates: set[Pair] = set()
         self.found: dict[tuple[str, ...], Table] = {}

@@ -23,6 +23,15 @@ _SELF = frozenset({"snowflake", "sqlite", "tsql", "oracle", "teradata", ""})
 """Languages in which a CTE may name itself without the word RECURSIVE."""
 _MANY = (exp.Posexplode, exp.Inline, exp.Stack, exp.Explode, exp.Aliases)
 """Functions in a select list that may make several columns of one."""
+_CLAUSES = (
+    *((name, False) for name in ("where", "prewhere")),
+    *((name, True) for name in ("group", "having", "qualify", "windows", "distribute", "sort", "cluster", "order")),
+    *((name, True) for name in ("limit", "offset", "distinct", "sample")),
+)
+"""The clauses that choose or order rows, and whether the aliases of the select list can be meant in them."""
+_QUIET = frozenset(kind for kind in PLAIN if not issubclass(kind, exp.Func | exp.Table))
+"""Syntax of which nothing more has to be known than that it is there."""
+_CHANGES = (exp.DML, exp.DDL, exp.Command)
 
 
 class Lineage(Froms):
@@ -30,21 +39,31 @@ class Lineage(Froms):
 
     def read(self, node: exp.Expr) -> list[Item]:
         """The columns of a query. Raises Opaque for what it makes no sense to read further."""
-        self.screen(node)
+        self.screen(node, changes=False)
         items = self._query(node, None, Env({}, {}))
-        self._rest(node)
+        self._rest()
         return items
 
     def blot(self, node: exp.Expr) -> None:
         """Everything of every table that is named, for statements that are no queries."""
         self.screen(node)
         self.coarse = self.coarse or "it is not a plain query"
-        self._rest(node)
+        self._rest()
 
-    def screen(self, node: exp.Expr) -> None:
-        """Look at every node once: functions, and syntax that may hide what is read."""
+    def screen(self, node: exp.Expr, *, changes: bool = True) -> None:
+        """Look at every node once: functions, tables, and syntax that may hide what is read.
+
+        Raises Opaque for rows that go to a program, and without `changes` for a statement that changes something.
+        """
         for part in node.walk():
             kind = type(part)
+            if kind in _QUIET:
+                continue
+            if isinstance(part, exp.Table):
+                self._named_tables.append(part)
+                continue
+            if not changes and isinstance(part, _CHANGES) and not isinstance(part, exp.Query):
+                raise Opaque("a query changes something")
             if kind is exp.QueryTransform:
                 raise Opaque("rows are handed to a program")
             if kind is exp.Columns:
@@ -57,9 +76,9 @@ class Lineage(Froms):
             elif kind not in PLAIN:
                 self.coarse = self.coarse or f"{kind.__name__} is not looked into"
 
-    def _rest(self, node: exp.Expr) -> None:
+    def _rest(self) -> None:
         """Tables that the walk has not come by, whatever CTEs are called: without exact lineage each may be read."""
-        for table in node.find_all(exp.Table):
+        for table in self._named_tables:
             if id(table) not in self._seen:
                 self.coarse = self.coarse or "a table stands where none is expected"
                 self._base(table)
@@ -188,23 +207,10 @@ class Lineage(Froms):
         if self._name == "sqlite":  # columns that stand beside min() and max() come from the row that these choose
             for chosen in node.find_all(exp.Max, exp.Min):
                 self._predicate(chosen, scope)
-        for name in ("where", "prewhere"):
-            self._predicate(args.get(name), scope)
-        for name in (
-            "group",
-            "having",
-            "qualify",
-            "windows",
-            "distribute",
-            "sort",
-            "cluster",
-            "order",
-            "limit",
-            "offset",
-            "distinct",
-            "sample",
-        ):
-            self._predicate(args.get(name), scope, aliases=True)
+        for name, aliases in _CLAUSES:
+            clause = args.get(name)
+            if clause is not None:
+                self._predicate(clause, scope, aliases)
         return items
 
     def _values(self, node: exp.Values, scope: Scope) -> list[Item]:

@@ -20,7 +20,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from sluicegate.exchange import Operation
 from sluicegate.operations.dialect import Known
 from sluicegate.operations.sql.lexical import Opaque, tokens_of
-from sluicegate.operations.sql.tables import Tables, fold
+from sluicegate.operations.sql.tables import Tables
 
 logging.getLogger("sqlglot").disabled = True  # it quotes statements in warnings, and those may hold values
 
@@ -67,6 +67,8 @@ class Statement(NamedTuple):
     operations: tuple[Operation, ...]
     text: str | None
     """How it may go out; None where it cannot be regenerated."""
+    tree: int | None = None
+    """Hash of the syntax tree, where everything that is known of it comes from that alone."""
 
 
 def opaque(service: str, why: str, *more: str) -> Operation:
@@ -80,6 +82,11 @@ def read_text(text: str, context: Context) -> list[Statement]:
 
     if context.depth > MAX_DEPTH:
         raise Opaque("statements stand too deep inside the texts of statements")
+    return [read_chunk(chunk, text, context) for chunk in _cut(text, context)]
+
+
+def _cut(text: str, context: Context) -> list[list[Token]]:
+    """The tokens of each statement of a text. Raises Opaque."""
     chunks: list[list[Token]] = [[]]
     for token in tokens_of(text, context.language, context.name):
         if token.token_type is TokenType.SEMICOLON:
@@ -91,7 +98,7 @@ def read_text(text: str, context: Context) -> list[Statement]:
         raise Opaque("there is no statement")
     if len(chunks) > MAX_STATEMENTS:
         raise Opaque("there are too many statements")
-    return [read_chunk(chunk, text, context) for chunk in chunks]
+    return chunks
 
 
 def parse(tokens: list[Token], text: str, context: Context) -> exp.Expr:
@@ -104,7 +111,7 @@ def parse(tokens: list[Token], text: str, context: Context) -> exp.Expr:
         raise Opaque("the statement is nested too deeply") from None
     if len(found) != 1 or found[0] is None:
         raise Opaque("the statement is not one statement")
-    for node in found[0].find_all(exp.Placeholder):
+    for node in found[0].find_all(exp.Placeholder) if "{" in text else ():
         kind = node.args.get("kind")
         if kind is not None and (not isinstance(kind, exp.DataType) or kind.this is exp.DType.USERDEFINED):
             raise Opaque("a parameter stands for something else than a value")  # `{column:Identifier}`
@@ -154,10 +161,22 @@ def _regenerated(statements: list[Statement], context: Context, tables: Tables) 
     text = "; ".join(statement.text or "" for statement in statements)
     again = replace(context, tables=tables, writes=False, prepares={}, uses=None)
     try:
+        if _same_trees(statements, text, again):
+            return text
         same = [one.operations for one in read_text(text, again)] == [one.operations for one in statements]
     except Opaque:
         return None
     return text if same and again.uses == context.uses else None
+
+
+def _same_trees(statements: list[Statement], text: str, again: Context) -> bool:
+    """Whether the text becomes the very trees that the statements were told from: then it means the same."""
+    if any(one.tree is None for one in statements):
+        return False
+    chunks = _cut(text, again)
+    return len(chunks) == len(statements) and all(
+        hash(parse(chunk, text, again)) == one.tree for chunk, one in zip(chunks, statements, strict=True)
+    )
 
 
 def read_now(
@@ -172,8 +191,7 @@ def read_now(
     try:
         language = _language(name)
         tables = Tables.of(known, catalog, schema)
-        declared = {key: {fold(column): column for column in columns} for key, columns in known.columns.items()}
-        context = Context(known, name, language, tables, prepared, declared)
+        context = Context(known, name, language, tables, prepared, tables.declared.columns)
         statements = read_text(text, context)
         operation = together(statements, text)
         regenerated = _regenerated(statements, context, tables)
