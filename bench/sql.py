@@ -1,8 +1,8 @@
 """How long it takes to read SQL: seen before, small and unseen, with CTEs; and what the cache takes of memory.
 
 Run as `python -m bench.sql`. Each unseen text differs from all before it in one number, so the cache never answers.
-Times are CPU time of the thread, with the garbage collector on; beside each unseen text stands what sqlglot takes to parse
-it, and to parse it and write it anew, and nothing else: reading does both, and parses again what it wrote.
+Times are CPU time of the thread, with the garbage collector on; beside each unseen text stands what sqlglot takes to
+parse it, and to parse it and write it anew, and nothing else: reading does both, and parses again what it wrote.
 """
 
 from __future__ import annotations

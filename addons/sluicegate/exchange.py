@@ -114,6 +114,8 @@ class Operation:
     once: tuple[str, ...] = ()
     """What clients set anew each time, and what changes nothing about what is asked: an approval is not bound to it.
     Selectors `header:NAME` (lower-case), `query:NAME`, and `$.NAME` for a top-level member of a JSON object."""
+    into: tuple[str, ...] = ()
+    """The tables that its rows go into, and not into the response: a copy, a view, what is inserted into."""
     place: str = ""
     """Where names that are not qualified belong, where the service's session says that and not the request."""
     claims: tuple[str, ...] = ()

@@ -30,6 +30,7 @@ if __name__ == "__main__":
     database.executemany(
         "insert into emp values (?, ?, ?, ?)", [(i, f"person {i}", f"123-45-{i:04}", 1000 + i) for i in range(20)]
     )
+    database.execute("create schema lab")
     app = FastAPI()
     main.quacko(app, DuckDBConnection(database), rewriter)
     uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="info")

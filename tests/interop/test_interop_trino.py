@@ -40,6 +40,19 @@ service = ["trino"]
 kind = ["read", "poll", "cancel"]
 
 [[rules]]
+id = "laboratory"
+effect = "allow"
+service = ["trino"]
+dataset = ["lab.*", "memory.lab.*"]
+kind = ["read", "write", "admin"]
+
+[[rules]]
+id = "copies"
+effect = "allow"
+dataset = ["emp"]
+kind = ["share"]
+
+[[rules]]
 id = "no-pay"
 effect = "deny"
 dataset = ["emp"]
@@ -170,3 +183,21 @@ def test_evasions_are_refused_before_the_service(gate, text):
     before = sent_on(gate)
     (said,) = ask(gate, text)
     assert "PERMISSION_DENIED" in said and sent_on(gate) == before, said
+
+
+def test_no_view_and_no_copy_shows_what_is_masked(gate):
+    """The policy lets everybody make tables and views in `lab`, and share what is in emp; the mask does not."""
+    before = sent_on(gate)
+    for text in (
+        "create view lab.v as select ssn as harmless from emp",
+        "create table lab.t as select ssn as harmless from emp",
+        "insert into lab.t select reverse(ssn) from emp",
+    ):
+        (said,) = ask(gate, text)
+        assert "national-ids" in said and "elsewhere than into the response" in said, said
+    assert sent_on(gate) == before
+    (undeclared,) = ask(gate, "select * from v")
+    assert "No policy rule allows this" in undeclared and sent_on(gate) == before
+    read = "select id from lab.ids where id < 2 order by id"
+    assert ask(gate, "create view lab.ids as select id from emp", read)[1] == [[None], [None]]  # it could be anything
+    assert ask(gate, read, person="grace") == [[[0], [1]]]

@@ -111,8 +111,12 @@ def test_query_jobs_write_where_they_say():
     who = asker()
     operation = job(who, query={"query": "select ssn from hr.emp", "useLegacySql": False, "destinationTable": OTHER})
     assert (operation.kind, operation.dataset) == ("read", "emp")
-    assert [(part.kind, part.dataset) for part in operation.parts] == [("write", "q.x.t")]
+    assert [(part.kind, part.dataset, part.into) for part in operation.parts] == [
+        ("write", "q.x.t", ()), ("share", "emp", ("q.x.t",)),
+    ]  # fmt: skip
     assert json.loads(who.sent.body)["configuration"]["query"]["query"] == "SELECT ssn FROM hr.emp"
+    harmless = job(who, query={"query": "select id from hr.emp", "useLegacySql": False, "destinationTable": OTHER})
+    assert [(part.kind, part.dataset) for part in harmless.parts] == [("write", "q.x.t"), ("read", "emp")]
     assert job(who, query={"query": "select 1", "useLegacySql": False}).parts == ()
 
 
@@ -138,7 +142,7 @@ def test_copies_read_and_write():
     operation = job(who, copy={"sourceTables": [EMP, OTHER], "destinationTable": OTHER})
     assert (operation.kind, operation.dataset) == ("write", "q.x.t")
     assert [(part.kind, part.dataset, part.column_scope) for part in operation.parts] == [
-        ("read", "emp", "all"), ("read", "q.x.t", "all"),
+        ("share", "emp", "all"), ("read", "q.x.t", "all"),
     ]  # fmt: skip
     assert job(who, copy={"destinationTable": OTHER}).kind == "unknown"
     assert job(who, load={"sourceUris": ["gs://x/y"], "destinationTable": EMP}).kind == "write"

@@ -98,6 +98,7 @@ def _besides(operation: Operation) -> tuple[str, ...]:
         )
         of = f" of {part.dataset}" if part.dataset else ""
         to = f" to {part.destination}" if part.destination else ""
+        to += f" into {', '.join(part.into[:12])}" if part.into else ""
         said.append(f"Besides: {part.kind}{of}{to}{f' ({what})' if what else ''}.")
     return tuple(dict.fromkeys(said))
 

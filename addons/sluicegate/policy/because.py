@@ -30,7 +30,10 @@ def nothing(operation: Operation, *, whole: bool) -> str:
     if whole:
         return "No rule of the policy lets this person do it."
     target = operation.dataset or operation.service
-    return f"No rule of the policy lets this person do all of it: {operation.kind} on {target} is covered by none."
+    what = f"{operation.kind} on {target}"
+    if operation.into:
+        what += f" (rows of it would go into {', '.join(operation.into[:_SHOWN])})"
+    return f"No rule of the policy lets this person do all of it: {what} is covered by none."
 
 
 def leaking(leaks: Sequence[tuple[Mask, Leak, Operation]]) -> tuple[tuple[str, ...], tuple[str, ...], str]:

@@ -96,6 +96,7 @@ class Standing:
             or operation.predicates
             or operation.statements
             or operation.opaque
+            or operation.into
             or operation.kind == "unknown"  # the reason says why
         ):
             return None
@@ -216,6 +217,7 @@ def _key(standing: Standing, operation: Operation) -> tuple[object, ...] | None:
         operation.rows,
         operation.statements,
         operation.opaque,
+        operation.into,
     )
 
 

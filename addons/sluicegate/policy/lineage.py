@@ -24,6 +24,8 @@ def leak(mask: Mask, operation: Operation) -> Leak | None:
     """How the statement of an operation gets round a mask; None where it does not."""
     if _chooses(mask, operation):
         return "chooses"
+    if operation.into:
+        return "elsewhere" if _takes(mask, operation) else None
     if operation.statement is None and not operation.statements and operation.outputs is None:
         return None
     if exact(operation):
@@ -38,6 +40,12 @@ def leak(mask: Mask, operation: Operation) -> Leak | None:
 def _chooses(mask: Mask, operation: Operation) -> bool:
     chosen = operation.predicates
     return bool(chosen) and not mask.guesses and not mask.folded.isdisjoint(asked_columns(chosen))
+
+
+def _takes(mask: Mask, operation: Operation) -> bool:
+    if operation.column_scope == "listed" and not operation.opaque:
+        return not mask.folded.isdisjoint(asked_columns(operation.columns))
+    return operation.column_scope != "none" and mask.wide
 
 
 def _returns(mask: Mask, operation: Operation) -> bool:

@@ -105,6 +105,9 @@ def _asked(operation: dict[str, Any]) -> str:
             parts.append(f"{name} {', '.join(str(value) for value in values)}")
     if operation.get("destination"):
         parts.append(f"to {operation['destination']} ({operation.get('destination_side') or 'unknown side'})")
+    into = operation.get("into")
+    if isinstance(into, list) and into:
+        parts.append(f"into {', '.join(map(str, into))}")
     return ", ".join(parts)
 
 

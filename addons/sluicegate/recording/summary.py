@@ -96,6 +96,7 @@ def describe(operation: Operation, redact: Redactor) -> dict[str, Any]:
         "column_scope": operation.column_scope,
         "destination": redact.target(operation.destination) if operation.destination is not None else None,
         "destination_side": operation.destination_side,
+        **({"into": operation.into[:_LISTED]} if operation.into else {}),
         "script_digest": operation.script_digest,
         "statements": tuple(dict.fromkeys([word for one in (operation, *operation.parts) for word in one.statements])),
         "route": operation.route,

@@ -129,7 +129,7 @@ WRITES = [
 def test_a_write_says_what_it_reads(language, text, kind):
     operation = read_sql(text, language, KNOWN).operation
     assert operation.kind == "write" and kind in operation.statements
-    assert any(part.kind == "read" and part.dataset == "emp" for part in operation.parts) and reads_ssn(operation)
+    assert any(part.kind == "share" and part.dataset == "emp" for part in operation.parts) and reads_ssn(operation)
 
 
 def test_several_tables_are_parts():

@@ -140,6 +140,8 @@ def _operation(console: Console, trace: Trace, number: int, judged: Judged) -> N
         field(console, "Chunks", ", ".join(operation.chunks[:8]) + more)
     if operation.predicates:
         field(console, "Filters", ", ".join(operation.predicates))
+    if operation.into:
+        field(console, "Goes into", ", ".join(operation.into))
     if operation.statement is not None:
         field(console, "Statement", operation.statement)
     if operation.opaque or operation.kind == "unknown":

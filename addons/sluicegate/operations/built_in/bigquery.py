@@ -35,6 +35,7 @@ from sluicegate.operations.built_in.statement import (
     text_of,
     unreadable,
 )
+from sluicegate.operations.copied import copied, targets
 from sluicegate.operations.destination import SEVERAL, judge
 from sluicegate.operations.dialect import Known
 from sluicegate.operations.names import columns as plain_columns
@@ -205,8 +206,13 @@ def _job(view: RequestView, project: str, known: Known) -> Asked:
         operation = replace(read.operation, route="query job")
         target = table_of(settings, "destinationTable")
         if target:
-            (written,) = _tables([target], project, known)
-            operation = replace(operation, parts=(*operation.parts, _written(written, known)))
+            (table,) = _tables([target], project, known)
+            written = _written(table, known)
+            taken = [
+                one for one in (replace(operation, parts=()), *operation.parts) if one.dataset is not None or one.opaque
+            ]
+            gone = copied([replace(one, statement=None) for one in taken], targets([written]), known)
+            operation = replace(operation, parts=(*operation.parts, written, *gone))
         return Asked(operation, _changed(document, ("configuration", "query", "query"), read))
     if what == "extract":
         return Asked(_extract(settings, project, known))
@@ -248,7 +254,8 @@ def _copy(settings: dict[str, Any], project: str, known: Known) -> Operation:
     if not read:
         raise Unreadable("the job does not say what it copies")
     written = _written(target, known)
-    return replace(written, statements=("clone",), route="copy job", parts=tuple(read))
+    gone = copied([replace(one, statements=("clone",)) for one in read], targets([written]), known)
+    return replace(written, statements=("clone",), route="copy job", parts=tuple(gone))
 
 
 def _load(settings: dict[str, Any], project: str, known: Known) -> Operation:

@@ -30,8 +30,8 @@ def exported(
     found = []
     for operation in operations:
         change = replace(operation, destination=destination, destination_side=side, outputs=None, rows=None)
-        if change.kind in ("read", "unknown", "write", "admin"):
-            change = replace(change, kind="export")
+        if change.kind in ("read", "unknown", "write", "admin") or change.into:
+            change = replace(change, kind="export", into=())
         found.append(replace(change, statements=tuple(dict.fromkeys((kind, *operation.statements)))))
     return tuple(found)
 

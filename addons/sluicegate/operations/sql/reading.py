@@ -125,7 +125,7 @@ def together(statements: list[Statement], text: str) -> Operation:
     """One operation of all of them: the gravest first, the others as parts."""
     everything = [operation for statement in statements for operation in statement.operations]
     kinds = tuple(dict.fromkeys(kind for operation in everything for kind in operation.statements))
-    at = max(range(len(everything)), key=lambda index: (_WEIGHT.get(everything[index].kind, 0), -index))
+    at = max(range(len(everything)), key=lambda index: (_weight(everything[index]), -index))
     main = everything.pop(at)
     several = len([one for one in statements if one.operations[0].dataset is not None or one.operations[0].outputs]) > 1
     reasons = dict.fromkeys(operation.opaque for operation in [main, *everything] if operation.opaque)
@@ -138,6 +138,10 @@ def together(statements: list[Statement], text: str) -> Operation:
         opaque="; ".join(reasons),
         parts=tuple(dict.fromkeys(everything)),
     )
+
+
+def _weight(operation: Operation) -> int:
+    return 0 if operation.into else _WEIGHT.get(operation.kind, 0)  # where rows come from is said beside where they go
 
 
 _SUSPICIOUS = re.compile(r"/\*|--|#|\\|[^\x00-\x7f]")

@@ -55,10 +55,10 @@ def read_chunk(tokens: list[Token], text: str, context: Context) -> Statement:
             return _unload(tokens, text, context)
         node = parse(tokens, text, context)
         if isinstance(node, exp.Command):
-            return Statement((by_words(tokens, text, context, "its effect is not known"),), None)
+            return Statement(by_words(tokens, text, context, "its effect is not known"), None)
         return read_statement(node, tokens, text, context)
     except Opaque as error:
-        return Statement((by_words(tokens, text, context, str(error)),), None)
+        return Statement(by_words(tokens, text, context, str(error)), None)
     except RecursionError:
         return Statement((opaque(service, "the statement is nested too deeply"),), None)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from sqlglot.tokenizer_core import Token, TokenType
 
 from sluicegate.exchange import Operation
+from sluicegate.operations.copied import SOMEWHERE
 from sluicegate.operations.destination import UNREADABLE
 from sluicegate.operations.sql.kinds import KINDS
 from sluicegate.operations.sql.reading import Context, digest, opaque
@@ -68,10 +69,26 @@ _CREATED = {
 }
 
 
-def by_words(tokens: list[Token], text: str, context: Context, why: str) -> Operation:
-    """An operation of the kind that the words say, with why nothing more is known."""
+def by_words(tokens: list[Token], text: str, context: Context, why: str) -> tuple[Operation, ...]:
+    """An operation of the kind that the words say, with why nothing more is known.
+
+    Where it could carry rows from any table into another, that is said as well.
+    """
     words = [token.text.upper() for token in tokens if token.token_type not in _TEXTS]
     kind = _kind(words)
+    operation = _by_kind(kind, tokens, text, context, why)
+    if kind not in _CARRYING:
+        return (operation,)
+    carried = opaque(context.known.service, why, kind)
+    return operation, replace(carried, kind="share", into=(SOMEWHERE,))
+
+
+_CARRYING = frozenset(
+    {"alter", "clone", "create_other", "create_table", "create_view", "insert", "merge", "update", "load_data"}
+)
+
+
+def _by_kind(kind: str | None, tokens: list[Token], text: str, context: Context, why: str) -> Operation:
     if kind is None:
         return opaque(context.known.service, why)
     what = KINDS[kind]
