@@ -29,10 +29,13 @@ class Source:
     damage: list[Damage]
     unknown: list[Line]
 
-    def wanted(self, chosen: Selection) -> Iterator[Line]:
-        """The exchanges that are wanted, the latest first, those without an outcome included."""
+    def wanted(self, chosen: Selection, progress: Progress | None = None) -> Iterator[Line]:
+        """The exchanges that are wanted, the latest first, those without an outcome included.
+
+        `progress` is told when a filter expression asks for what only the recordings know, which takes long.
+        """
         open_lines = sorted(self.catalog.unknown(chosen), key=lambda line: line.started)
-        for line in self._fitting(self.catalog.lines(chosen), chosen):
+        for line in self._fitting(self.catalog.lines(chosen), chosen, progress):
             while open_lines and open_lines[-1].started >= line.started:
                 yield open_lines.pop()
             yield line
@@ -51,14 +54,22 @@ class Source:
         """The wanted exchanges that say a text, the latest recorded first."""
         return self._fitting(self.catalog.saying(text, chosen, progress), chosen)
 
-    def _fitting(self, lines: Iterator[Line], chosen: Selection) -> Iterator[Line]:
+    def _fitting(self, lines: Iterator[Line], chosen: Selection, progress: Progress | None = None) -> Iterator[Line]:
         if chosen.filter is None or sql.known(chosen.filter):
             yield from lines
             return
-        for line in lines:
-            item = read_at(self.folder, line.file, line.offset)
-            if isinstance(item, Recorded) and fits(chosen.filter, item, self._addresses):
-                yield line
+        if progress is not None:
+            progress.start("Reading what could fit", self.catalog.count(chosen))
+        try:
+            for line in lines:
+                if progress is not None:
+                    progress.step(1)
+                item = read_at(self.folder, line.file, line.offset)
+                if isinstance(item, Recorded) and fits(chosen.filter, item, self._addresses):
+                    yield line
+        finally:
+            if progress is not None:
+                progress.stop()
 
     def _addresses(self, item: Recorded) -> tuple[str, str]:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
 import stat
@@ -10,9 +11,11 @@ import pytest
 
 from sluicegate.errors import Fault
 from sluicegate.exchange import Finding, Operation, Principal
-from sluicegate_replay.catalog import build
+from sluicegate_replay.catalog import addresses, build
 from sluicegate_replay.catalog.place import place_of
 from sluicegate_replay.catalog.select import Selection
+from sluicegate_replay.filters.match import fits
+from sluicegate_replay.filters.parse import parse
 from sluicegate_replay.source import source
 from tests.recording.recorders import live
 from tests.replay.folders import DAY, START, element, intent, put
@@ -219,3 +222,74 @@ def test_hostile_values_are_kept_as_they_can_be(folder, cache):
         (line,) = ours.wanted(Selection())
         assert (line.risk, line.verdict) == (0.0, "not judged")
         assert "half" in line.service
+
+
+def test_what_is_gone_is_gone_from_the_catalog_too(folder, cache):
+    """Retention takes recordings away; their names and words stay in no page of the catalog's file."""
+    for number, name in enumerate(("Zebedee Goneforever", "Ada Lovelace")):
+        flow, exchange = live(f"/{number}", START + number)
+        exchange.principal = Principal(f"s-{number}", "https://idp", name=name)
+        flow.response.raw_content = f'{{"said": "xylophone{number} {name}"}}'.encode()
+        put(folder, [(flow, exchange)], f"2145{number:02}Z-0001")
+    with source(folder, cache, QUIET) as ours:
+        assert [len(list(ours.saying(word, Selection(), QUIET))) for word in ("xylophone0", "xylophone1")] == [1, 1]
+        (who,) = {line.who for line in ours.saying("goneforever", Selection(), QUIET)}
+    kept = place_of(folder, cache)
+    assert b"Goneforever" in kept.read_bytes() and b"xylophone0" in kept.read_bytes()
+    (folder / DAY / "214500Z-0001.flows").unlink()
+    with source(folder, cache, QUIET) as ours:
+        assert [len(list(ours.saying(word, Selection(), QUIET))) for word in ("xylophone0", "xylophone1")] == [0, 1]
+    data = kept.read_bytes().lower()
+    assert b"goneforever" not in data and b"xylophone0" not in data and b"xylophone1" in data
+
+
+EXPRESSIONS = [
+    "/1",
+    "~u '/[0-9]$'",
+    "! ~u '[13579]$'",
+    "~u '2|3' & ! ~u 3",
+    "~u nothing | ~u '/4'",
+    "~u '[a-z]z'",
+    "~m get",
+]
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+@pytest.mark.parametrize("looks", [0, 1, 7])
+def test_a_pattern_finds_the_same_however_soon_everything_is_looked_through(
+    folder, cache, monkeypatch, expression, looks
+):
+    for segment in range(3):
+        pairs = made(9, START + 5 * segment)  # segments overlap in time
+        put(folder, pairs, f"21450{segment}Z-0001")
+    node = parse(expression)
+    with source(folder, cache, QUIET) as ours:
+
+        def answers():
+            return (
+                [line.id for line in ours.wanted(Selection(filter=node))],
+                [line.id for line in ours.oldest_first(Selection(filter=node))],
+                [line.id for line in ours.saying("people", Selection(filter=node), QUIET)],
+                ours.catalog.count(Selection(filter=node)),
+            )
+
+        plain = answers()
+        every = [line for line in ours.wanted(Selection()) if fits(node, ours.again(line), None)]
+        assert plain[0] == [line.id for line in every] and plain[3] == len(every)
+        assert plain[1] == plain[0][::-1] or sorted(plain[1]) == sorted(plain[0])
+        monkeypatch.setattr(addresses, "LOOKS", looks)
+        assert answers() == plain
+        # A search that is still read from is not disturbed by another one.
+        slow = ours.wanted(Selection(filter=node))
+        first = [line.id for line in itertools.islice(slow, 1)]
+        ours.catalog.count(Selection(filter=node))
+        assert first + [line.id for line in slow] == plain[0]
+
+
+def test_somebody_else_may_bring_the_catalog_up_to_date_meanwhile(folder, cache, monkeypatch):
+    monkeypatch.setattr(addresses, "LOOKS", 0)
+    put(folder, made(4))
+    with source(folder, cache, QUIET) as ours:
+        assert len(list(ours.wanted(Selection(filter=parse("~u '[0-9]'"))))) == 4
+        put(folder, made(3, START + 50), "214550Z-0001")
+        assert len(ids(folder, cache)) == 7

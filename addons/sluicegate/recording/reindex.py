@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import pickle
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -50,34 +51,45 @@ async def reindex(folder: Path, database: Database, progress: Progress = lambda 
     total, done = sum(sizes.values()), 0
     await database.run(_clear)
     with _readers(total, len(sizes)) as (pool, at_once):
-        async for name, items, damage in _read(pool, folder, list(sizes), at_once):
-            for begin in range(0, len(items), BATCH):
-                await database.run(partial(store, items=items[begin : begin + BATCH]))
-            rebuilt.count += len(items)
+        async for name, batches, damage in _read(pool, folder, list(sizes), at_once):
+            for batch in batches:
+                items = pickle.loads(batch)  # noqa: S301 - by a reader of our own, a moment ago
+                await database.run(partial(store, items=items))
+                rebuilt.count += len(items)
             rebuilt.damage += damage
             done += sizes[name]
             progress(done, total)
     return rebuilt
 
 
-def rows_of(folder: Path, name: str) -> tuple[list[Item], list[Damage]]:
-    """What one flow file has for the index. Runs in a process of its own when there is much to read."""
-    items: list[Item] = []
+Rows = tuple[list[bytes], list[Damage]]
+"""What one file has for the index. Rows are packed, a batch each: unpacked, a segment takes a hundred megabytes."""
+
+
+def rows_of(folder: Path, name: str) -> Rows:
+    """Read one flow file. Runs in a process of its own when there is much to read."""
+    batches: list[bytes] = []
     damage: list[Damage] = []
+    items: list[Item] = []
     for item in read_summaries(folder, name):
         if isinstance(item, Damage):
             damage.append(item)
-        else:
-            items.append((item.summary, Place(item.file, item.offset)))
-    return items, damage
+            continue
+        items.append((item.summary, Place(item.file, item.offset)))
+        if len(items) == BATCH:
+            batches.append(pickle.dumps(items))
+            items = []
+    if items:
+        batches.append(pickle.dumps(items))
+    return batches, damage
 
 
 async def _read(
     pool: Executor, folder: Path, names: list[str], at_once: int
-) -> AsyncIterator[tuple[str, list[Item], list[Damage]]]:
+) -> AsyncIterator[tuple[str, list[bytes], list[Damage]]]:
     """File by file, in the order of their names. As many are read ahead as there are readers, and no more."""
     loop = asyncio.get_running_loop()
-    waiting: list[tuple[str, asyncio.Future[tuple[list[Item], list[Damage]]]]] = []
+    waiting: list[tuple[str, asyncio.Future[Rows]]] = []
     for name in names:
         waiting.append((name, loop.run_in_executor(pool, rows_of, folder, name)))
         if len(waiting) > at_once:

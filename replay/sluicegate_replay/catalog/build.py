@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from sluicegate.recording.flow_reader import segments
+from sluicegate_replay.catalog import addresses
 from sluicegate_replay.catalog.scan import COLUMNS, Scan, scan
-from sluicegate_replay.catalog.schema import INDEXES, PLAIN, WORDS
+from sluicegate_replay.catalog.schema import INDEXES, PLAIN, SAID, WORDS
 
 LARGE = 48 << 20
 """Bytes to read from which on other processes help."""
@@ -41,6 +43,10 @@ def update(connection: sqlite3.Connection, folder: Path, progress: Progress) -> 
     if not gone and not wanted:
         return
     _forget(connection, gone)
+    if any(stem not in there for stem in gone):
+        _purge(connection)
+    elif gone and _worn(connection):
+        _forget_words(connection)
     total = sum(there[stem][2] for stem in wanted)
     if not known:
         connection.execute("DROP INDEX IF EXISTS exchange_started")
@@ -83,7 +89,7 @@ def _scanned(folder: Path, wanted: dict[str, list[str]], total: int) -> Iterator
         for stem, files in wanted.items():
             yield stem, scan(folder, files)
         return
-    with ProcessPoolExecutor(count) as pool:
+    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as pool:
         waiting = []
         try:
             for stem, files in wanted.items():
@@ -118,17 +124,20 @@ class _Words:
         return number
 
 
-_INSERT = f"INSERT INTO exchange (stem, {', '.join(COLUMNS)}) VALUES (?{', ?' * len(COLUMNS)})"
+_INSERT = f"INSERT INTO exchange (n, stem, {', '.join(COLUMNS)}) VALUES (?, ?{', ?' * len(COLUMNS)})"
+_TARGET, _BASE = COLUMNS.index("target"), COLUMNS.index("base")
 
 
 def _store(connection: sqlite3.Connection, words: _Words, stem: str, state: str, size: int, found: Scan) -> None:
     cursor = connection.execute("INSERT INTO stem (name, state, bytes) VALUES (?, ?, ?)", (stem, state, size))
     number = cursor.lastrowid
+    assert number is not None
     plain = len(PLAIN)
     assert len(WORDS) == len(COLUMNS) - plain
-    connection.executemany(
-        _INSERT, [(number, *row[:plain], *[words.number(word) for word in row[plain:]]) for row in found.rows]
-    )
+    (last,) = connection.execute("SELECT coalesce(max(n), 0) FROM exchange").fetchone()
+    rows = [(*row[:plain], *[words.number(word) for word in row[plain:]]) for row in found.rows]
+    connection.executemany(_INSERT, [(n, number, *row) for n, row in enumerate(rows, last + 1)])
+    addresses.keep(connection, number, last + 1, [row[_BASE] for row in rows], [row[_TARGET] for row in rows])
     connection.executemany(
         "INSERT INTO open (id, stem, line) VALUES (?, ?, ?)", [(one, number, line) for one, line in found.open]
     )
@@ -141,6 +150,27 @@ def _store(connection: sqlite3.Connection, words: _Words, stem: str, state: str,
 def _forget(connection: sqlite3.Connection, stems: Sequence[str]) -> None:
     for stem in stems:
         (number,) = connection.execute("SELECT id FROM stem WHERE name = ?", (stem,)).fetchone()
-        for table in ("exchange", "open", "damage", "indexed"):
+        for table in ("exchange", "addresses", "open", "damage", "indexed"):
             connection.execute(f"DELETE FROM {table} WHERE stem = ?", (number,))
         connection.execute("DELETE FROM stem WHERE id = ?", (number,))
+
+
+def _purge(connection: sqlite3.Connection) -> None:
+    """Segments are gone for good, so what stood in nothing else goes too, from the pages of the file as well."""
+    connection.execute("PRAGMA secure_delete = ON")
+    used = " UNION ".join(f"SELECT {column} FROM exchange WHERE {column} NOT NULL" for column in WORDS)
+    connection.execute(f"DELETE FROM word WHERE id NOT IN ({used})")
+    _forget_words(connection)
+
+
+def _worn(connection: sqlite3.Connection) -> bool:
+    """Whether most of the words that are kept are those of segments that were read anew since."""
+    (count, last) = connection.execute("SELECT count(*), coalesce(max(n), 0) FROM exchange").fetchone()
+    return bool(last > 2 * count + 100_000)
+
+
+def _forget_words(connection: sqlite3.Connection) -> None:
+    """The next search reads them anew."""
+    connection.execute("DELETE FROM indexed")
+    connection.execute("DROP TABLE said")
+    connection.execute(SAID)

@@ -6,16 +6,18 @@ import fcntl
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sluicegate.errors import Fault
 from sluicegate.recording.recorded import Damage
+from sluicegate_replay.catalog.addresses import Looks, Test
 from sluicegate_replay.catalog.build import Progress, update
 from sluicegate_replay.catalog.said import index, phrase
-from sluicegate_replay.catalog.schema import TABLES, VERSION
+from sluicegate_replay.catalog.schema import SAID, TABLES, VERSION
 from sluicegate_replay.catalog.select import Query, Selection, query
 from sluicegate_replay.rows import Line
 
@@ -23,7 +25,8 @@ _LINE = """
 SELECT e.id, e.started, {name} AS who, {subject} AS subject, {session} AS session, {service} AS service,
     {dataset} AS dataset, {kind} AS kind, {verdict} AS verdict, e.status, {rules} AS rules, {method} AS method,
     {base} || e.target AS url, {masked} AS masked, {indicators} AS findings, coalesce(e.risk, 0.0) AS risk,
-    coalesce(e.rows, 0) AS rows, {approval} AS approval, s.name || '.flows' AS file, e.offset, e.length, e.doubtful
+    coalesce(e.rows, 0) AS rows, {approval} AS approval, s.name || '.flows' AS file, e.offset, e.length, e.doubtful,
+    e.n
 FROM exchange e JOIN stem s ON s.id = e.stem
 """
 _WORDS = ("name", "subject", "session", "service", "dataset", "kind", "verdict", "rules", "method", "base", "masked")
@@ -48,6 +51,13 @@ class Catalog:
     def __init__(self, connection: sqlite3.Connection, folder: Path) -> None:
         self.connection = connection
         self.folder = folder
+        self._tests: list[Test] = []
+        self._url_tests: list[Test] = []
+        self._gathered: list[str] = []
+        # Once, since a function cannot be made anew while a query is under way.
+        connection.create_function("fits", 2, lambda n, text: self._tests[n](text), deterministic=True)
+        connection.create_function("fits_url", 2, lambda n, text: self._url_tests[n](text))
+        connection.create_function("gathered", 1, lambda n: self._gathered[n], deterministic=True)
 
     def damage(self) -> list[Damage]:
         """Where the recordings are not whole."""
@@ -64,11 +74,14 @@ class Catalog:
 
         A filter expression that asks for more than the catalog knows is answered with what could fit: `filters.sql`.
         """
-        made = self._ready(query(chosen))
         # Time has an index that leads through the rows; other conditions are tested on the way.
-        way = "ASC" if oldest_first else "DESC"
-        rows = self.connection.execute(f"{_SELECT} WHERE {made.text} ORDER BY e.started {way}, e.n {way}", made.values)
-        return map(_line, rows)
+        way, beyond = ("ASC", ">") if oldest_first else ("DESC", "<")
+        return self._asked(
+            query(chosen, self._tests),
+            f"{_SELECT} WHERE {{}} ORDER BY e.started {way}, e.n {way}",
+            f"(e.started, e.n) {beyond} (?, ?)",
+            lambda line, number: (line.started, number),
+        )
 
     def saying(self, text: str, chosen: Selection, progress: Progress) -> Iterator[Line]:
         """The wanted exchanges that say a text, the latest recorded first. Raises Fault for a text without words."""
@@ -76,19 +89,21 @@ class Catalog:
         if asked is None:
             raise Fault("There is no word in that text.", hint="Search with --anywhere: it looks at every character.")
         index(self.connection, self.folder, progress)
-        made = self._ready(query(chosen))
-        rows = self.connection.execute(
-            f"{_SELECT} JOIN said ON said.rowid = e.n WHERE said MATCH ? AND {made.text} ORDER BY said.rowid DESC",
-            (asked, *made.values),
+        return self._asked(
+            query(chosen, self._tests),
+            f"{_SELECT} JOIN said ON said.rowid = e.n WHERE said MATCH ? AND {{}} ORDER BY said.rowid DESC",
+            "said.rowid < ?",
+            lambda _line, number: (number,),
+            asked,
         )
-        return map(_line, rows)
 
     def count(self, chosen: Selection) -> int:
         """How many exchanges the catalog has for a selection."""
-        made = self._ready(query(chosen))
+        made = query(chosen, self._tests)
+        looks = self._looks(made)
+        looks.gather()
         (count,) = self.connection.execute(
-            f"SELECT count(*) FROM exchange e WHERE {made.text}",
-            made.values,
+            f"SELECT count(*) FROM exchange e WHERE {made.text(looks)}", made.values
         ).fetchone()
         return int(count)
 
@@ -98,7 +113,7 @@ class Catalog:
             f"{_SELECT} WHERE e.id >= ? AND e.id < ? ORDER BY e.id, e.n LIMIT ?",
             (beginning, beginning + "\U0010ffff", most),
         )
-        found = [_line(row) for row in rows]
+        found = [_line(row[:-1]) for row in rows]
         return found + [line for line in self.unknown() if line.id.startswith(beginning)]
 
     def people(self) -> list[tuple[str, str]]:
@@ -127,10 +142,35 @@ class Catalog:
                 one.begun, one.ended = min(one.begun, line.started), max(one.ended, line.started)
         return sorted(found.values(), key=lambda session: session.begun)
 
-    def _ready(self, made: Query) -> Query:
-        tests = made.tests
-        self.connection.create_function("fits", 2, lambda place, text: tests[place](text), deterministic=True)
-        return made
+    def _asked(
+        self,
+        made: Query,
+        text: str,
+        beyond: str,
+        place: Callable[[Line, int], tuple[Any, ...]],
+        *first: str,
+    ) -> Iterator[Line]:
+        """The lines of a query, whose conditions go into `text`. When URLs were looked at too often, what fits is
+        gathered from all of them, and the query goes on `beyond` the `place` of the last line."""
+        looks = self._looks(made)
+        last: tuple[Any, ...] = ()
+        try:
+            for row in self.connection.execute(text.format(made.text(looks)), (*first, *made.values)):
+                line = _line(row[:-1])
+                last = place(line, row[-1])
+                yield line
+        except sqlite3.OperationalError:
+            if not looks.spent:
+                raise
+        else:
+            return
+        looks.gather()
+        conditions = f"{made.text(looks)} AND {beyond}" if last else made.text(looks)
+        for row in self.connection.execute(text.format(conditions), (*first, *made.values, *last)):
+            yield _line(row[:-1])
+
+    def _looks(self, made: Query) -> Looks:
+        return Looks(self.connection, made.urls, self._url_tests, self._gathered)
 
 
 @contextmanager
@@ -194,8 +234,8 @@ def _connected(file: Path) -> sqlite3.Connection:
         if version or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             connection.close()
             raise sqlite3.DatabaseError("another version")
-        connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
-    for table in ("exchange", "unknown", "damage", "word", "indexed", "said_data", "stem"):
+        connection.executescript(f"BEGIN; {TABLES} {SAID} PRAGMA user_version = {VERSION}; COMMIT;")
+    for table in ("exchange", "addresses", "unknown", "damage", "word", "indexed", "said_data", "stem"):
         connection.execute(f"SELECT 1 FROM {table} LIMIT 1")  # raises where it is not there
     return connection
 

@@ -6,6 +6,7 @@ of which the last may be a beginning. What is no text (Parquet, Arrow, images) h
 
 from __future__ import annotations
 
+import multiprocessing
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -110,7 +111,7 @@ def _read(
         for stem, name, size in lacking:
             yield stem, size, texts_at(folder, f"{name}.flows", places(stem))
         return
-    with ProcessPoolExecutor(count) as pool:
+    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as pool:
         waiting = []
         try:
             for stem, name, size in lacking:

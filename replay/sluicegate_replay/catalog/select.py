@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sluicegate_replay.catalog.addresses import Looks, Test
 from sluicegate_replay.filters import sql
 from sluicegate_replay.filters.tree import Node
 from sluicegate_replay.rows import Line
-
-Test = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +56,16 @@ class Selection:
 class Query:
     """Conditions on rows of `exchange e`, with their values; the SQL function `fits(place, text)` asks `tests`."""
 
+    tests: list[Test]
     conditions: list[str] = field(default_factory=list)
     values: list[Any] = field(default_factory=list)
-    tests: list[Test] = field(default_factory=list)
+    urls: list[Test] = field(default_factory=list)
+    """Tests of URLs, which conditions name `{url0}`, `{url1}` and so on."""
 
-    @property
-    def text(self) -> str:
+    def text(self, looks: Looks) -> str:
         """What stands behind WHERE."""
-        return " AND ".join(self.conditions) or "1"
+        names = {f"url{place}": looks.condition(place, _URL) for place in range(len(self.urls))}
+        return (" AND ".join(self.conditions) or "1").format(**_COLUMNS, **names)
 
     def add(self, columns: tuple[str, ...], test: Test) -> None:
         """One of these columns holds a word that fits. The words are looked at first: they are few, and rows many."""
@@ -74,9 +74,9 @@ class Query:
         self.conditions.append("(" + " OR ".join(f"e.{column} IN {words}" for column in columns) + ")")
 
 
-def query(chosen: Selection) -> Query:
-    """The conditions for a selection."""
-    made = Query()
+def query(chosen: Selection, tests: list[Test]) -> Query:
+    """The conditions for a selection. Its tests are added to the list: other queries may be under way with theirs."""
+    made = Query(tests)
     for sign, moment in ((">=", chosen.since), ("<", chosen.until)):
         if moment is not None:
             made.conditions.append(f"e.started {sign} ?")
@@ -93,7 +93,7 @@ def query(chosen: Selection) -> Query:
         if glob:
             made.add((column,), _any_line(_glob(glob)))
     if chosen.filter is not None:
-        made.conditions.append(sql.where(chosen.filter, made.tests).format(**_COLUMNS))
+        made.conditions.append(sql.where(chosen.filter, made.tests, made.urls))
     return made
 
 
@@ -106,14 +106,13 @@ def _any_line(test: Test) -> Test:
     return lambda word: any(map(test, word.split("\n")))
 
 
-_WORD = "coalesce((SELECT value FROM word WHERE id = e.{}), '')"
+_URL = "(coalesce((SELECT value FROM word WHERE id = e.base), '') || e.target)"
 _COLUMNS = {
-    "method": _WORD.format("method"),
-    "host": _WORD.format("host"),
-    "shown_host": _WORD.format("shown_host"),
-    "url": f"({_WORD.format('base')} || e.target)",
+    "method": "e.method",
+    "host": "e.host",
+    "shown_host": "e.shown_host",
     "answered": "e.answered",
     "broken": "e.broken",
     "status": "e.status",
 }
-"""The columns that a filter expression names, as the catalog has them."""
+"""The columns that a filter expression names, as the catalog has them; of words, their numbers."""

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sluicegate_replay.cli import options as given
+from sluicegate_replay.cli.progress import Shown
 from sluicegate_replay.cli.screen import console, finish, print_json, trouble
 from sluicegate_replay.listing import table
 
@@ -48,10 +49,10 @@ def list_exchanges(
         expression=expression,
     )
     with given.reading(folder, cache, no_cache=no_cache) as source:
-        lines = list(islice(source.wanted(chosen), limit))[::-1]
+        lines = list(islice(source.wanted(chosen, Shown()), limit))[::-1]
         if as_json:
             print_json({"exchanges": [line.as_json() for line in lines], **trouble(source)})
         else:
             screen = console()
-            screen.print(table(lines, screen.width))
+            screen.print(table(lines, screen.width) if lines else "No exchange is like that.")
         finish(source)
