@@ -111,6 +111,8 @@ class Operation:
     """Why a statement was not understood; empty where it was."""
     result: str | None = None
     """The handle of an earlier request's result, where the request asks for more of that."""
+    owner: str = ""
+    """Whom that result was handed to, issuer and subject, where it is somebody else than who asks; empty otherwise."""
     once: tuple[str, ...] = ()
     """What clients set anew each time, and what changes nothing about what is asked: an approval is not bound to it.
     Selectors `header:NAME` (lower-case), `query:NAME`, and `$.NAME` for a top-level member of a JSON object."""
@@ -122,6 +124,11 @@ class Operation:
     """Identity that the client merely asserts, as `user=eng`; it proves nothing."""
     parts: tuple[Operation, ...] = ()
     """What else the same request does. A part has no parts."""
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Everybody else whose results it names, its parts included."""
+        return tuple(dict.fromkeys(one.owner for one in (self, *self.parts) if one.owner))
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,16 @@ def test_cells_in_objects() -> None:
     assert run(body, rows)["rows"] == [{"f": [{"v": "1"}, {"v": "****6789"}]}, {"f": [{"v": "2"}, {"v": None}]}]
 
 
+def test_cells_in_objects_beside_the_names_of_their_columns() -> None:
+    rows = Rows(path="$.rows[*].f", shape="one", cell="v", columns=(ID, SSN))
+    schema = {"fields": [{"name": "id", "type": "STRING"}, {"name": "ssn", "type": "STRING"}]}
+    body = {"schema": schema, "rows": [{"f": [{"v": "1"}, {"v": SECRET}]}]}
+    assert run(body, rows) == {"schema": schema, "rows": [{"f": [{"v": "1"}, {"v": "****6789"}]}]}
+    for other in ({"f": [{"v": "1"}, {"v": SECRET}], "g": SECRET}, {"g": {"v": SECRET}}, {"g": {}}):
+        with pytest.raises(Refusal):
+            run({"schema": schema, "rows": [other]}, rows)
+
+
 def test_athena_with_its_row_of_names() -> None:
     rows = Rows(path="$.ResultSet.Rows[*].Data", shape="one", cell="VarCharValue", columns=(ID, SSN), header_row=True)
 

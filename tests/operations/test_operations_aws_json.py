@@ -109,10 +109,12 @@ def test_athena_results_follow_the_query(athena):
         and not athena.answer({"ResultSet": {"ResultSetMetadata": info}}).rows[0].header_row
     )
     assert athena.act("StopQueryExecution", {"QueryExecutionId": "q-1"}).kind == "cancel"
-    for person, handle in (("idp eve", "q-1"), ("idp ada", "q-2")):
-        other = athena.another(person)
-        other.__class__ = Aws
-        assert other.act("GetQueryResults", {"QueryExecutionId": handle}).kind == "unknown"
+    eve = athena.another("idp eve")
+    eve.__class__ = Aws
+    for action in ("GetQueryResults", "GetQueryExecution", "StopQueryExecution"):
+        assert eve.act(action, {"QueryExecutionId": "q-1"}).owner == "idp ada"
+    assert eve.act("BatchGetQueryExecution", {"QueryExecutionIds": ["q-1"]}).owners == ("idp ada",)
+    assert athena.act("GetQueryResults", {"QueryExecutionId": "q-2"}).kind == "unknown"
 
 
 def test_columns_that_do_not_agree_are_made_of_anything(athena):

@@ -62,7 +62,7 @@ def test_a_query_and_its_pages():
     got = who.ask(f"GET {ROOT}/queries/j-1?pageToken=t&maxResults=2&fields=rows")
     assert (got.outputs, got.chunks) == (asked.outputs, ("pageToken=t",))
     assert origins(who.answer(rows(None)).rows[0].columns) == [("id", ["id"]), ("x", ["ssn"])]
-    assert who.another("idp eve").ask(f"GET {ROOT}/queries/j-1").kind == "unknown"
+    assert who.another("idp eve").ask(f"GET {ROOT}/queries/j-1").owner == "idp ada"
     assert who.ask(f"GET {ROOT}/queries/j-2").kind == "unknown"
     assert who.ask("GET /bigquery/v2/projects/q/queries/j-1").kind == "unknown"
     assert who.ask(f"GET {ROOT}/jobs/j-1").kind == "poll"

@@ -56,7 +56,7 @@ def test_chunks_say_no_columns():
     assert asker.ask("GET /api/2.0/sql/statements/s-1").dataset == "emp"
     assert asker.ask("POST /api/2.0/sql/statements/s-1/cancel").kind == "cancel"
     assert asker.ask("GET /api/2.0/sql/statements/s-2").kind == "unknown"
-    assert asker.another("idp eve").ask("GET /api/2.0/sql/statements/s-1").kind == "unknown"
+    assert asker.another("idp eve").ask("GET /api/2.0/sql/statements/s-1").owner == "idp ada"
 
 
 @pytest.mark.parametrize(

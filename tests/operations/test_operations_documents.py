@@ -42,7 +42,7 @@ def test_a_file_is_named_by_a_handle_that_must_be_ones_own():
     it.delivered("POST /v1/files", {"name": "f1", "size": "3"}, form(), status=201, sent=FORM)
     asked = {"file": {"type": "document", "content": "f1"}, "chunk_size": 3}
     assert it.read(TOKEN, asked).result == "file:f1"
-    assert it.read(TOKEN, asked, "mallory").kind == "unknown"
+    assert it.read(TOKEN, asked, "mallory").owner == "ada"
     assert it.read(TOKEN, {"file": {"type": "document", "content": "f2"}}).kind == "unknown"
     assert it.read(TOKEN, {"file": {"type": "url", "content": "f1"}}).kind == "unknown"
 
@@ -132,11 +132,12 @@ def test_a_task_is_known_by_its_id_to_who_started_it():
     result = it.read("GET /v1/result/t1")
     assert (result.kind, result.result, result.destination) == ("export", "task:t1", "https://evil.example/x")
     for request, person in (
-        ("GET /v1/result/t1", "mallory"),
         ("GET /v1/result/t2", "ada"),
         ("GET /v1/status/poll/t2", "ada"),
     ):
         assert it.read(request, person=person).kind == "unknown"
+    assert it.read("GET /v1/result/t1", person="mallory").owner == "ada"
+    assert it.read("GET /v1/status/poll/t1", person="mallory").owner == "ada"
 
 
 def test_chunks_are_rows():

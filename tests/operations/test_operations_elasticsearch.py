@@ -106,7 +106,7 @@ def test_scrolls_and_points_in_time_are_remembered(es):
     assert es.send("DELETE /_search/scroll", {"scroll_id": ["abc=="]}).kind == "cancel"
     eve = es.another("idp eve")
     eve.__class__ = Elastic
-    assert eve.send("POST /_search/scroll", {"scroll_id": "abc=="}).kind == "unknown"
+    assert eve.send("POST /_search/scroll", {"scroll_id": "abc=="}).owner == "idp ada"
     es.send("POST /emp/_pit?keep_alive=1m")
     assert (es.operation.kind, es.operation.dataset) == ("poll", "emp")
     es.answer({"id": "pit-1"})
@@ -116,6 +116,28 @@ def test_scrolls_and_points_in_time_are_remembered(es):
     )
     assert (at.kind, at.dataset, at.column_scope, at.chunks[0]) == ("read", "emp", "all", "slice 1/2")
     assert es.send("POST /logs-2026/_search", {"pit": {"id": "pit-1"}}).kind == "unknown"
+    assert eve.send("POST /_search", {"pit": {"id": "pit-1"}}).owner == "idp ada"
+
+
+@pytest.mark.parametrize(
+    ("made", "answer", "ends"),
+    [
+        ("POST /emp/_pit?keep_alive=1m", {"id": "h"}, ("DELETE /_pit", {"id": "h"})),
+        ("POST /emp/_pit?keep_alive=1m", {"id": "h"}, ("DELETE /_search/point_in_time", {"pit_id": ["h"]})),
+        ("POST /_sql", {"cursor": "h", "columns": []}, ("POST /_sql/close", {"cursor": "h"})),
+    ],
+)
+def test_what_is_ended_is_ones_own_and_named(es, made, answer, ends):
+    es.send(made, {"query": "select id from emp"} if "_sql" in made else b"")
+    es.answer(answer)
+    request, named = ends
+    ended = es.send(request, named)
+    assert (ended.kind, ended.dataset, ended.owner) == ("cancel", "emp", "")
+    eve = es.another("idp eve")
+    eve.__class__ = Elastic
+    assert eve.send(request, named).owner == "idp ada"
+    for other in ({}, {**named, "more": 1}, dict.fromkeys(named, "another"), dict.fromkeys(named, 7)):
+        assert es.send(request, other).kind == "unknown"
 
 
 def test_values_beside_documents_are_leaks(es):

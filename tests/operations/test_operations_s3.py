@@ -153,7 +153,7 @@ def test_multipart_uploads_belong_to_who_began_them(s3):
     assert s3.ask("POST /hr/emp/a.csv?uploadId=u.1-x", b"<CompleteMultipartUpload/>", host=PATH).kind == "upload"
     assert s3.ask("DELETE /hr/emp/a.csv?uploadId=u.1-x", host=PATH).kind == "cancel"
     assert s3.ask("PUT /evil/a.csv?partNumber=1&uploadId=u.1-x", b"x", host=PATH).kind == "unknown"
-    assert s3.another("idp eve").ask(part, b"x", host=PATH).kind == "unknown"
+    assert s3.another("idp eve").ask(part, b"x", host=PATH).owner == "idp ada"
 
 
 def test_replication_sends_everything_elsewhere(s3):

@@ -137,7 +137,7 @@ def test_results_are_followed_by_handle_by_who_asked_alone():
     scanned = sql(asker, "SELECT * FROM table(result_scan('q-9'))")
     assert (scanned.dataset, scanned.outputs, scanned.result) == ("emp", asked.outputs, "query:q-9")
     for line in ("GET /queries/q-9/result", "GET /monitoring/queries/q-9"):
-        assert asker.another("idp eve").ask(line).kind == "unknown"
+        assert asker.another("idp eve").ask(line).owner == "idp ada"
     assert asker.ask("GET /queries/q-8/result").kind == "unknown"
     assert sql(asker, "select * from table(result_scan('q-8'))").kind == "unknown"
 
@@ -156,7 +156,7 @@ def test_chunks_lead_to_other_hosts_and_are_known_there():
     for line, host in (("GET /a/b%20c", "evil.test"), ("GET /a/other", "bucket.s3.amazonaws.com")):
         assert asker.ask(line, host=host).kind == "unknown"
     assert asker.ask("PUT /a/b%20c", b"x", host="bucket.s3.amazonaws.com").kind == "unknown"
-    assert asker.another("idp eve").ask("GET /a/b%20c", host="bucket.s3.amazonaws.com").kind == "unknown"
+    assert asker.another("idp eve").ask("GET /a/b%20c", host="bucket.s3.amazonaws.com").owner == "idp ada"
 
 
 def test_chunks_of_what_is_not_known_exactly_take_the_services_columns():
@@ -326,7 +326,7 @@ def test_partitions_say_no_columns():
     got = asker.ask("GET /api/v2/statements/h-1?partition=1&requestId=2")
     assert (got.chunks, got.outputs) == (("1",), asked.outputs)
     assert origins(asker.answer({"data": [["1", "2"]]}).rows[0].columns) == [("id", ["id"]), ("ssn", ["ssn"])]
-    assert asker.another("idp eve").ask("GET /api/v2/statements/h-1?partition=1").kind == "unknown"
+    assert asker.another("idp eve").ask("GET /api/v2/statements/h-1?partition=1").owner == "idp ada"
     assert asker.ask("POST /api/v2/statements/h-1/cancel").kind == "cancel"
     asker.answer({"statementHandle": "h-1", "message": "too late"})
     assert asker.ask("GET /api/v2/statements/h-1").kind == "read"

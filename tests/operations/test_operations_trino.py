@@ -57,7 +57,7 @@ def test_pages_are_followed_by_who_asked_alone():
     assert origins(rows.columns) == [("id", ["id"]), ("x", ["ssn"])]
     for line in ("GET /v1/statement/executing/20261126_2/yslug/1", "GET /v1/statement/other/20261126_1/y/1"):
         assert asker.ask(line).kind == "unknown"
-    assert asker.another("idp eve").ask("GET /v1/statement/executing/20261126_1/yslug/1").kind == "unknown"
+    assert asker.another("idp eve").ask("GET /v1/statement/executing/20261126_1/yslug/1").owner == "idp ada"
     cancelled = asker.ask("DELETE /v1/statement/executing/20261126_1/yslug/2")
     assert (cancelled.kind, cancelled.dataset) == ("cancel", "emp")
     assert asker.ask("DELETE /v1/query/20261126_1").kind == "cancel"

@@ -44,6 +44,7 @@ MORE_KEYS: dict[str, st.SearchStrategy[Any]] = {
     "statements": some(["select", "drop", "create_*", "*", "create_udf"]),
     "commands": some(["drop", "select.*", "(?i)DROP"]),
     "rows_above": st.sampled_from([0, 10, 100]),
+    "results_of_others": st.booleans(),
     "job": some(["night", "day"]),
     "when": some(HOURS),
     "risk_above": st.sampled_from([0.0, 5.0]),
@@ -129,6 +130,14 @@ _ASKS: list[dict[str, Any]] = [
     {"column_scope": "all", "statement": "drop table x", "statements": ("drop",), "rows": 5},
     {"column_scope": "all", "statement": "create", "statements": ("create_udf", "select")},
     {"column_scope": "all", "statement": "x udf", "statements": ("opaque",), "opaque": "why"},
+    {"column_scope": "all", "owner": "i zoe", "result": "query:1"},
+    {
+        "columns": ("ssn",),
+        "column_scope": "listed",
+        "owner": "i zoe",
+        "statement": "drop table x",
+        "statements": ("drop",),
+    },
     {"column_scope": "none"},
     {"column_scope": "unknown", "script": "drop", "script_digest": "d"},
 ]

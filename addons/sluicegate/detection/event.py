@@ -16,6 +16,7 @@ UNCHANGED = 304
 SAMPLE = 8
 _CHUNKS = 100
 _LONGEST = 500
+_DENIED = frozenset({"no-rule", "policy-denied"})
 
 
 @lru_cache(maxsize=32_768)
@@ -143,7 +144,9 @@ def of_exchange(
         sent,
         () if refusal else subjects,
         packed,
-        _others(operation.route) if operation and operation.kind == "unknown" else "",
+        _others(operation.kind, operation.route, operation.owners, refusal.code if refusal else "")
+        if operation
+        else "",
         tuple([(found.indicator, found.detail) for found in exchange.findings if found.indicator not in own]),
     )
 
@@ -202,10 +205,15 @@ def of_recorded(
         sent,
         () if refused else subjects,
         packed,
-        _others(str(operation.get("route") or "")) if summary.get("kind", "unknown") == "unknown" else "",
+        _others(
+            str(summary.get("kind") or "unknown"), str(operation.get("route") or ""), operation.get("owners"), refused
+        ),
         tuple(told),
     )
 
 
-def _others(why: str) -> str:
-    return why if "belongs to somebody else" in why else ""
+def _others(kind: str, why: str, owners: object, refused: str) -> str:
+    """Why it was somebody else's; empty where it was not, and where a rule lets this person have it."""
+    if kind == "unknown":
+        return why if "belongs to somebody else" in why else ""
+    return "the result that it names belongs to somebody else" if owners and refused in _DENIED else ""

@@ -6,7 +6,7 @@ does not, nothing is known, and the response is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -81,10 +81,11 @@ class Headers:
             found = Header(found.width, owed, found.written | header.written)
         return found
 
-    def check_rows(self, node: dict[str, Any], member: str) -> None:
+    def check_rows(self, node: dict[str, Any], member: str, taken: Collection[int] = ()) -> None:
         """Where `node[member]` names a column that owes a mask, rows beside it are objects with such names, or arrays.
 
-        Raises Unfit for rows that are bare values, and for objects with other names (`{"f": [{"v": ...}]}`).
+        `taken` are the ids of what stands where rows were that are masked by themselves. Raises Unfit for rows that are
+        bare values, and for objects with other names (`{"f": [{"v": ...}]}`).
         """
         header = self.read(node[member])
         if header is None:
@@ -95,6 +96,8 @@ class Headers:
             strange = header.written.isdisjoint
             for row in value:
                 if row.__class__ is dict:
+                    if taken and row and all(id(value) in taken for value in row.values()):
+                        continue
                     if row and strange(row) and not header.names(row):
                         raise Unfit("its rows do not use the names of its columns")
                 elif row.__class__ is not list:

@@ -67,6 +67,7 @@ def _told(document: Any, original: bytes, plan: Plan, delivery: Delivery, inner:
         place.put(stand_in)
     found = any(places for _, _, places in tables)
     walk = Walk(plan, 0)
+    walk.taken = {id(stand_in) for _, _, stand_in in stand_ins}
     document = walk.value(document, plan.start, 0, "")
     tally.add(walk.counts)
     # Where a column has another name than what it is made from, names say nothing of arrays elsewhere.

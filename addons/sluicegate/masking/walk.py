@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sluicegate.masking import columnar, nested
@@ -40,7 +41,7 @@ def mask_document(document: Any, plan: Plan, original: bytes) -> tuple[Any, Coun
 class Walk:
     """One pass; `level` is how many strings deep it begins."""
 
-    __slots__ = ("counts", "flat", "headers", "level", "loose", "plan")
+    __slots__ = ("counts", "flat", "headers", "level", "loose", "plan", "taken")
 
     def __init__(self, plan: Plan, level: int) -> None:
         self.plan = plan
@@ -49,6 +50,7 @@ class Walk:
         self.counts: Counts = {}
         self.flat: list[Any] | None = None  # rows that hold nothing but plain values
         self.loose = False  # whether an array of arrays was met whose columns nothing names
+        self.taken: Collection[int] = ()  # ids of what stands where rows were that are masked by themselves
 
     def value(self, value: Any, state: State, depth: int, name: str) -> Any:
         """The value with its inside masked; `name` is the key that it has."""
@@ -95,7 +97,7 @@ class Walk:
                     self._array(value, child, depth + 1, key)
         if members is not None and self.plan.columns:
             for member in members:
-                self.headers.check_rows(node, member)
+                self.headers.check_rows(node, member, self.taken)
         for key in dropped or ():
             del node[key]
 

@@ -166,7 +166,7 @@ def _read(route: Route, parts: Parts, known: Known, session: Session) -> Operati
         if "result" in route.selectors and not route.selectors.keys() & {"dataset", "statement"}:
             raise Unreadable("the request names no result")
         return _operation(route, parts, known, follows=False)
-    found = session.find(HANDLE + handle)
+    found = session.follow(HANDLE + handle)
     return following(
         found, _operation(route, parts, known, follows=True), handle, route.kind, "columns" in route.selectors
     )

@@ -87,7 +87,7 @@ def _asked_first(operation: Operation, session: Session) -> Operation:
     """The operation as handles are to remember it: the answer to a poll hands out what was asked for, and no poll."""
     if operation.kind not in ("poll", "cancel") or operation.result is None:
         return operation
-    return replace(operation, kind=session.find(HANDLE + operation.result).kind)
+    return session.follow(HANDLE + operation.result)
 
 
 def following(found: Operation, own: Operation, handle: str, kind: Kind, takes_columns: bool) -> Operation:
@@ -103,6 +103,10 @@ def following(found: Operation, own: Operation, handle: str, kind: Kind, takes_c
     ):
         if mine is not None and mine != first:
             raise Unreadable("the request asks for something else than the one that its result comes from")
+    if kind == "cancel" or (kind == "poll" and _plainly_named(found)):
+        # Nothing is run again, and what it may show of the rows has the names by which masks find it.
+        asked = Operation(found.service, kind, found.dataset, found.declared, claims=found.claims, owner=found.owner)
+        return replace(asked, route=own.route, result=handle, chunks=own.chunks)
     operation = replace(
         found,
         kind=kind if kind in ("poll", "cancel") else found.kind,
@@ -115,6 +119,14 @@ def following(found: Operation, own: Operation, handle: str, kind: Kind, takes_c
         wide = next((one.column_scope for one in (found, own) if one.column_scope in ("all", "unknown")), None)
         operation = replace(operation, columns=listed, column_scope=wide or ("listed" if listed else own.column_scope))
     return operation
+
+
+def _plainly_named(operation: Operation) -> bool:
+    """Whether each column of a statement's result has the name of what it is made of."""
+    return operation.outputs is not None and all(
+        output.origins is not None and all(column.casefold() == output.name.casefold() for _, column in output.origins)
+        for output in operation.outputs
+    )
 
 
 def replaced(selector: Selector, view: RequestView, text: str) -> Rewrite | None:

@@ -2,13 +2,13 @@
 
 The first request is judged with everything that it says; what follows (a page, a partition, a poll, an external link)
 carries no statement and no columns. So the operation is remembered by the handle that the service gave out, together
-with who asked. A handle that is not known here, or that was somebody else's, leads nowhere.
+with who asked. A handle that is not known here leads nowhere; one that is somebody else's only where a rule says so.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from sluicegate.clock import Clock
@@ -65,13 +65,18 @@ class Results:
         self._kept[key] = _Kept(owner, operation, now)
         self._of_person.setdefault(owner, OrderedDict())[key] = None
 
-    def find(self, service: str, handle: str, owner: str) -> Operation:
-        """What was asked when the handle was made. Raises Unreadable when nobody knows, or it is another person's."""
+    def find(self, service: str, handle: str, owner: str, *, others: bool = False) -> Operation:
+        """What was asked when the handle was made. Raises Unreadable when nobody knows, or it is another person's.
+
+        `others`: what is another person's is given as well, with its owner named in it. That is no use of it.
+        """
         key, now = (service, handle), self._clock.now()
         known = self._kept.get(key)
         if known is None or now - known.used >= SECONDS:
             raise Unreadable("the result that it names is not known to the gateway: run the query again")
         if known.owner != owner:
+            if others:
+                return replace(known.operation, owner=known.owner)
             raise Unreadable("the result that it names belongs to somebody else")
         self._kept[key] = known._replace(used=now)
         self._kept.move_to_end(key)
@@ -110,10 +115,24 @@ class Session:
         """What was asked when the handle was made. Raises Unreadable."""
         return self.results.find(self._place, handle, self.owner)
 
+    def follow(self, handle: str) -> Operation:
+        """The same, also of what is somebody else's: it names its `owner`, and what is made of it has to keep that.
+
+        Only rules that say so cover it then. Raises Unreadable where nobody knows the handle.
+        """
+        return self.results.find(self._place, handle, self.owner, others=True)
+
     def free(self, handle: str) -> bool:
         """Whether nobody else has the handle."""
         return self.results.free(self._place, handle, self.owner)
 
     def remember(self, handle: str, operation: Operation) -> None:
-        """Keep what a handle stands for."""
-        self.results.remember(self._place, handle, self.owner, operation)
+        """Keep what a handle stands for. What comes of somebody else's result is theirs as well."""
+        if operation.owner:
+            self.results.remember(self._place, handle, operation.owner, replace(operation, owner=""))
+        else:
+            self.results.remember(self._place, handle, self.owner, operation)
+
+    def note(self, name: str, operation: Operation) -> None:
+        """Keep what this person asked for under a name of their own choice, whosever result it names."""
+        self.results.remember(self._place, name, self.owner, operation)

@@ -27,6 +27,8 @@ def nothing(operation: Operation, *, whole: bool) -> str:
     if operation.kind == "unknown":
         why = operation.opaque or operation.route
         return f"The request was not understood ({why}), and no rule lets such requests pass."
+    if operation.owner:
+        return "The result that it names was handed to somebody else, and no rule lets this person have it."
     if whole:
         return "No rule of the policy lets this person do it."
     target = operation.dataset or operation.service

@@ -74,6 +74,8 @@ def _rule(settings: Settings, rule: model.Rule, here: Path) -> Iterator[_Found]:
         yield (*here, "seal"), "means nothing in a rule whose effect is deny", "leave it out"
     elif rule.seal and not settings.recording.recipients:
         yield (*here, "seal"), "nobody could open what is sealed", "name recipients under [recording]"
+    if rule.results_of_others and rule.effect == "deny":
+        yield (*here, "results_of_others"), "means nothing in a rule whose effect is deny", "leave it out"
     if rule.effect == "hold" and not rule.approvers:
         yield here, "holds, but names nobody who can approve", 'add approvers = ["group:..."]'
     if rule.effect != "hold":

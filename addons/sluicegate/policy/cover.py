@@ -307,6 +307,12 @@ def _budget(side: _Side) -> bool:
     return bool(wide is None or narrow == wide)
 
 
+def _of_others(side: _Side) -> bool:
+    """Broadly, a rule means everybody's results; strictly, only one that says so does."""
+    narrow, wide = side.values
+    return bool(not side.wide_strict or wide or (side.strict and not narrow))
+
+
 _SIDES: dict[str, Callable[[_Side], bool]] = {
     "kind": _kind,
     "service": _service,
@@ -319,6 +325,7 @@ _SIDES: dict[str, Callable[[_Side], bool]] = {
     "network": _networks,
     "statements": _statements,
     "commands": _patterns,
+    "results_of_others": _of_others,
     "rows_above": _above,
     "job": _subset,
     "when": _when,

@@ -94,6 +94,9 @@ def ways_out(policy: Policy, principal: Principal, operation: Operation, context
     if operation.kind == "unknown":
         yield "Send the request in a form that the service's dialect declares: each parameter once, nothing unknown."
         return
+    if operation.owners:
+        yield "Run it yourself, and use the handle that you are given."
+        return
     asking = _Asking(policy, principal, context)
     yield from _fewer_columns(asking, operation)
     if operation.destination_side == "external":

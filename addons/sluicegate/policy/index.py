@@ -40,8 +40,8 @@ class Settled:
     def __init__(self, standing: Standing, operation: Operation) -> None:
         self.deny = _matching(standing.deny, operation)
         self.hold = _matching(standing.hold, operation)
-        self.covering = _matching(standing.covering, operation)
-        self.reported = _matching(standing.reported, operation)
+        self.covering = _for_owner(_matching(standing.covering, operation), operation)
+        self.reported = _for_owner(_matching(standing.reported, operation), operation)
         self._standing = standing
         self._owed = standing.owed(operation)
         self._risky = standing.risky(operation)
@@ -97,6 +97,7 @@ class Standing:
             or operation.statements
             or operation.opaque
             or operation.into
+            or operation.owner
             or operation.kind == "unknown"  # the reason says why
         ):
             return None
@@ -218,6 +219,7 @@ def _key(standing: Standing, operation: Operation) -> tuple[object, ...] | None:
         operation.statements,
         operation.opaque,
         operation.into,
+        operation.owner != "",
     )
 
 
@@ -226,6 +228,13 @@ _LONG, _MANY = 2048, 100
 
 def _matching(candidates: tuple[Candidate, ...], operation: Operation) -> tuple[Candidate, ...]:
     return tuple([candidate for candidate in candidates if candidate.matches(operation)])
+
+
+def _for_owner(candidates: tuple[Candidate, ...], operation: Operation) -> tuple[Candidate, ...]:
+    """Those that may let pass what is somebody else's, where it is; denies, and holds in doubt, mean everybody's."""
+    if not operation.owner:
+        return candidates
+    return tuple([c for c in candidates if c.rule.effect == "deny" or c.rule.results_of_others])
 
 
 def _for(candidates: Iterable[Candidate], principal: Principal) -> tuple[Candidate, ...]:

@@ -102,6 +102,7 @@ _CLAUSES: dict[str, Callable[[Any], str]] = {
     "network": lambda v: f"from {_or(v)}",
     "statements": lambda v: f"by {_or(v)} statements",
     "commands": lambda v: f"with text like {_or(v)}",
+    "results_of_others": lambda v: "results of others included",
     "rows_above": lambda v: f"more than {v} rows at once",
     "job": lambda v: f"within the job {_or(v)}",
     "when": lambda v: f"during {_or(v)}",

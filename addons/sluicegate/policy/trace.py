@@ -165,7 +165,7 @@ class _Asking:
 def _only(rule: model.Rule, key: str, operation: Operation) -> model.Rule:
     """The rule with one of its keys, and the others set so that they fit the operation."""
     fitting: dict[str, Any] = {name: model.Rule.model_fields[name].get_default() for name in TESTED}
-    fitting |= {"kind": [operation.kind], "service": [operation.service]}
+    fitting |= {"kind": [operation.kind], "service": [operation.service], "results_of_others": True}
     fitting["dataset"] = None if operation.dataset is None else [_itself(operation.dataset)]
     return rule.model_copy(update={**fitting, key: getattr(rule, key)})
 

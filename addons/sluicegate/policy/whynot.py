@@ -49,6 +49,8 @@ def why_not(
             return f"it is for an identity weaker than {wanted}, and this one is {principal.assurance}"
         case "statements" | "commands":
             return _statement(key, wanted, operation)
+        case "results_of_others":
+            return "it does not cover results that were handed to somebody else, as this one was"
         case "rows_above":
             return f"it is about more than {wanted} rows, and {_rows(operation)}"
     return _circumstance(key, wanted, context)

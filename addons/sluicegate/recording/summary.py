@@ -100,6 +100,7 @@ def describe(operation: Operation, redact: Redactor) -> dict[str, Any]:
         "script_digest": operation.script_digest,
         "statements": tuple(dict.fromkeys([word for one in (operation, *operation.parts) for word in one.statements])),
         "route": operation.route,
+        "owners": operation.owners,
     }
 
 

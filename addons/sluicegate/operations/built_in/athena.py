@@ -114,14 +114,14 @@ def _results(document: dict[str, Any], known: Known, session: Session) -> Operat
         raise Unreadable("QueryResultType is not DATA_ROWS")
     handle = needed(document, "QueryExecutionId")
     token = text(document, "NextToken")
-    found = again(session.find(f"query:{handle}"), handle, f"after:{short(token)}" if token else "first")
+    found = again(session.follow(f"query:{handle}"), handle, f"after:{short(token)}" if token else "first")
     return replace(found, rows=number(document, "MaxResults"))
 
 
 def _status(document: dict[str, Any], known: Known, session: Session) -> Operation:
     only(document, ("QueryExecutionId",))
     handle = needed(document, "QueryExecutionId")
-    return polled(session.find(f"query:{handle}"), handle)
+    return polled(session.follow(f"query:{handle}"), handle)
 
 
 def _statuses(document: dict[str, Any], known: Known, session: Session) -> Operation:
@@ -129,7 +129,7 @@ def _statuses(document: dict[str, Any], known: Known, session: Session) -> Opera
     handles = several(document, "QueryExecutionIds")
     if not handles or not all(isinstance(handle, str) for handle in handles):
         raise Unreadable("QueryExecutionIds are not texts")
-    found = [session.find(f"query:{handle}") for handle in handles]
+    found = [session.follow(f"query:{handle}") for handle in handles]
     return replace(together([polled(each, "") for each in found]), chunks=tuple(handles))
 
 

@@ -163,7 +163,9 @@ def together(operations: Sequence[Operation]) -> Operation:
 
 def polled(found: Operation, handle: str) -> Operation:
     """A question about a result that asks for none of its rows."""
-    return Operation(found.service, "poll", found.dataset, found.declared, column_scope="none", result=handle)
+    return Operation(
+        found.service, "poll", found.dataset, found.declared, column_scope="none", result=handle, owner=found.owner
+    )
 
 
 def again(found: Operation, handle: str, chunk: str) -> Operation:

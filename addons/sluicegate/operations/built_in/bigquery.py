@@ -100,7 +100,7 @@ class BigQueryDialect(StatementDialect):
         if view.body and route != _CANCEL:
             raise Unreadable("a body was sent where none is read")
         job = _handle(project, plain(path[5], "job id"))
-        found = session.find(job)
+        found = session.follow(job)
         given = parameters(view.query)
         chunks = tuple(f"{name}={given[name][:200]}" for name in ("startIndex", "pageToken") if name in given)
         kinds: dict[str, Kind] = {_POLL: "poll", _CANCEL: "cancel"}

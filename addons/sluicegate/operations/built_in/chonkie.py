@@ -102,13 +102,15 @@ def _takes_text(segments: tuple[str, ...]) -> bool:
 
 def _texts(document: dict[str, Any], known: Known, session: Session) -> Operation:
     """What stands beside the texts may name a model or an address; the texts themselves are only content."""
-    result = None
+    result, owner = None, ""
     beside = {name: value for name, value in document.items() if name not in _TEXTS}
     file = beside.pop("file", None)
     if file is not None:
         if not isinstance(file, dict) or not isinstance(file.get("content"), str) or file.get("type") != "document":
             raise Unreadable("the file is not one that was uploaded")
         result = f"file:{file['content']}"
-        session.find(result)
+        owner = session.follow(result).owner
     destination, side = addresses.judged(addresses.addresses(beside), known)
-    return Operation(known.service, "upload", result=result, destination=destination, destination_side=side)
+    return Operation(
+        known.service, "upload", result=result, owner=owner, destination=destination, destination_side=side
+    )

@@ -103,7 +103,7 @@ class DatabricksDialect(StatementDialect):
             raise Unreadable("a body was sent where none is read")
         path = path_of(view) or ()
         statement = f"query:{plain(path[4], 'statement id')}"
-        found = session.find(statement)
+        found = session.follow(statement)
         if route == _CANCEL:
             return followed(found, route, statement, kind="cancel")
         return followed(found, route, statement, (plain(path[7], "chunk"),) if route == _CHUNK else ())

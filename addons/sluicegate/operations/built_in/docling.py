@@ -79,10 +79,10 @@ def _read(view: RequestView, known: Known, session: Session) -> Operation:
             if query.parameters(view.query).keys() - {"wait"}:
                 raise Unreadable("the query has parameters that are not known here")
             handle = f"task:{segments[3]}"
-            return replace(session.find(handle), kind="poll", result=handle)
+            return replace(session.follow(handle), kind="poll", result=handle)
         if segments[:2] == ("v1", "result") and len(segments) == 3 and not view.query:
             handle = f"task:{segments[2]}"
-            return replace(session.find(handle), result=handle)
+            return replace(session.follow(handle), result=handle)
         if segments[:2] in (("v1", "clear"), ("v1", "memory")):
             return Operation(known.service, "admin")
     if view.method == "POST" and not view.query and segments[:1] == ("v1",) and _takes_documents(segments[1:]):

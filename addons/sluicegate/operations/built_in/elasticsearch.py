@@ -20,6 +20,8 @@ from sluicegate.operations.built_in.elasticsearch_indices import handle_of, oper
 from sluicegate.operations.built_in.elasticsearch_search import (
     CHOOSING,
     chosen_fields,
+    end_cursor,
+    end_points,
     follow_handle,
     read_count,
     read_documents,
@@ -158,12 +160,12 @@ def _read(view: RequestView, path: tuple[str, ...], known: Known, session: Sessi
         case ("_async_search", handle) if method in ("GET", "DELETE"):
             return follow_handle(session, "async_search", handle, method)
         case ("_async_search", "status", handle) if method == "GET":
-            return polled(session.find(handle_of("async_search", handle)), "")
+            return polled(session.follow(handle_of("async_search", handle)), "")
         case (index, "_pit") | (index, "_search", "point_in_time") if method == "POST":
             parameters_of(view)
             return operation_on(known, index, "poll", ())
         case ("_pit",) | ("_search", "point_in_time") if method == "DELETE":
-            return Operation(known.service, "cancel")
+            return end_points(view, session)
         case ("_count",) | (_, "_count") if reading:
             return read_count(view, path[0] if len(path) == 2 else None, known)
         case ("_msearch",) | (_, "_msearch") if reading:
@@ -182,7 +184,7 @@ def _read(view: RequestView, path: tuple[str, ...], known: Known, session: Sessi
         case ("_sql",) | ("_plugins" | "_opendistro", "_sql") if method == "POST":
             return read_statement(view, known, session)
         case ("_sql", "close") | ("_plugins" | "_opendistro", "_sql", "close") if method == "POST":
-            return Operation(known.service, "cancel")
+            return end_cursor(view, session)
         case ("_query",) if method == "POST":
             return read_piped(view, known)
         case ("_bulk",) | (_, "_bulk") if method in ("POST", "PUT"):

@@ -109,9 +109,9 @@ def _searched(
     if pit is None:
         found = operation_on(known, index, "read", fields, **more)
     elif isinstance(pit, dict) and isinstance(pit.get("id"), str) and index is None:
-        at = session.find(handle_of("pit", pit["id"]))
+        at = session.follow(handle_of("pit", pit["id"]))
         names = ",".join(wire_name(one, known) for one in (at, *at.parts))
-        found = operation_on(known, names, "read", fields, **more)
+        found = replace(operation_on(known, names, "read", fields, **more), owner=at.owner)
     else:
         raise Unreadable("the point in time has no id, or an index besides it")
     return _valued(found, (*shown, *ordered, *predicates), known)
@@ -172,15 +172,36 @@ def read_scroll(view: RequestView, path: tuple[str, ...], known: Known, session:
         handles = list_of(handle)
         if handle is None or not all(isinstance(one, str) for one in handles) or handles == ["_all"]:
             raise Unreadable("it does not say which scrolls are to end")
-        found = [session.find(handle_of("scroll", one)) for one in handles]
+        found = [session.follow(handle_of("scroll", one)) for one in handles]
         return together([replace(polled(one, ""), kind="cancel") for one in found])
     if view.method not in ("GET", "POST") or not isinstance(handle, str):
         raise Unreadable("it does not say which scroll goes on")
     return follow_handle(session, "scroll", handle, view.method)
 
 
+def end_points(view: RequestView, session: Session) -> Operation:
+    """Points in time that are to end: one by `id`, or several by `pit_id`. Raises Unreadable for all at once."""
+    parameters_of(view)
+    body = read_body(view)
+    handles = list_of(body.get("id", body.get("pit_id")))
+    if len(body) != 1 or not handles or not all(isinstance(one, str) for one in handles):
+        raise Unreadable("it does not say which points in time are to end")
+    found = [session.follow(handle_of("pit", one)) for one in handles]
+    return together([replace(polled(one, ""), kind="cancel") for one in found])
+
+
+def end_cursor(view: RequestView, session: Session) -> Operation:
+    """A table that is not read to its end."""
+    parameters_of(view)
+    body = read_body(view)
+    cursor = text(body, "cursor")
+    if cursor is None or len(body) != 1:
+        raise Unreadable("it does not say which cursor is to end")
+    return replace(polled(session.follow(handle_of("cursor", cursor)), ""), kind="cancel")
+
+
 def follow_handle(session: Session, word: str, handle: str, method: str) -> Operation:
-    found = session.find(handle_of(word, handle))
+    found = session.follow(handle_of(word, handle))
     if method == "DELETE":
         return replace(polled(found, ""), kind="cancel")
     return replace(found, result=short(handle), chunks=(word,))

@@ -103,7 +103,7 @@ def _read(view: RequestView, known: Known, session: Session) -> Operation:
 
 def _job(segments: tuple[str, ...], session: Session) -> tuple[Operation, str]:
     handle = f"job:{segments[2]}" if len(segments) > 2 else ""
-    return session.find(handle), handle
+    return session.follow(handle), handle
 
 
 def _package(segments: tuple[str, ...]) -> str:

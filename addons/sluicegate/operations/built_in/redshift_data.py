@@ -61,7 +61,7 @@ def _result(document: dict[str, Any], known: Known, session: Session) -> Operati
     only(document, ("Id", "NextToken"))
     handle = needed(document, "Id")
     token = text(document, "NextToken")
-    found = session.find(f"statement:{handle.partition(':')[0]}")
+    found = session.follow(f"statement:{handle.partition(':')[0]}")
     if ":" in handle:
         found = replace(found, outputs=None)  # which statement of several it is, the answer does not say
     return again(found, handle, f"after:{short(token)}" if token else "first")
@@ -70,7 +70,7 @@ def _result(document: dict[str, Any], known: Known, session: Session) -> Operati
 def _status(document: dict[str, Any], known: Known, session: Session) -> Operation:
     only(document, ("Id",))
     handle = needed(document, "Id")
-    return polled(session.find(f"statement:{handle.partition(':')[0]}"), handle)
+    return polled(session.follow(f"statement:{handle.partition(':')[0]}"), handle)
 
 
 def _cancel(document: dict[str, Any], known: Known, session: Session) -> Operation:

@@ -171,7 +171,7 @@ def _read(
         return _bucket(view, parameters, where, known)
     match view.method:
         case "GET" | "HEAD":
-            return _get(view, parameters, where, known)
+            return _get(view, parameters, where, known, session)
         case "PUT":
             return _put(view, parameters, where, known, session)
         case "POST":
@@ -209,11 +209,12 @@ def _bucket(view: RequestView, parameters: dict[str, str], where: Object, known:
     return _nothing_of(known, where, "admin", f"{view.method} {setting or 'bucket'}")
 
 
-def _get(view: RequestView, parameters: dict[str, str], where: Object, known: Known) -> Operation:
+def _get(view: RequestView, parameters: dict[str, str], where: Object, known: Known, session: Session) -> Operation:
+    owner = _begun(parameters["uploadId"], where, known, session) if "uploadId" in parameters else ""
     setting = next((name for name in parameters if name in _OF_OBJECT), None)
     if setting is not None or "uploadId" in parameters:
         _only(parameters, *_OF_OBJECT, "versionId", "uploadId", "max-parts", "part-number-marker")
-        return _nothing_of(known, where, "poll", f"Get {setting or 'parts'}")
+        return replace(_nothing_of(known, where, "poll", f"Get {setting or 'parts'}"), owner=owner)
     _only(parameters, *_SHOWING, "versionId", "partNumber")
     if view.method == "HEAD":
         return _nothing_of(known, where, "read", "HeadObject")
@@ -234,15 +235,14 @@ def _put(view: RequestView, parameters: dict[str, str], where: Object, known: Kn
         _only(parameters, setting, "versionId")
         return _nothing_of(known, where, "share" if setting == "acl" else "write", f"Put {setting}")
     _only(parameters, "partNumber", "uploadId")
-    if "uploadId" in parameters:
-        _begun(parameters["uploadId"], where, known, session)
     part = "uploadId" in parameters
+    owner = _begun(parameters["uploadId"], where, known, session) if part else ""
     source = view.header("x-amz-copy-source")
     if source is None:
         made = _uploading(where, known, "UploadPart" if part else "PutObject")
     else:
         made = _copied(source_of(source), where, known, "UploadPartCopy" if part else "CopyObject")
-    return _shared(made, view, where, known)
+    return replace(_shared(made, view, where, known), owner=owner)
 
 
 def _post(view: RequestView, parameters: dict[str, str], where: Object, known: Known, session: Session) -> Operation:
@@ -252,8 +252,8 @@ def _post(view: RequestView, parameters: dict[str, str], where: Object, known: K
     if set(parameters) == {"uploads"}:
         return _shared(_uploading(where, known, "CreateMultipartUpload"), view, where, known)
     if set(parameters) == {"uploadId"}:
-        _begun(parameters["uploadId"], where, known, session)
-        return _uploading(where, known, "CompleteMultipartUpload")
+        owner = _begun(parameters["uploadId"], where, known, session)
+        return replace(_uploading(where, known, "CompleteMultipartUpload"), owner=owner)
     if "restore" in parameters:
         _only(parameters, "restore", "versionId")
         return _nothing_of(known, where, "admin", "RestoreObject")
@@ -263,17 +263,18 @@ def _post(view: RequestView, parameters: dict[str, str], where: Object, known: K
 def _delete(parameters: dict[str, str], where: Object, known: Known, session: Session) -> Operation:
     if "uploadId" in parameters:
         _only(parameters, "uploadId")
-        _begun(parameters["uploadId"], where, known, session)
-        return _nothing_of(known, where, "cancel", "AbortMultipartUpload")
+        owner = _begun(parameters["uploadId"], where, known, session)
+        return replace(_nothing_of(known, where, "cancel", "AbortMultipartUpload"), owner=owner)
     _only(parameters, "versionId", "tagging")
     return _nothing_of(known, where, "write", "DeleteObject", statements=("delete",))
 
 
-def _begun(upload: str, where: Object, known: Known, session: Session) -> None:
-    """Raises Unreadable unless this person began this upload of this object through here."""
-    found = session.find(f"upload:{upload}")
+def _begun(upload: str, where: Object, known: Known, session: Session) -> str:
+    """Who began this upload of this object, where somebody else did. Raises Unreadable unless it was done here."""
+    found = session.follow(f"upload:{upload}")
     if found.destination != judge(where.name, known.ours)[0]:
         raise Unreadable("the upload is of another object")
+    return found.owner
 
 
 def _uploading(where: Object, known: Known, route: str) -> Operation:

@@ -120,10 +120,10 @@ class SnowflakeDialect(StatementDialect):
                 return simple(known.service, "cancel", route)
             case "result":
                 handle = _query_handle(plain((path_of(view) or ("",) * 3)[1], "query id"))
-                return followed(session.find(handle), route, handle)
+                return followed(session.follow(handle), route, handle)
             case "monitoring":
                 handle = _query_handle(plain((path_of(view) or ("",) * 3)[2], "query id"))
-                return followed(session.find(handle), route, handle, kind="poll")
+                return followed(session.follow(handle), route, handle, kind="poll")
             case _ if route == LINK:
                 return _link(view, session)
             case _:
@@ -201,7 +201,7 @@ def _query(view: RequestView, known: Known, session: Session) -> Asked:
         raise Unreadable("the request has no statement")
     if (scan := _RESULT_SCAN.fullmatch(text)) is not None:
         handle = _query_handle(scan[1])
-        return followed(session.find(handle), "query", handle)
+        return followed(session.follow(handle), "query", handle)
     state = _state_handle(view)
     read, place = _read(text, known, session, state)
     moves = "use" in read.operation.statements or read.operation.kind in ("unknown", "script")

@@ -78,7 +78,7 @@ def ask(route: str, view: RequestView, known: Known, session: Session) -> Asked:
         return replace(asked, operation=resubmitted(given.get("requestId"), asked.operation, session))
     handle = plain((path_of(view) or ("",) * 4)[3], "statement handle")
     handle = f"query:{handle}"
-    found = session.find(handle)
+    found = session.follow(handle)
     if route == _CANCEL:
         return followed(found, route, handle, kind="cancel")
     if view.body:

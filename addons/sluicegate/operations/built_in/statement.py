@@ -88,7 +88,13 @@ def simple(service: str, kind: Kind, route: str, claims: tuple[str, ...] = ()) -
 def followed(
     found: Operation, route: str, handle: str, chunks: tuple[str, ...] = (), kind: Kind | None = None
 ) -> Asked:
-    """More of a result that was asked for before: judged anew, with everything that the first request said."""
+    """More of a result that was asked for before: judged anew, with everything that the first request said.
+
+    How far it is, and its end, run no statement again and hand out no rows: of those the dataset counts.
+    """
+    if kind in ("poll", "cancel"):
+        about = Operation(found.service, kind, found.dataset, found.declared, claims=found.claims, owner=found.owner)
+        return Asked(replace(about, route=route, result=handle, chunks=chunks))
     return Asked(replace(found, route=route, result=handle, chunks=chunks, kind=kind or found.kind))
 
 
@@ -220,7 +226,7 @@ def _kept_columns(session: Session, operation: Operation) -> tuple[Output, ...] 
     if operation.result is None:
         return None
     try:
-        return session.find(f"columns:{operation.result}").outputs
+        return session.follow(f"columns:{operation.result}").outputs
     except Unreadable:
         return None
 
@@ -269,7 +275,7 @@ def resubmitted(given: str | None, operation: Operation, session: Session) -> Op
     if before != operation:
         others = (replace(before, parts=()), *before.parts, *operation.parts)
         operation = replace(operation, outputs=None, parts=tuple(dict.fromkeys(others)))
-    session.remember(handle, operation)
+    session.note(handle, operation)
     return operation
 
 
@@ -277,7 +283,7 @@ def find_link(view: RequestView, session: Session) -> Asked:
     """The operation behind an external link. Its format stands in `chunks`, behind its path. Raises Unreadable."""
     if view.body:
         raise Unreadable("a body was sent where none is read")
-    found = session.find(link_handle(view.host, view.path))
+    found = session.follow(link_handle(view.host, view.path))
     return Asked(replace(found, route=LINK, chunks=(view.path[-200:], found.route)))
 
 

@@ -79,7 +79,7 @@ class TrinoDialect(StatementDialect):
             raise Unreadable("a body was sent where none is read")
         path = path_of(view) or ()
         query = f"query:{plain(path[2] if path[1] == 'query' else path[3], 'query id')}"
-        found = session.find(query)
+        found = session.follow(query)
         if route == _CANCEL:
             return followed(found, route, query, kind="cancel")
         return followed(found, route, query, (plain(path[5], "page"),))

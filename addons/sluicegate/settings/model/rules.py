@@ -71,6 +71,9 @@ class Rule(Table):
     comments, and matches what is too long to look at; in an allow one of them must fit the whole text."""
     rows_above: Annotated[int, Field(ge=0)] | None = None
     """More rows than this are asked for, or no limit is set. For a deny or hold."""
+    results_of_others: bool = False
+    """It covers results too that a service handed to somebody else, whom the request names by their handle (a statement
+    or job id, a page, a link). For an allow or hold; without it such results are for whoever made them."""
     job: Annotated[list[Text], Field(min_length=1)] | None = None
     """The request is within one of these [jobs.*]."""
     when: Annotated[list[Times], Field(min_length=1)] | None = None
