@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,34 @@ def test_the_gateway_leaves_out_what_only_others_of_mitmproxys_addons_need():
         "from mitmproxy import addons; assert len(addons.default_addons()) > 20\n"
     )
     subprocess.run([sys.executable, "-c", report], check=True)
+
+
+BUILT = """
+from pathlib import Path
+from sluicegate.pipeline import few_addons; few_addons.leave_out_the_rest()
+from sluicegate.pipeline.check import load_checked
+from sluicegate.pipeline.order import build
+from sluicegate.settings import State
+build(load_checked(Path({policy!r})), State(Path({state!r})).open())
+import sluicegate.pipeline.serve
+"""
+SQL = """
+[services.lake]
+hosts = ["lake.internal:8080"]
+dialect = "trino"
+"""
+
+
+@pytest.mark.parametrize("more", ["", SQL], ids=["", "SQL"])
+def test_a_gateway_loads_at_its_start_what_its_policy_needs_and_nothing_large_else(more, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHUNKS_TOKEN", "x" * 20)
+    policy = tmp_path / "policy.toml"
+    demo = (Path(__file__).parents[2] / "policy.toml").read_text()
+    policy.write_text(re.sub("^trusted_ca = .*$", "", demo, flags=re.MULTILINE) + more)
+    loaded = loaded_by(BUILT.format(policy=str(policy), state=str(tmp_path / "state")))
+    assert "mitmproxy" in loaded
+    assert not loaded & {"pyarrow", "alembic", "uvicorn", "starlette"}
+    assert ("sqlglot" in loaded) == bool(more)
 
 
 def test_the_test_sees_what_is_loaded():

@@ -8,7 +8,9 @@ import inspect
 import json
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pyarrow as pa
 import pytest
@@ -19,7 +21,7 @@ from mitmproxy.test import tflow, tutils
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Delivery, Exchange, Exposure, Obligation, Output, Rows, Verdict
 from sluicegate.masking.addon import AT_ONCE, MaskingAddon
-from sluicegate.settings import Settings
+from sluicegate.settings import Loaded, Settings
 
 SECRET = "123-45-6789"
 OWED = (Obligation("ids", "last4", frozenset({"ssn"})),)
@@ -55,6 +57,36 @@ async def respond(addon: MaskingAddon, flow: http.HTTPFlow, of: Exchange) -> Non
 def answer(flow: http.HTTPFlow) -> http.Response:
     assert flow.response is not None
     return flow.response
+
+
+# -- policy -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("detect", [[], ["email"]])
+def test_patterns_are_compiled_where_a_policy_is_prepared_and_not_at_a_request(detect: list[str]) -> None:
+    mask: dict[str, Any] = {"id": "m", "method": "redact"} | (
+        {"detect": detect} if detect else {"columns": ["personal"]}
+    )
+    settings = Settings.model_validate({"identity": {"issuer": "https://idp.example"}, "masks": [mask]})
+    loaded = Loaded(settings, "digest", Path("policy.toml"), {})
+    with patch("sluicegate.masking.addon.warm") as warm:
+        stage = MaskingAddon(SETTINGS, b"k" * 32)
+        assert warm.call_count == 0
+        stage.adopt(stage.prepare(loaded))
+        assert warm.call_count == len(detect)
+        MaskingAddon(settings, b"k" * 32)
+        assert warm.call_count == 2 * len(detect)
+
+
+@pytest.mark.parametrize("kind", ["text/csv", "application/octet-stream", "application/vnd.apache.arrow.stream"])
+@pytest.mark.parametrize("first", [b"{", b"[", b'"', b" ", b"\n"])
+async def test_what_tables_need_is_not_loaded_on_the_event_loop(addon: MaskingAddon, kind: str, first: bytes) -> None:
+    flow = flow_of(first + b"x,ssn\n1,2\n", headers=((b"content-type", kind.encode()),))
+    with patch("sluicegate.masking.body.mask", side_effect=Refusal(502, "x", "x", "x")) as mask:
+        later = addon.response(flow, exchange())
+        assert later is not None and mask.call_count == 0
+        with pytest.raises(Refusal):
+            await later
 
 
 # -- request ------------------------------------------------------------------------------------------------------

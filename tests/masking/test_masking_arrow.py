@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Delivery, Method, Obligation, Output, Rows
+from sluicegate.masking.arrow_columns import mask_column
 from sluicegate.masking.body import Masked, Reply, mask
 from sluicegate.masking.methods import Methods
 from sluicegate.masking.rules import Plan
+from sluicegate.masking.tally import Tally
 
 SECRET = "123-45-6789"
 METHODS = Methods(b"k" * 32)
@@ -379,3 +381,22 @@ def test_as_a_naive_masking_would(columns: list[list[Any]], data: st.DataObject,
         masked = read(send(write(table, compression=codec), plan(), told).body)
         assert masked.schema == table.schema
         assert [masked.column(i).to_pylist() for i in range(len(columns))] == wanted
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.binary(), pa.large_binary(), pa.string_view()])
+@pytest.mark.parametrize("where", [0, 3, 5])
+def test_json_is_found_in_a_part_of_a_column(kind: pa.DataType, where: int) -> None:
+    """Whether a column can hold JSON is told from its bytes, of which a part of a longer column has its own."""
+    texts = ["plain", None, "", "x", "ü", "end"]
+    texts[where] = json.dumps({"ssn": SECRET})
+    values = ["[before]", *texts, '{"behind": 1}']
+    column = pa.array([v if v is None else v.encode() for v in values], pa.binary()).cast(kind)
+    for begin, length in ((1, 6), (1 + where, 1), (0, 8)):
+        part, tally = column.slice(begin, length), Tally()
+        got = mask_column(part, pa.field("note", kind), None, plan(), tally).cast(pa.large_binary()).to_pylist()
+        assert len(got) == length and sum(b'"ssn"' in (value or b"") for value in got) == 1
+        assert SECRET.encode() not in b"".join(value or b"" for value in got)
+        assert sum(tally.counts.values()) == 1
+    for begin, length in ((2 + where, 0), (1, where)):
+        part = column.slice(begin, length)
+        assert mask_column(part, pa.field("note", kind), None, plan(), Tally()).equals(part)

@@ -67,7 +67,7 @@ async def test_a_sound_change_is_put_in_force_in_every_room(running, caplog):
     after = running.gateway.line.in_force
     changed = {"lockdown", "operations", "risk", "policy", "credentials"}
     # What the authority may sign for does not change with the policy: hosts beyond it are not put in force at all.
-    assert set(before) == set(after) == changed | {"authority"}
+    assert set(before) == set(after) == changed | {"authority", "masking"}
     assert all(after[name] is not before[name] for name in changed)
     assert (running.effect(), running.effect(before)) == ("deny", "allow")
     assert running.gateway.loaded.digest != digest and after["policy"].digest == running.gateway.loaded.digest

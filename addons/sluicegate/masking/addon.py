@@ -14,12 +14,13 @@ from sluicegate.exchange import Exchange, Original
 from sluicegate.masking import body, headers, reports
 from sluicegate.masking.body import Masked, Reply
 from sluicegate.masking.detectors.first_pass import warm
+from sluicegate.masking.formats import is_heavy
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.methods import Methods
 from sluicegate.masking.refusal import unaskable, unmaskable
 from sluicegate.masking.rules import Plan, Plans
 from sluicegate.masking.stream import open_stream
-from sluicegate.settings import Settings
+from sluicegate.settings import Loaded, Settings
 
 AT_ONCE = 256 << 10
 """Decoded bytes up to which a body is masked in the hook; larger ones go to a thread, so that the loop goes on."""
@@ -38,8 +39,22 @@ class MaskingAddon:
         self._plans = Plans(Methods(key, settings.masking.tenant, settings.masking.key_version))
         self._accepts: WeakKeyDictionary[http.HTTPFlow, tuple[str, ...]] = WeakKeyDictionary()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="masking")
-        if any(mask.detect for mask in settings.masks):
-            warm()  # else it is done once a changed policy has such masks, and somebody waits half a second for it
+        self.part = self._ready(settings)
+
+    def prepare(self, loaded: Loaded) -> bool:
+        """Make ready what the masks of another policy need: it takes half a second. Runs on a thread."""
+        return self._ready(loaded.settings)
+
+    def adopt(self, part: bool) -> None:
+        """Masks come with each verdict, so that nothing changes here."""
+
+    @staticmethod
+    def _ready(settings: Settings) -> bool:
+        """Whether there are detectors; then their patterns are compiled."""
+        found = any(mask.detect for mask in settings.masks)
+        if found:
+            warm()
+        return found
 
     def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         """Leaves only codings that the client and we can read; no pieces and no conditions where masks are owed."""
@@ -89,7 +104,7 @@ class MaskingAddon:
         reply = _reply(flow, response)
         accepts = self._accepts.get(flow, ())
         raw = reply.body or b""
-        if len(raw) > AT_ONCE or (raw and _packed(exchange, raw)):
+        if len(raw) > AT_ONCE or (raw and _packed(exchange, reply, raw)):
             return self._later(response, exchange, reply, plan, accepts)
         try:
             masked = body.mask(reply, plan, accepts, min(AT_ONCE, self._max_body), exchange.delivery)
@@ -154,10 +169,10 @@ def _reply(flow: http.HTTPFlow, response: http.Response) -> Reply:
     )
 
 
-def _packed(exchange: Exchange, raw: bytes) -> bool:
+def _packed(exchange: Exchange, reply: Reply, raw: bytes) -> bool:
     """Whether a short body may be long work: other formats than JSON can be compressed inside."""
-    if exchange.delivery is None:
-        return raw[:1] not in _JSON_BEGINS
+    if exchange.delivery is None or not exchange.delivery.rows:
+        return raw[:1] not in _JSON_BEGINS or is_heavy(body.declared(reply.headers).media)
     return any(rows.format != "json" or rows.base64 for rows in exchange.delivery.rows)
 
 

@@ -14,6 +14,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sluicegate.masking import nested
 from sluicegate.masking.content import Content
 from sluicegate.masking.content_walk import mask_content_of
 from sluicegate.masking.hit import Hit
@@ -207,6 +208,8 @@ def _looked(array: pa.Array, field: pa.Field, content: Content, tally: Tally) ->
 
 def _json_texts(array: pa.Array, plan: Plan, tally: Tally, text_of: Callable[[Any], str | None]) -> pa.Array:
     kind = array.type
+    if _no_json(array):
+        return array
     large = pa.large_string() if _is_text(kind) else pa.large_binary()
     plain = array if kind == large else array.cast(large)
     suspects = pc.match_substring_regex(plain, _MAYBE_JSON if _is_text(kind) else _MAYBE_JSON_BYTES)
@@ -224,6 +227,23 @@ def _json_texts(array: pa.Array, plan: Plan, tally: Tally, text_of: Callable[[An
     tally.add(walk.counts)
     made = pc.replace_with_mask(plain, pc.fill_null(suspects, False), pa.array(found, large))
     return made.cast(kind)
+
+
+def _no_json(array: pa.Array) -> bool:
+    """Whether none of the values can be JSON, since no sign that it begins with is in any of them."""
+    wide = types.is_large_string(array.type) or types.is_large_binary(array.type)
+    if not (wide or types.is_string(array.type) or types.is_binary(array.type)):
+        return False
+    _, offsets, data = array.buffers()
+    if data is None or offsets is None or not len(array):
+        return len(array) == int(array.null_count)
+    places = memoryview(offsets).cast("b").cast("q" if wide else "i")
+    first, last = places[array.offset], places[array.offset + len(array)]
+    values = bytes(data.slice(first, last - first))
+    return not any(sign in values for sign in _SIGNS)
+
+
+_SIGNS = tuple(sign.encode() for sign in nested.BEGINNINGS)
 
 
 def _decoded(value: bytes) -> str | None:

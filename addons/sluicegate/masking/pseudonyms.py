@@ -13,6 +13,7 @@ from sluicegate.masking.keys import Keys
 from sluicegate.masking.values import NUMBERS, clean
 
 _BLOCK = 64  # of SHA-256, in bytes
+_FEW = 64
 _BITS = 52  # of a number that every reader of JSON takes exactly
 
 Masker = Callable[[list[Any]], list[Any]]
@@ -24,6 +25,13 @@ def masker(keys: Keys, domain: str, *, typed: bool = False) -> Masker:
     opens = f"h{keys.version}."
 
     def mask(values: list[Any]) -> list[Any]:
+        if len(values) > _FEW and set(map(type, values)) == {str}:
+            known = dict.fromkeys(values)  # values repeat: each gets its name once
+            if len(known) * 4 < len(values) * 3:
+                return list(map(dict(zip(known, named(list(known)), strict=True)).__getitem__, values))
+        return named(values)
+
+    def named(values: list[Any]) -> list[Any]:
         # There is nobody to give a name to in a null, and nulls do not join.
         found = digests([value for value in values if value is not None])
         names = [opens + name for name in base32_all(found)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
@@ -11,10 +12,13 @@ from mitmproxy import http
 from sluicegate import codings
 from sluicegate.errors import Refusal
 from sluicegate.exchange import OTHERS, Exchange
+from sluicegate.operations.later import Later, waiting
 from sluicegate.operations.read import Reader
-from sluicegate.operations.sql import Asked, Later, Worker, waiting
 from sluicegate.operations.view import Lines, ReplyView, RequestView
 from sluicegate.settings import Loaded
+
+if TYPE_CHECKING:
+    from sluicegate.operations.sql import Asked, Worker
 
 AT_ONCE = 256 << 10
 """Raw bytes up to which a response is decoded in the hook; larger and coded ones are decoded in a thread."""
@@ -31,7 +35,7 @@ class OperationsAddon:
         self.part = reader
         self._max_body = max_body
         self._views: WeakKeyDictionary[http.HTTPFlow, RequestView] = WeakKeyDictionary()
-        self._worker = Worker()
+        self._worker: Worker | None = None
 
     def prepare(self, loaded: Loaded) -> Reader:
         """A reader for another policy. Runs on a thread."""
@@ -48,7 +52,8 @@ class OperationsAddon:
 
     async def close(self) -> None:
         """End the process that reads long statements, if it runs."""
-        self._worker.stop()
+        if self._worker is not None:
+            self._worker.stop()
 
     def request(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         if exchange.service is None or exchange.principal is None:
@@ -65,6 +70,10 @@ class OperationsAddon:
         self, flow: http.HTTPFlow, exchange: Exchange, view: RequestView, service: str, asked: Asked
     ) -> None:
         """Have long statements read elsewhere first, one after the other; then all of them are remembered."""
+        if self._worker is None:
+            from sluicegate.operations.sql import Worker  # loaded already, by whoever found the statement too long
+
+            self._worker = Worker()
         for _ in range(MAX_LONG):
             await self._worker.read(asked)
             try:

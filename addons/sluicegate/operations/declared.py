@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
@@ -14,7 +15,6 @@ from sluicegate.operations.dialect import Dialect, Known, unknown
 from sluicegate.operations.names import columns, names, one, plain
 from sluicegate.operations.results import Session
 from sluicegate.operations.selector import Parts, Selector
-from sluicegate.operations.sql import read_sql
 from sluicegate.operations.template import Template, closed_segments_of
 from sluicegate.operations.view import ReplyView, RequestView, Unreadable
 from sluicegate.settings import model
@@ -57,6 +57,8 @@ class Route:
     @classmethod
     def compile(cls, route: model.Route) -> Route:
         """Raises ValueError for a bad template, a bad selector, or a placeholder that the template lacks."""
+        if route.sql is not None:
+            importlib.import_module("sluicegate.operations.sql")  # it is large, and loads now and not at a request
         template = Template.parse(route.request)
         selectors = {}
         for key in SELECTORS:
@@ -110,6 +112,8 @@ class DeclaredDialect(Dialect):
         if found is None or found[0].sql is None or operation.statement is None or operation.result is not None:
             return None
         route = found[0]
+        from sluicegate.operations.sql import read_sql
+
         clean = read_sql(operation.statement, route.sql or "", known).regenerated
         return None if clean is None else replaced(route.selectors["statement"], view, clean)
 
@@ -177,6 +181,8 @@ def _operation(route: Route, parts: Parts, known: Known, *, follows: bool) -> Op
     if route.sql is not None:
         text = one(chosen["statement"].select(parts), "statement")
         if text is not None:
+            from sluicegate.operations.sql import read_sql
+
             return replace(read_sql(text, route.sql, known).operation, route=route.template.text)
         if not follows:
             raise Unreadable("the request has no statement")

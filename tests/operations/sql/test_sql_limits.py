@@ -166,7 +166,7 @@ async def test_the_addon_waits_for_the_worker(monkeypatch):
         "datasets": {"emp": {"service": "wh", "columns": {"ssn": "restricted"}}},
     }
     addon = OperationsAddon(Reader(Settings.model_validate(policy), SetClock()), 1 << 20)
-    addon._worker._seconds = 30
+    addon._worker = Worker(30)
     flow = tflow.tflow(req=http.Request.make("POST", "https://wh.test/", LONG + " -- d"))
     exchange = Exchange(
         "1", 0.0, service="wh", scheme="https", host="wh.test", port=443, principal=Principal("ada", "i")

@@ -1,43 +1,38 @@
-"""The dialects of services that many organisations have. One file a dialect; each puts itself under its name here."""
+"""The dialects of services that many organisations have. One file a dialect; each stands under its name here.
+
+A dialect is loaded when a service is of it: most of them read SQL, and what reads that is large.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from typing import cast
 
-from sluicegate.operations.built_in.athena import AthenaDialect
-from sluicegate.operations.built_in.bigquery import BigQueryDialect
-from sluicegate.operations.built_in.chonkie import ChonkieDialect
-from sluicegate.operations.built_in.clickhouse import ClickHouseDialect
-from sluicegate.operations.built_in.databricks import DatabricksDialect
-from sluicegate.operations.built_in.datasette import DatasetteDialect
-from sluicegate.operations.built_in.docling import DoclingDialect
-from sluicegate.operations.built_in.dynamodb import DynamoDbDialect
-from sluicegate.operations.built_in.elasticsearch import ElasticsearchDialect
-from sluicegate.operations.built_in.ray import RayDialect
-from sluicegate.operations.built_in.redshift_data import RedshiftDataDialect
-from sluicegate.operations.built_in.roapi import RoapiDialect
-from sluicegate.operations.built_in.s3 import S3Dialect
-from sluicegate.operations.built_in.snowflake import SnowflakeDialect
-from sluicegate.operations.built_in.tiled import TiledDialect
-from sluicegate.operations.built_in.trino import TrinoDialect
 from sluicegate.operations.dialect import Dialect
 
-DIALECTS: dict[str, Callable[[], Dialect]] = {}
-"""Name, as a service gives it in `dialect`, to what makes one."""
 
-DIALECTS["athena"] = AthenaDialect
-DIALECTS["bigquery"] = BigQueryDialect
-DIALECTS["chonkie"] = ChonkieDialect
-DIALECTS["clickhouse"] = ClickHouseDialect
-DIALECTS["databricks"] = DatabricksDialect
-DIALECTS["datasette"] = DatasetteDialect
-DIALECTS["docling"] = DoclingDialect
-DIALECTS["dynamodb"] = DynamoDbDialect
-DIALECTS["elasticsearch"] = ElasticsearchDialect
-DIALECTS["ray"] = RayDialect
-DIALECTS["redshift-data"] = RedshiftDataDialect
-DIALECTS["roapi"] = RoapiDialect
-DIALECTS["s3"] = S3Dialect
-DIALECTS["snowflake"] = SnowflakeDialect
-DIALECTS["tiled"] = TiledDialect
-DIALECTS["trino"] = TrinoDialect
+def _make(module: str, name: str) -> Dialect:
+    return cast(Dialect, getattr(import_module(f"{__name__}.{module}"), name)())
+
+
+DIALECTS: dict[str, Callable[[], Dialect]] = {
+    "athena": partial(_make, "athena", "AthenaDialect"),
+    "bigquery": partial(_make, "bigquery", "BigQueryDialect"),
+    "chonkie": partial(_make, "chonkie", "ChonkieDialect"),
+    "clickhouse": partial(_make, "clickhouse", "ClickHouseDialect"),
+    "databricks": partial(_make, "databricks", "DatabricksDialect"),
+    "datasette": partial(_make, "datasette", "DatasetteDialect"),
+    "docling": partial(_make, "docling", "DoclingDialect"),
+    "dynamodb": partial(_make, "dynamodb", "DynamoDbDialect"),
+    "elasticsearch": partial(_make, "elasticsearch", "ElasticsearchDialect"),
+    "ray": partial(_make, "ray", "RayDialect"),
+    "redshift-data": partial(_make, "redshift_data", "RedshiftDataDialect"),
+    "roapi": partial(_make, "roapi", "RoapiDialect"),
+    "s3": partial(_make, "s3", "S3Dialect"),
+    "snowflake": partial(_make, "snowflake", "SnowflakeDialect"),
+    "tiled": partial(_make, "tiled", "TiledDialect"),
+    "trino": partial(_make, "trino", "TrinoDialect"),
+}
+"""Name, as a service gives it in `dialect`, to what makes one."""

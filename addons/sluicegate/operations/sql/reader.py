@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
 from sluicegate.operations.dialect import Known
+from sluicegate.operations.later import Later, may_wait
 from sluicegate.operations.sql.cache import Cache, Key
 from sluicegate.operations.sql.reading import Read, opaque, read_now
 
@@ -27,7 +26,6 @@ MAX_CHARACTERS = 1 << 20
 """Longest text that is read at all."""
 
 _NONE: Mapping[str, str] = MappingProxyType({})
-_waits: ContextVar[bool] = ContextVar("waits", default=False)
 cache = Cache()
 
 
@@ -53,24 +51,6 @@ class Asked(NamedTuple):
     def refused(self, why: str) -> Read:
         """What stands for it when it cannot be read."""
         return Read(replace(opaque(self.known.service, why), statement=self.text))
-
-
-class Later(Exception):
-    """A text that has to be read in a worker first. Only raised inside `waiting`."""
-
-    def __init__(self, asked: Asked) -> None:
-        super().__init__("a long statement has to be read in a worker")
-        self.asked = asked
-
-
-@contextmanager
-def waiting() -> Iterator[None]:
-    """Whoever calls can wait: `read_sql` may raise Later."""
-    token = _waits.set(True)
-    try:
-        yield
-    finally:
-        _waits.reset(token)
 
 
 def key_of(
@@ -104,7 +84,7 @@ def read_sql(
     if len(text) > MAX_CHARACTERS:
         return asked.refused("the statement is too long")
     if len(text) > INLINE or _depth(text) > DEPTH:
-        if _waits.get():
+        if may_wait():
             raise Later(asked)
         if _on_loop():
             return asked.refused("the statement is too long, or nested too deeply, to be read here")
