@@ -1,124 +1,34 @@
 """Detection, measured: who is found, at which alert budget, how soon, and how often somebody is pointed to for nothing.
 
-python -m bench.detection [--people N] [--days N] [--seed N] [--ablations]
+python -m bench.detection [--worlds N] [--seed N] [--ablations]
 
-The organisation (bench/organisation) knows nothing of the code that detects. The first weeks are work alone; then some
-people do, on top of it, what insiders do. The same events are played with each alert budget.
+The seeds of what is published are from 1001 on; what indicators were worked on with are others (from 101 on).
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import math
-import random
+import os
 import statistics
 import sys
-import time
-from collections import defaultdict
-from typing import Any
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
-from bench.organisation.insiders import KINDS
-from bench.organisation.people import people
-from bench.organisation.work import DAY, START, workday
+from bench.detection_worlds import LONG, SHARES, Played, Shape, play
 from sluicegate.detection.budget import LEAST
-from sluicegate.detection.event import SAMPLE, Event, key
 from sluicegate.detection.indicators import NAMES
-from sluicegate.detection.watching import Watching
-from sluicegate.detection.weighing import Weighing
-from sluicegate.exchange import OTHERS
-from sluicegate.settings import Settings
 
 BUDGETS = (0.5, 2.0, 10.0)
-SHARES = (0.01, 0.05, 0.2)
-BEGIN = 28
-"""The day on which the insiders begin."""
-
-
-def settings(per_thousand: float, off: list[str], zones: dict[str, str]) -> Settings:
-    """The policy that is measured: defaults, but for the budget and where people work."""
-    return Settings.model_validate(
-        {
-            "identity": {"issuer": "https://idp.test"},
-            "dialects": {"chunks": {"routes": [{"request": "GET /", "kind": "read"}]}},
-            "services": {"chunks": {"hosts": ["chunks.test"], "dialect": "chunks"}},
-            "datasets": {
-                "customers": {
-                    "service": "chunks",
-                    "columns": {"ssn": "restricted", "email": "personal", "phone": "personal", "name": "personal"},
-                }
-            },
-            "detection": {"alerts_per_thousand": per_thousand, "off": off, "time_zones": zones},
-        }
-    )
-
-
-def event(number: int, row: dict[str, Any]) -> Event:
-    """A row of the organisation as the gateway sees it."""
-    kind = row["kind"]
-    upload, refused = kind == "upload", kind == "refused"
-    subjects = [key("row", "customers", str(one)) for one in row.get("subjects", ())]
-    return Event(
-        f"e{number}", row["at"], f"https://idp.test {row['who']}", row["groups"], False, row["who"],
-        OTHERS if upload else "chunks", row.get("dataset"), "dataset" in row, "read" if refused else kind,
-        row.get("chunks", ()), len(row.get("chunks", ())), "POST" if upload else "GET", "/", "",
-        row.get("destination"), row.get("external", False), (), None, 403 if refused else 200,
-        "policy-denied" if refused else "", row.get("columns", ()), row.get("rows", 0), row.get("bytes", 0),
-        row.get("sent", 0), tuple(one // SAMPLE for one in subjects if not one % SAMPLE), row.get("packed", False),
-    )  # fmt: skip
-
-
-def organisation(count: int, days: int, seed: int) -> tuple[list[Event], dict[str, tuple[str, float]], dict[str, str]]:
-    """The events of everybody in their order, who is an insider of which kind and share, and where people work."""
-    chance = random.Random(seed)
-    everybody = people(count, days, chance)
-    rows = [row for person in everybody for day in range(days) for row in workday(person, day, chance)]
-    able = [one for one in everybody if one.joins < BEGIN - 14]
-    chosen = chance.sample(able, len(KINDS) * len(SHARES))
-    insiders = {}
-    for index, person in enumerate(chosen):
-        kind, share = list(KINDS)[index % len(KINDS)], SHARES[index // len(KINDS)]
-        insiders[f"https://idp.test {person.name}"] = (kind, share)
-        rows += [{**row, "bad": True} for row in KINDS[kind](person, range(BEGIN, days), share, chance)]
-    rows.sort(key=lambda row: row["at"])
-    zones = {f"person:{one.name}": one.zone for one in everybody}
-    return [event(number, row) for number, row in enumerate(rows)], insiders, zones
-
-
-@dataclasses.dataclass
-class Played:
-    """What one run of the organisation came to."""
-
-    steps: dict[tuple[str, int], list[tuple[float, float]]] = dataclasses.field(
-        default_factory=lambda: defaultdict(list)
-    )
-    """By person and day, when the day's score rose, and to what."""
-    by: dict[str, dict[str, float]] = dataclasses.field(default_factory=lambda: defaultdict(dict))
-    """By person, the highest score that each indicator gave."""
-    micro: list[float] = dataclasses.field(default_factory=list)
-
-
-def play(events: list[Event], told: Settings) -> Played:
-    """Feed everything, in order, and note how each day's score rises once insiders have begun."""
-    watching, played = Watching(Weighing(told)), Played()
-    begin = START + BEGIN * DAY
-    for one in events:
-        before = time.thread_time_ns()
-        watching.before(one.person, one.at)
-        watching.after(one)
-        played.micro.append((time.thread_time_ns() - before) / 1000)
-        watching.settle()
-        if one.at < begin:
-            continue
-        habit = watching.people[one.person]
-        rises = played.steps[one.person, habit.day.number]
-        if habit.day.score > (rises[-1][1] if rises else 0.0):
-            rises.append((one.at, habit.day.score))
-            for point in habit.points:
-                if point.day == habit.day.number:
-                    best = played.by[one.person]
-                    best[point.indicator] = max(best.get(point.indicator, 0.0), point.score)
-    return played
+ABLATIONS = {
+    "the clock alone": {"night-repeat"},
+    "amounts alone": {"volume", "breadth", "outflow", "unexplained-bytes"},
+    "columns alone": {"unusual-columns", "first-class"},
+    "places alone": {"new-destination", "often-outside", "copy-out", "sequence"},
+    "all without the clock": set(NAMES) - {"night-repeat"},
+    "all without amounts": set(NAMES) - {"volume", "breadth", "outflow", "unexplained-bytes"},
+}
 
 
 def wilson(good: int, of: int) -> tuple[float, float]:
@@ -131,106 +41,106 @@ def wilson(good: int, of: int) -> tuple[float, float]:
 
 
 class Judged:
-    """A run at an alert budget: the line is where so many days of those who only work lie above it."""
+    """Runs at an alert budget: the line is where so many days of those who only work lie above it."""
 
-    def __init__(
-        self, played: Played, insiders: dict[str, tuple[str, float]], per_thousand: float, measured: float
-    ) -> None:
-        tops = {who: rises[-1][1] for who, rises in played.steps.items() if rises}
-        benign = sorted((score for (who, _), score in tops.items() if who not in insiders), reverse=True)
+    def __init__(self, runs: list[Played], per_thousand: float) -> None:
+        self.runs = runs
+        days = [(who in run.insiders, rises[-1][1]) for run in runs for (who, _), rises in run.steps.items() if rises]
+        benign = sorted((score for bad, score in days if not bad), reverse=True)
+        measured = sum(run.measured for run in runs)
         allowed = int(per_thousand * measured)
         self.line = max(LEAST, benign[allowed] if allowed < len(benign) else 0.0)
         self.false = sum(score > self.line for score in benign)
-        self.true = sum(score > self.line for (who, _), score in tops.items() if who in insiders)
-        self.first: dict[str, float] = {}
-        for (who, _), rises in sorted(played.steps.items()):
+        self.true = sum(score > self.line for bad, score in days if bad)
+        self.rate = self.false / measured
+        self.found: list[dict[str, tuple[float, int]]] = [self._first(run) for run in runs]
+        """For each run, the insiders above the line: when for the first time, and on which day."""
+
+    def _first(self, run: Played) -> dict[str, tuple[float, int]]:
+        first: dict[str, tuple[float, int]] = {}
+        for (who, day), rises in run.steps.items():
             at = next((at for at, score in rises if score > self.line), None)
-            if who in insiders and at is not None:
-                self.first[who] = min(at, self.first.get(who, at))
+            if at is not None and who in run.insiders:
+                first[who] = min((at, day), first.get(who, (at, day)))
+        return first
 
-
-def report(worlds: list[World], judged: list[Judged], played: list[Played], measured: float) -> None:
-    """The figures at one budget, of all worlds together."""
-    true, false = sum(one.true for one in judged), sum(one.false for one in judged)
-    low, high = wilson(true, true + false)
-    print(
-        f"  line {', '.join(f'{one.line:.1f}' for one in judged)}; false alerts "
-        f"{false / measured / len(worlds):.2f} per 1,000 people a day; precision {true}/{true + false} = "
-        f"{true / max(1, true + false):.2f} ({low:.2f} to {high:.2f})"
-    )
-    for kind in KINDS:
-        cells = []
-        best: dict[str, int] = defaultdict(int)
+    def row(self, kind: str) -> str:
+        """What came of the insiders of one kind."""
+        cells, signs = [], Counter[str]()
         for share in SHARES:
-            mine = [
-                (world, one, run, who)
-                for world, one, run in zip(worlds, judged, played, strict=True)
-                for who, what in world.insiders.items()
-                if what == (kind, share)
-            ]
-            found = [(world, one.first[who], who) for world, one, _, who in mine if who in one.first]
-            for _, one, run, who in mine:
-                if who in one.first and run.by[who]:
-                    best[max(run.by[who], key=run.by[who].__getitem__)] += 1
-            text = f"{len(found)}/{len(mine)}"
-            if found:
-                hours = statistics.median((at - START - BEGIN * DAY) / 3600 for _, at, _ in found)
-                left = statistics.median(world.left(who, at) for world, at, who in found)
-                text += f" {hours:.0f} h {left / 1e6:.2f} MB"
-            cells.append(f"{text:19}")
-        by = ", ".join(f"{name} {count}" for name, count in sorted(best.items(), key=lambda pair: -pair[1])[:3])
-        print(f"  {kind:16} {' '.join(cells)} {by}")
+            mine = [(run, who, found.get(who)) for run, found in zip(self.runs, self.found, strict=True)
+                    for who, what in run.insiders.items() if what == (kind, share)]  # fmt: skip
+            hours, left = [], []
+            for run, who, first in mine:
+                if first is None:
+                    continue
+                at, day = first
+                hours.append((at - run.left[who][0][0]) / 3600)
+                left.append(max(taken for when, taken in run.left[who] if when <= at))
+                best = run.by[who, day]
+                signs[max(best, key=best.__getitem__)] += 1
+            cell = f"{len(hours):2}/{len(mine)}"
+            if hours:
+                cell += f" {statistics.median(hours):.0f} h {statistics.median(left) / 1e6:.2f} MB"
+            cells.append(f"{cell:20}")
+        return f"  {kind:16} {' '.join(cells)} {', '.join(f'{name} {count}' for name, count in signs.most_common(3))}"
+
+    def __str__(self) -> str:
+        low, high = wilson(self.true, self.true + self.false)
+        return (
+            f"  line {self.line:.1f}; false alerts {self.rate:.2f} per 1,000 people a day; precision "
+            f"{self.true}/{self.true + self.false} = {self.true / max(1, self.true + self.false):.2f} "
+            f"({low:.2f} to {high:.2f})"
+        )
 
 
-@dataclasses.dataclass
-class World:
-    """One seeded organisation."""
-
-    events: list[Event]
-    insiders: dict[str, tuple[str, float]]
-    zones: dict[str, str]
-
-    def left(self, who: str, until: float) -> int:
-        """Bytes that an insider took, their work included, from the day on which insiders begin."""
-        begin = START + BEGIN * DAY
-        return sum(one.size + one.sent for one in self.events if one.person == who and begin <= one.at < until)
+def report(runs: list[Played], shape: Shape) -> None:
+    """The figures of one shape of world, at each budget."""
+    days, number = shape.days - shape.begin, len(runs)
+    print(f"{number} worlds of {shape.people} people over {shape.days} days, {sum(run.requests for run in runs):,} "
+          f"requests; {sum(len(run.insiders) for run in runs)} insiders in the last {days} days, at "
+          f"{', '.join(f'{share:.0%}' for share in SHARES)} of their usual amount: found, hours from their first day's "
+          "begin, bytes by then, strongest sign")  # fmt: skip
+    for budget in BUDGETS:
+        judged = Judged(runs, budget)
+        print(f"budget {budget}\n{judged}")
+        for kind in shape.kinds:
+            print(judged.row(kind))
+        if budget == BUDGETS[1]:
+            false = Counter(
+                max(best, key=best.__getitem__) for run in runs for (who, day), best in run.by.items()
+                if who not in run.insiders and run.steps[who, day][-1][1] > judged.line
+            )  # fmt: skip
+            print(f"  false alerts by their strongest sign: {dict(false.most_common())}")
 
 
 def main() -> int:
     """Print the figures."""
     options = argparse.ArgumentParser()
-    options.add_argument("--people", type=int, default=200)
-    options.add_argument("--days", type=int, default=42)
-    options.add_argument("--seeds", type=int, default=2)
+    options.add_argument("--worlds", type=int, default=5)
+    options.add_argument("--long", type=int, default=2)
+    options.add_argument("--seed", type=int, default=1001)
     options.add_argument("--ablations", action="store_true")
     given = options.parse_args()
-    measured = given.people * (given.days - BEGIN) / 1000
-    worlds = [World(*organisation(given.people, given.days, seed)) for seed in range(1, given.seeds + 1)]
-    # Every score counts here; the line is drawn afterwards, for each budget.
-    played = [play(world.events, settings(1000.0, [], world.zones)) for world in worlds]
-    for number, world in enumerate(worlds, 1):
-        print(f"seed {number}: {len(world.events):,} requests of {given.people} people, {len(world.insiders)} insiders")
-    shares = ", ".join(f"{share:.0%}" for share in SHARES)
-    print(f"insiders at {shares} of their usual amount: found, hours until then, bytes taken by then, strongest sign")
-    for budget in BUDGETS:
-        print(f"budget {budget} false alerts per 1,000 people a day")
-        judged = [Judged(run, world.insiders, budget, measured) for run, world in zip(played, worlds, strict=True)]
-        report(worlds, judged, played, measured)
-    micro = sorted(played[0].micro)
-    print(
-        f"processor time of an event, us: median {micro[len(micro) // 2]:.0f}, p99 {micro[len(micro) * 99 // 100]:.0f}"
-    )
-    if given.ablations:
-        world = worlds[0]
-        for name, on in (
-            ("the clock alone", {"night-repeat"}),
-            ("amounts alone", {"volume", "breadth", "outflow"}),
-            ("columns alone", {"unusual-columns", "first-class"}),
-            ("all without the clock", set(NAMES) - {"night-repeat"}),
-        ):
-            run = play(world.events, settings(1000.0, [name for name in NAMES if name not in on], world.zones))
-            one = Judged(run, world.insiders, 2.0, measured)
-            print(f"{name}, budget 2: {len(one.first)} of {len(world.insiders)} insiders, {one.false} false alerts")
+    short = Shape()
+    with ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as processes:
+        runs = list(processes.map(partial(play, short), range(given.seed, given.seed + given.worlds)))
+        report(runs, short)
+        micro, sizes = sorted(one for run in runs for one in run.micro), sorted(runs[0].sizes)
+        print("processor time of an event, us: " + ", ".join(
+            f"{name} {micro[min(len(micro) - 1, int(len(micro) * at))]:.0f}"
+            for name, at in (("median", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("most", 1.0))
+        ))  # fmt: skip
+        print(f"bytes kept of a person: median {sizes[len(sizes) // 2]:,}, most {sizes[-1]:,}")
+        if given.long:
+            report(list(processes.map(partial(play, LONG), range(given.seed, given.seed + given.long))), LONG)
+        if given.ablations:
+            offs = [tuple(sorted(set(NAMES) - on)) for on in ABLATIONS.values()]
+            alone = list(processes.map(partial(play, short, given.seed), offs))
+            for name, run in zip(("everything", *ABLATIONS), (runs[0], *alone), strict=True):
+                judged = Judged([run], 2.0)
+                print(f"{name}, budget 2, one world: {len(judged.found[0])} of {len(run.insiders)} insiders, "
+                      f"{judged.false} false alerts")  # fmt: skip
     return 0
 
 

@@ -13,6 +13,8 @@ GROUPS = {
     "research": (("id", "notes", "amount"), 0.12),
 }
 """The columns that each group reads, and its share of the people."""
+RULES = 60
+"""Different things that somebody may be refused."""
 ZONES = (("UTC", 0), ("Europe/Berlin", 1), ("America/New_York", -5), ("Asia/Tokyo", 9))
 """Name, and hours ahead of UTC (without summer time: the weeks that are measured lie in winter)."""
 
@@ -41,6 +43,14 @@ class Person:
     """Sends a report to a partner now and then."""
     uploads: bool = False
     """Uses other hosts (mirrors, issue trackers) with a body."""
+    mistakes: tuple[int, int] = (0, 1)
+    """Things that they are refused now and then, since they ask for them by habit."""
+    queue: int | None = None
+    """The day from which on they work through something in the order of its numbers, a part each day."""
+    nights: range = range(0)
+    """Days of a release, with work late into the night."""
+    partner: int | None = None
+    """The day from which on they work with a partner who is new, and send things there."""
     joins: int = 0
     """The day on which they begin."""
     away: frozenset[int] = frozenset()
@@ -62,8 +72,21 @@ def people(count: int, days: int, chance: random.Random) -> list[Person]:
             Person(
                 f"{group}-{number}", group, zone, ahead, begin, chance.uniform(7, 9.5),
                 min(120.0, chance.lognormvariate(3.1, 0.6)), [chance.randrange(2000) for _ in range(6)],
-                chance.random() < 0.15, chance.random() < 0.06, chance.random() < 0.12, chance.random() < 0.3, first,
-                frozenset(range(holiday, holiday + chance.choice((1, 5, 10)))),
+                chance.random() < 0.15, chance.random() < 0.06, chance.random() < 0.12, chance.random() < 0.3,
+                joins=first, away=frozenset(range(holiday, holiday + chance.choice((1, 5, 10)))),
             )
         )  # fmt: skip
+        _changes(found[-1], days, chance)
     return found
+
+
+def _changes(person: Person, days: int, chance: random.Random) -> None:
+    """What is no habit of anybody's, and yet only work."""
+    person.mistakes = (chance.randrange(RULES), chance.randrange(RULES))
+    if chance.random() < 0.04:
+        person.queue = 0 if chance.random() < 0.5 else chance.randrange(days)
+    if chance.random() < 0.03:
+        begins = chance.randrange(days)
+        person.nights = range(begins, begins + chance.choice((2, 3, 5)))
+    if chance.random() < 0.03:
+        person.partner = chance.randrange(days)

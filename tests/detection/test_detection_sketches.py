@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from array import array
 
 import pytest
 from hypothesis import given
@@ -13,14 +14,17 @@ from sluicegate.detection.budget import Budget
 from sluicegate.detection.event import key
 from sluicegate.detection.habit import Habit, pack, unpack
 from sluicegate.detection.peers import Peers
+from sluicegate.detection.recent import Past, Recent
 from sluicegate.detection.rhythm import Rhythm
 from sluicegate.detection.risk import MOST, Point, risk, weighed, with_point
+from sluicegate.detection.runs import Runs, number_of
 from sluicegate.detection.sketches.count_min import CountMin
 from sluicegate.detection.sketches.distinct import Distinct
 from sluicegate.detection.sketches.hours import Hours, oddness
 from sluicegate.detection.sketches.seen import Seen
 from sluicegate.detection.sketches.spread import Spread
-from sluicegate.detection.surprise import above_usual, at_least, at_most, bits
+from sluicegate.detection.sketches.tiers import Tiers
+from sluicegate.detection.surprise import above_usual, at_least, at_most, bits, on_days, once, usual_days
 
 KEYS = st.lists(st.integers(0, 40).map(lambda number: key("k", str(number))), max_size=200)
 
@@ -195,8 +199,96 @@ def test_packed_states_are_small_and_the_same_again():
     habit = Habit()
     assert Habit.of(unpack(pack(habit.plain()))).plain() == habit.plain()
     assert Peers.of(unpack(pack(Peers().plain()))).plain() == Peers().plain()
-    for broken in ([], [9], None, [1, *[0] * 12], habit.plain()[:-1], [2, *habit.plain()[1:]]):
+    for broken in ([], [9], None, [1, *[0] * 12], habit.plain()[:-1], [1, *habit.plain()[1:]]):
         with pytest.raises(ValueError, match=r"."):
             Habit.of(broken)
     with pytest.raises(ValueError, match=r"."):
         unpack(pack(habit.plain())[:-4])
+
+
+def test_merged_summaries_are_what_all_keys_together_give():
+    chance = random.Random(5)
+    for sizes in ((3, 0), (400, 5), (2000, 3000), (30_000, 1)):
+        one, other, both = Distinct(), Distinct(), Distinct()
+        for sketch, size in zip((one, other), sizes, strict=True):
+            for _ in range(size):
+                thing = chance.getrandbits(64)
+                sketch.add(thing)
+                both.add(thing)
+        merged = one.merge([other])
+        assert merged.registers == both.registers and math.isclose(merged.estimate, both.estimate)
+        assert one.merge([]).registers == one.registers
+
+
+def test_registers_that_no_key_can_have_set_count_as_nothing():
+    assert len(Distinct(b"\xff" * 1024)) == 0 and len(Distinct(b"\x00\x01\xff")) == 0
+
+
+def test_half_of_all_counts_is_forgotten():
+    counter, twin = CountMin(), CountMin()
+    for number in range(9):
+        for _ in range(number):
+            counter.add(key("x", str(number)))
+    counter.halve()
+    assert array("H", counter.packed).tolist() == [count >> 1 for count in array("H", _counted(twin).packed).tolist()]
+
+
+def _counted(counter):
+    for number in range(9):
+        for _ in range(number):
+            counter.add(key("x", str(number)))
+    return counter
+
+
+def test_days_by_powers_of_two():
+    tiers = Tiers()
+    for amount in (0, 0, 0, 1, 5, 40):
+        tiers.learn(amount)
+    assert tiers.days == 6 and [tiers.like(amount) for amount in (0, 1, 4, 33, 64, 10**9)] == [6, 3, 2, 1, 0, 0]
+    assert Tiers.unpacked(tiers.packed).packed == tiers.packed
+    assert Tiers.unpacked(None).days == Tiers.unpacked([1.0]).days == 0
+    for _ in range(1000):
+        tiers.learn(2)
+    assert tiers.days <= 200
+
+
+def test_on_more_days_than_usual():
+    never = usual_days(0, 20, 10, 1000)
+    assert 6 < once(never) < 9
+    rising = [on_days(count, count, never) for count in range(1, 6)]
+    assert rising == sorted(rising) and rising[2] > 14
+    assert math.isclose(on_days(1, 1, never), once(never))
+    assert on_days(3, 14, usual_days(4, 20, 10, 1000)) < 3  # who does it every week
+    assert on_days(0, 5, never) == on_days(6, 5, never) == 0
+    # What few of a group do at all is no proof against the first of the others, however long they did not.
+    assert once(usual_days(0, 10_000, 3, 10_000)) < 18
+
+
+def test_a_day_is_usual_when_two_weeks_lie_behind_it():
+    recent = Recent()
+    for day in range(1, 14):
+        assert recent.over(Past(day, 1, 1 << day, False), day + 1) == []
+    assert (
+        recent.days == 0 and recent.counts(0)[-1] == (14, 14) and recent.counts(1) == [(1, 1), (1, 3), (1, 7), (1, 14)]
+    )
+    (usual,) = recent.over(Past(14, 0, 0, False), 15)
+    assert usual.number == 1 and recent.days == 1 and recent.known[0] == 1
+    assert Recent.unpacked(recent.packed).packed == recent.packed
+    assert [one.number for one in recent.over(Past(15, 0, 0, False), 60)] == list(range(2, 16))  # long ago is long ago
+    assert recent.over(Past(61, 1, 0, True), 95) == [] and recent.days == 15  # a day with a finding never is
+
+
+def test_walks_over_days_and_between_other_work():
+    runs = Runs()
+    for day in range(1, 6):
+        for number in range(3):
+            run = runs.step(100 + day * 3 + number, day)
+            runs.step(day * 1000 + number * 50, day)
+    assert (run.low, run.high, run.since, run.today) == (103, 117, 4, 3)
+    assert Runs.unpacked(runs.packed).packed == runs.packed and len(runs.runs) <= 8
+    backwards = Runs()
+    assert [backwards.step(number, 1).length for number in (9, 8, 7, 7, 8)] == [1, 2, 3, 3, 3]
+    one = Runs()
+    one.step(5, 1)
+    assert one.step(6, 2).since == 0  # a single neighbour of yesterday's is an accident
+    assert [number_of(name) for name in ("17", "part-0042.parquet", "none", "9" * 16, "a7b")] == [17, 42, -1, -1, 7]

@@ -10,12 +10,12 @@ from sluicegate.detection.event import SAMPLE
 from sluicegate.detection.sketches.distinct import Distinct
 from sluicegate.settings.times import zone_named
 
-MEASURES = ("rows", "bytes", "chunks", "subjects", "refusals", "walk", "sent", "unread", "share")
-"""What is added up by days: rows, bytes, different chunks and different rows that were taken, refusals, the longest
-walk, bytes that were sent to other hosts and those of them that could not be read, and the largest part of a dataset
-(in thousandths) that was covered in the last 30 days."""
-TIMES = 16
-"""How often the same thing was asked for at odd hours is told apart by powers of two."""
+MEASURES = ("rows", "bytes", "chunks", "subjects", "sent", "unread", "share")
+"""What is added up by days: rows, bytes, different chunks and different rows that were taken, bytes that were sent to
+other hosts and those of them that could not be read, and the largest part of a dataset (in thousandths) that was
+covered in the last 30 days."""
+TIERED = ("night", "walk", "refusals")
+"""What is nothing on most days: how often the same thing was asked for at odd hours, the longest walk, refusals."""
 _COLUMNS = 512
 _DATASETS = 16
 
@@ -42,6 +42,10 @@ class Day:
     """How often the thing that came most often at odd hours did, with the weeks before."""
     hours: int = 0
     """Hours of the week in which something was done, as bits."""
+    signs: int = 0
+    """What the day had of `recent.SIGNS`, as bits."""
+    tried: int = 0
+    """Different things that were refused, and never had been before."""
     score: float = 0.0
     """The weighed points of this day."""
     chunks: Distinct = field(default_factory=Distinct)
@@ -54,8 +58,6 @@ class Day:
     """Which of these steps were done on this day, as bits."""
     places: set[int] = field(default_factory=set)
     """Keys of the places outside that data was sent to."""
-    walks: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """By dataset, the chunk that was asked for last and how many stood in a row."""
     loud: bool = False
     """Whether something was found on this day: then it is no example of what is usual."""
 
@@ -80,7 +82,6 @@ class Day:
     def packed(self) -> list[Any]:
         """Plain values."""
         columns = {dataset: sorted(names) for dataset, names in self.columns.items()}
-        walks = {dataset: list(walk) for dataset, walk in self.walks.items()}
         totals = [
             self.number,
             self.rows,
@@ -91,6 +92,8 @@ class Day:
             self.unread,
             self.night,
             self.done,
+            self.signs,
+            self.tried,
         ]
         hours = [hour for hour in range(168) if self.hours >> hour & 1]
         return [
@@ -102,23 +105,21 @@ class Day:
             columns,
             list(self.steps),
             sorted(self.places),
-            walks,
             self.loud,
         ]
 
     @classmethod
     def unpacked(cls, value: Any) -> Day:
         """From what `packed` gave. Raises TypeError, ValueError."""
-        totals, (share, score), hours, chunks, subjects, columns, steps, places, walks, loud = value
-        number, rows, size, refusals, sent, walk, unread, night, done = map(int, totals)
+        totals, (share, score), hours, chunks, subjects, columns, steps, places, loud = value
+        number, rows, size, refusals, sent, walk, unread, night, done, signs, tried = map(int, totals)
         return cls(
             number, rows, size, refusals, sent, walk, unread, float(share), night,
-            sum(1 << hour for hour in {int(hour) % 168 for hour in hours}), float(score),
+            sum(1 << hour for hour in {int(hour) % 168 for hour in hours}), signs, tried, float(score),
             Distinct(chunks), Distinct(subjects),
             {str(dataset): set(map(str, names)) for dataset, names in columns.items()},
             [float(at) for at in steps][:4],
             done,
             {int(place) for place in places},
-            {str(dataset): (int(last), int(length)) for dataset, (last, length) in walks.items()},
             bool(loud),
         )  # fmt: skip

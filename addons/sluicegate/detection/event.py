@@ -78,6 +78,8 @@ class Event:
     """Whether the request's body is an archive, or is packed or encrypted."""
     others: str = ""
     """The result of somebody else's that was asked for; empty where none was."""
+    rules: tuple[str, ...] = ()
+    """The rules that decided a request that was refused."""
     told: tuple[tuple[str, str], ...] = ()
     """What other rooms found in this exchange: indicator and detail."""
 
@@ -90,6 +92,12 @@ class Event:
     def elsewhere(self) -> bool:
         """Whether it goes to a host that is no service of ours."""
         return self.service == OTHERS
+
+    @property
+    def tried(self) -> int:
+        """The key of what was refused: a mistake that is made again is the same thing, another door is another."""
+        place = self.destination.partition("://")[2].partition("/")[0] if self.destination else ""
+        return key("tried", self.service, self.dataset or "", self.kind, self.refused, place, *self.rules)
 
     def keys(self) -> tuple[int, ...]:
         """What was asked for, one key for each chunk; or one for the request, where it names none."""
@@ -147,6 +155,7 @@ def of_exchange(
         _others(operation.kind, operation.route, operation.owners, refusal.code if refusal else "")
         if operation
         else "",
+        exchange.verdict.rules if refusal and exchange.verdict else (),
         tuple([(found.indicator, found.detail) for found in exchange.findings if found.indicator not in own]),
     )
 
@@ -208,6 +217,7 @@ def of_recorded(
         _others(
             str(summary.get("kind") or "unknown"), str(operation.get("route") or ""), operation.get("owners"), refused
         ),
+        tuple(map(str, summary.get("rules") or ())) if refused else (),
         tuple(told),
     )
 

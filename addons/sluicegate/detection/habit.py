@@ -9,15 +9,23 @@ from typing import Any
 import msgspec
 
 from sluicegate.detection.covered import DATASETS, Covered
-from sluicegate.detection.day import MEASURES, TIMES, Day
+from sluicegate.detection.day import MEASURES, TIERED, Day
+from sluicegate.detection.recent import Recent
 from sluicegate.detection.rhythm import Rhythm
 from sluicegate.detection.risk import KEPT, Point
+from sluicegate.detection.runs import DATASETS as WALKED
+from sluicegate.detection.runs import Runs
 from sluicegate.detection.sketches.count_min import CountMin
 from sluicegate.detection.sketches.hours import Hours, oddness
 from sluicegate.detection.sketches.seen import Seen
 from sluicegate.detection.sketches.spread import Spread
+from sluicegate.detection.sketches.tiers import Tiers
 
-VERSION = 1
+VERSION = 2
+NIGHTS = 64
+"""Things that were asked for at odd hours last, that are remembered with the day."""
+PLACES = 16
+"""Places outside that were new, that are remembered with the day."""
 _LARGEST = 1 << 20
 
 
@@ -25,8 +33,8 @@ class Habit:
     """One person. Changed by `learn` alone."""
 
     __slots__ = (
-        "covered", "day", "days", "first", "found", "hours", "last", "lost", "odd", "points", "repeats", "rhythm",
-        "seen", "spreads", "steps", "times", "week",
+        "covered", "day", "days", "first", "found", "hours", "last", "lost", "nights", "odd", "placed", "points",
+        "recent", "repeats", "rhythm", "runs", "seen", "spreads", "steps", "tiers", "week",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -40,8 +48,14 @@ class Habit:
         self.week = 0
         self.hours = Hours()
         self.repeats = CountMin()
-        self.times = array("I", bytes(4 * TIMES))
-        """How many days had each power of two of the same thing at odd hours."""
+        self.tiers = {measure: Tiers() for measure in TIERED}
+        self.recent = Recent()
+        self.nights: dict[int, int] = {}
+        """Keys of what was asked for at odd hours, with the last day, the newest last."""
+        self.placed: dict[int, int] = {}
+        """Keys of places outside that nobody had used before, with the day of the first use."""
+        self.runs: dict[str, Runs] = {}
+        """Walks, by dataset."""
         self.seen = Seen()
         self.spreads = {measure: Spread() for measure in MEASURES}
         self.covered: dict[str, Covered] = {}
@@ -53,13 +67,18 @@ class Habit:
         self.found: dict[str, float] = {}
         """When each indicator was last found about the person."""
         self.odd: list[float] | None = None
-        """How odd each hour of the week is, by the days before this one; found when it is first asked for."""
+        """How odd each hour of the week is, by the days before; found behind the first request of each day."""
+
+    def warm(self, group: Hours | None) -> None:
+        """Find how odd each hour is, before it is asked for. The first request of a day is held against the day before:
+        this takes longer than a request may wait."""
+        self.odd = oddness(self.hours.shares(group))
 
     def oddness(self, hour: int, group: Hours | None) -> float:
         """How odd an hour of the week is to this person, in bits; 0 where it is not."""
-        if self.hours.usual(hour):
-            return 0.0
         if self.odd is None:
+            if self.hours.usual(hour):
+                return 0.0
             self.odd = oddness(self.hours.shares(group))
         return self.odd[hour]
 
@@ -73,6 +92,24 @@ class Habit:
         self.covered[dataset] = found
         return found
 
+    def walked(self, dataset: str) -> Runs:
+        """The walks through a dataset; begun where there are none."""
+        found = self.runs.pop(dataset, None)
+        if found is None:
+            if len(self.runs) >= WALKED:
+                del self.runs[next(iter(self.runs))]
+            found = Runs()
+        self.runs[dataset] = found
+        return found
+
+    def again_tonight(self, thing: int, day: int) -> bool:
+        """A thing was asked for at an odd hour. True where it was on a night before, too."""
+        before = self.nights.pop(thing, day)
+        if len(self.nights) >= NIGHTS:
+            del self.nights[next(iter(self.nights))]
+        self.nights[thing] = day
+        return before < day
+
     def plain(self) -> list[Any]:
         """A copy in plain values, that may be packed on another thread."""
         return [
@@ -80,7 +117,7 @@ class Habit:
             [self.first, self.last, self.days, self.week, self.lost],
             self.hours.packed,
             self.repeats.packed,
-            list(self.times),
+            {measure: tiers.packed for measure, tiers in self.tiers.items()},
             self.seen.packed,
             {measure: spread.packed for measure, spread in self.spreads.items()},
             {dataset: covered.packed for dataset, covered in self.covered.items()},
@@ -89,21 +126,25 @@ class Habit:
             self.day.packed,
             [list(point) for point in self.points],
             dict(self.found),
+            self.recent.packed,
+            [list(self.nights.items()), list(self.placed.items())],
+            {dataset: runs.packed for dataset, runs in self.runs.items()},
         ]
 
     @classmethod
     def of(cls, value: Any) -> Habit:
         """From what `plain` gave. Raises ValueError."""
         try:
-            version, numbers, hours, repeats, times, seen, spreads, covered, rhythm, steps, day, points, found = value
-            if version != VERSION:
+            if value[0] != VERSION:
                 raise ValueError("another version")
+            _, numbers, hours, repeats, tiers, seen, spreads, covered, rhythm, steps, day, points, found, *more = value
+            recent, (nights, placed), runs = more
             habit = cls()
             habit.first, habit.last = float(numbers[0]), float(numbers[1])
             habit.days, habit.week = int(numbers[2]), int(numbers[3])
             habit.lost = float(numbers[4]) if len(numbers) > 4 else 0.0
             habit.hours, habit.repeats, habit.seen = Hours(hours), CountMin(repeats), Seen(seen)
-            habit.times = array("I", [*map(int, times)][:TIMES])
+            habit.tiers |= {name: Tiers.unpacked(tiers.get(name)) for name in TIERED}
             habit.spreads |= {name: Spread.unpacked(spreads.get(name)) for name in MEASURES}
             habit.covered = {str(name): Covered.unpacked(one) for name, one in covered.items()}
             habit.rhythm = Rhythm.unpacked(rhythm)
@@ -114,9 +155,13 @@ class Habit:
                 for name, about, number, at, score in points[:KEPT]
             ]
             habit.found = {str(name): float(at) for name, at in found.items()}
-            if len(habit.times) != TIMES or len(habit.steps) != 16 or len(habit.day.steps) != 4:
+            habit.recent = Recent.unpacked(recent)
+            habit.nights = {int(thing): int(at) for thing, at in nights[-NIGHTS:]}
+            habit.placed = {int(place): int(at) for place, at in placed[-PLACES:]}
+            habit.runs = {str(name): Runs.unpacked(one) for name, one in runs.items()}
+            if len(habit.steps) != 16 or len(habit.day.steps) != 4:
                 raise ValueError("cut off")
-        except (TypeError, AttributeError, IndexError, OverflowError) as error:
+        except (TypeError, AttributeError, IndexError, KeyError, OverflowError) as error:
             raise ValueError(f"not a habit: {error}") from None
         return habit
 

@@ -21,8 +21,9 @@ from sluicegate.database.tables import habits as table
 from sluicegate.detection.budget import Budget
 from sluicegate.detection.event import Event
 from sluicegate.detection.habit import Habit, pack, unpack
+from sluicegate.detection.pairing import PEOPLE
 from sluicegate.detection.peers import Lesson, Peers
-from sluicegate.detection.watching import PEOPLE, Watching
+from sluicegate.detection.watching import Watching
 from sluicegate.errors import Fault
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from sluicegate.detection.event import Event
 from sluicegate.detection.habit import Habit
 from sluicegate.detection.peers import Peers
-from sluicegate.detection.surprise import MOST
+from sluicegate.detection.recent import KEPT
+from sluicegate.detection.runs import Run
+from sluicegate.detection.surprise import MOST, on_days, usual_days
 
 LEAST = 6.0
 """Bits below which nothing is said: one event of 64 is that strange."""
@@ -61,9 +63,34 @@ class Look:
     """How often what was asked for most was asked for at odd hours."""
     fresh: int = 0
     """Chunks that were not met before."""
+    new_signs: list[int] = field(default_factory=list)
+    """Signs (`recent.SIGNS`) that the day has since this event."""
+    run: Run | None = None
+    """The walk that was taken up again."""
     weight: float = 1.0
     """What the received columns weigh together."""
     signals: list[Signal] = field(default_factory=list)
+
+    def met(self, sign: int) -> bool:
+        """The day has a sign. True where that is news."""
+        if self.habit.day.signs >> sign & 1:
+            return False
+        self.habit.day.signs |= 1 << sign
+        self.new_signs.append(sign)
+        return True
+
+    def usual_days(self, sign: int) -> tuple[float, float]:
+        """How usual it is that a day of this person has a sign: a Beta distribution."""
+        recent, group = self.habit.recent, self.group
+        return usual_days(recent.known[sign], recent.days, group.signs[sign], group.whole)
+
+    def recurring(self, sign: int) -> tuple[float, int, int]:
+        """Bits of the sign having been met today and on so many of the last days; with the number of both."""
+        usual = self.usual_days(sign)
+        best = (0.0, 1, 1)
+        for count, days in self.habit.recent.counts(sign):
+            best = max(best, (on_days(count, days, usual), count, days))
+        return best
 
     def say(
         self,
@@ -75,14 +102,18 @@ class Look:
         *,
         certain: bool = False,
         weight: float | None = None,
+        recurs: bool = False,
     ) -> None:
-        """Note what an indicator found, where it is on, strange enough, and more than it said today already."""
+        """Note what an indicator found, where it is on, strange enough, and more than it said today already.
+
+        What `recurs` adds up over days: it is said again only where it is stronger than on the days before.
+        """
         if bits < LEAST or indicator not in self.on:
             return
         weight = self.weight if weight is None else weight
         for point in self.habit.points:
             if (
-                point.day == self.day
+                (point.day == self.day or (recurs and self.day - point.day <= KEPT))
                 and point.indicator == indicator
                 and point.about == about
                 and point.score >= min(bits, MOST) * weight - 0.5

@@ -10,13 +10,17 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from sluicegate.detection.covered import Covered
-from sluicegate.detection.day import MEASURES, TIMES
+from sluicegate.detection.day import MEASURES, TIERED
+from sluicegate.detection.recent import SIGNS
 from sluicegate.detection.sketches.distinct import Distinct
 from sluicegate.detection.sketches.hours import Hours
 from sluicegate.detection.sketches.seen import Seen
 from sluicegate.detection.sketches.spread import Spread
+from sluicegate.detection.sketches.tiers import Tiers
 
-VERSION = 1
+VERSION = 2
+_MANY = 20_000
+"""Days of people after which counts of days are halved."""
 ENOUGH = 5
 """People whom a group must have before it says what is usual."""
 _DATASETS = 64
@@ -31,8 +35,10 @@ class Lesson(NamedTuple):
     """Key of the person."""
     amounts: Mapping[str, float] = {}
     hours: tuple[int, ...] = ()
-    times: int = -1
-    """The power of two of the same thing at odd hours; -1 where this is no whole day."""
+    tiers: Mapping[str, int] = {}
+    """Amounts of what is nothing on most days; empty where this is no whole day."""
+    signs: int = -1
+    """What the day had of `recent.SIGNS`, as bits; -1 where this is no whole day."""
     columns: Mapping[str, tuple[str, ...]] = {}
     steps: int = -1
     """The set of steps, as bits; -1 where this is no whole day."""
@@ -45,14 +51,21 @@ class Lesson(NamedTuple):
 class Peers:
     """A group. Changed by `learn` alone."""
 
-    __slots__ = ("columns", "covered", "days", "first", "hours", "people", "places", "spreads", "steps", "times")
+    __slots__ = (
+        "columns", "covered", "days", "first", "hours", "people", "places", "signs", "spreads", "steps", "tiers",
+        "whole",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.first = 0.0
         """When the first thing was learned."""
         self.people = Distinct()
         self.hours = Hours()
-        self.times = array("I", bytes(4 * TIMES))
+        self.tiers = {measure: Tiers() for measure in TIERED}
+        self.signs = [0.0] * len(SIGNS)
+        """On how many days of people each sign was met,"""
+        self.whole = 0.0
+        """of so many."""
         self.spreads = {measure: Spread() for measure in MEASURES}
         self.columns: dict[str, dict[str, int]] = {}
         """By dataset, on how many days of people each column was received,"""
@@ -69,8 +82,15 @@ class Peers:
         self.people.add(lesson.person)
         for hour in lesson.hours:
             self.hours.learn(hour)
-        if lesson.times >= 0:
-            self.times[lesson.times] += 1
+        for measure, count in lesson.tiers.items():
+            self.tiers[measure].learn(count, _MANY)
+        if lesson.signs >= 0:
+            self.whole += 1
+            for sign in range(len(SIGNS)):
+                self.signs[sign] += lesson.signs >> sign & 1
+            if self.whole > _MANY:
+                self.whole /= 2
+                self.signs = [count / 2 for count in self.signs]
         for measure, amount in lesson.amounts.items():
             self.spreads[measure].learn(amount)
         for dataset, names in lesson.columns.items():
@@ -100,7 +120,8 @@ class Peers:
             self.first,
             self.people.packed,
             self.hours.packed,
-            list(self.times),
+            {measure: tiers.packed for measure, tiers in self.tiers.items()},
+            [self.whole, list(self.signs)],
             {measure: spread.packed for measure, spread in self.spreads.items()},
             {dataset: dict(known) for dataset, known in self.columns.items()},
             dict(self.days),
@@ -113,19 +134,21 @@ class Peers:
     def of(cls, value: Any) -> Peers:
         """From what `plain` gave. Raises ValueError."""
         try:
-            version, first, people, hours, times, spreads, columns, days, steps, places, covered = value
-            if version != VERSION:
+            if value[0] != VERSION:
                 raise ValueError("another version")
+            _, first, people, hours, tiers, signs, spreads, columns, days, steps, places, covered = value
             peers = cls()
             peers.first = float(first)
             peers.people, peers.hours, peers.places = Distinct(people), Hours(hours), Seen(places)
-            peers.times, peers.steps = array("I", map(int, times)), array("I", map(int, steps))
+            peers.steps = array("I", map(int, steps))
+            peers.tiers |= {name: Tiers.unpacked(tiers.get(name)) for name in TIERED}
+            peers.whole, peers.signs = float(signs[0]), [float(count) for count in signs[1]]
             peers.spreads |= {name: Spread.unpacked(spreads.get(name)) for name in MEASURES}
             peers.columns = {str(name): {str(c): int(n) for c, n in known.items()} for name, known in columns.items()}
             peers.days = {str(name): int(count) for name, count in days.items()}
             peers.covered = {str(name): Covered.unpacked(one) for name, one in covered.items()}
-            if len(peers.times) != TIMES or len(peers.steps) != 16:
+            if len(peers.signs) != len(SIGNS) or len(peers.steps) != 16:
                 raise ValueError("cut off")
-        except (TypeError, AttributeError, IndexError, OverflowError) as error:
+        except (TypeError, AttributeError, IndexError, KeyError, OverflowError) as error:
             raise ValueError(f"not a group's habit: {error}") from None
         return peers

@@ -49,3 +49,39 @@ def at_most(count: float, expected: float) -> float:
 def share(met: float, of: float, prior: float = 1.0) -> float:
     """Bits of something that `met` of `of` did."""
     return bits((met + prior) / (of + 2 * prior))
+
+
+PRIOR_DAYS = 5.0
+"""For how many days the habit of the group counts, at least."""
+_PEOPLE_DIFFER = 0.25
+"""The weight of what the group does at all. What few of a group ever do says little about who of them will be next, so
+many days without it must not make it look impossible."""
+
+
+def usual_days(own: float, own_days: float, group: float, group_days: float) -> tuple[float, float]:
+    """The Beta distribution of the share of days on which somebody does a thing: `own` of their own days, with what
+    their group did (`group` of `group_days`) as a start."""
+    share = (group + 0.5) / (group_days + 1.0)
+    prior = max(PRIOR_DAYS, _PEOPLE_DIFFER / share)
+    return own + prior * share, own_days - own + prior * (1.0 - share)
+
+
+def once(usual: tuple[float, float]) -> float:
+    """Bits of a thing that happened today."""
+    a, b = usual
+    return bits(a / (a + b))
+
+
+def on_days(count: int, days: int, usual: tuple[float, float]) -> float:
+    """Bits of a thing that happened on at least `count` of `days` days (Beta-binomial)."""
+    if count <= 0 or count > days:
+        return 0.0
+    a, b = usual
+    if b <= 0:
+        return 0.0
+    total = 0.0
+    base = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) - math.lgamma(a + b + days)
+    for number in range(count, days + 1):
+        ways = math.lgamma(days + 1) - math.lgamma(number + 1) - math.lgamma(days - number + 1)
+        total += math.exp(ways + base + math.lgamma(a + number) + math.lgamma(b + days - number))
+    return bits(total)

@@ -5,35 +5,31 @@ Live and out of a recording it is the same code on the same events, so what it f
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import OrderedDict
 from collections.abc import Callable
 
 from sluicegate.detection import indicators
 from sluicegate.detection.budget import Budget
-from sluicegate.detection.day import MEASURES, TIMES, Day, local
-from sluicegate.detection.event import RETRIED, UNCHANGED, Event, key
+from sluicegate.detection.counting import count
+from sluicegate.detection.day import local
+from sluicegate.detection.event import Event
 from sluicegate.detection.finding import Found, identity
 from sluicegate.detection.habit import Habit
-from sluicegate.detection.indicators.columns import CLASSES
-from sluicegate.detection.indicators.complement import LEAST_SHARE, pairs_with
-from sluicegate.detection.indicators.destinations import place_key, sends
-from sluicegate.detection.indicators.sequence import SECONDS as STEPS_SECONDS
-from sluicegate.detection.indicators.walk import step
+from sluicegate.detection.indicators.complement import LEAST_SHARE
 from sluicegate.detection.look import Look, Signal
+from sluicegate.detection.pairing import PEOPLE, Pairing
 from sluicegate.detection.peers import ENOUGH, Lesson, Peers
 from sluicegate.detection.risk import Point, risk, weighed, with_point
+from sluicegate.detection.turning import Over, learn, turn
 from sluicegate.detection.weighing import Weighing
 
 EVERYBODY = "(everybody)"
-PEOPLE = 20_000
-"""People who are remembered; of more, the one who was seen longest ago is forgotten here (not in the database)."""
 COMPARED = 2_000
 """People, those who were seen last, among whom somebody is looked for who complements another."""
 GROUPS = 2_000
 GROUPS_OF_ONE = 8
-_NIGHT = 0x9E3779B97F4A7C15
-"""Turns the key of a thing into the key of the same thing at odd hours."""
 
 Taught = Callable[[str, Lesson], None]
 
@@ -51,12 +47,9 @@ class Watching:
         self.taught: Taught = lambda group, lesson: None
         """Is told of every lesson, so that it can be kept."""
         self._lessons: list[tuple[str, Lesson]] = []
-        self._to_pair: list[tuple[str, str, int]] = []
-        """People of whom it is to be found out whether somebody complements them: with the dataset and the day."""
-        self._pairs_of: dict[tuple[str, str], int] = {}
-        """When that was last done, once a day for each person and dataset."""
-        self._paired: dict[str, list[Signal]] = {}
-        """What came of it, until the person's next event."""
+        self._pairing = Pairing()
+        self._over: list[Over] = []
+        """Days of people that are over and not learned yet."""
         self._again = False
         """Whether what is learned was learned before, on top of another state."""
 
@@ -105,10 +98,10 @@ class Watching:
         for indicator in indicators.ALL:
             indicator(look)
         look.signals += extra
-        if look.fresh and event.dataset is not None and look.habit.day.share >= LEAST_SHARE * 1000:
-            self._pair(event.person, event.dataset, look.day)
-        if self._paired:
-            look.signals += self._paired.pop(event.person, ())
+        large = look.fresh and look.habit.day.share >= LEAST_SHARE * 1000
+        if large and event.dataset is not None and "complement" in self.weighing.on:
+            self._pairing.ask(event.person, event.dataset, look.day)
+        look.signals += self._pairing.taken(event.person)
         return self._weighed(look) if look.signals else []
 
     def learn(self, event: Event) -> None:
@@ -122,8 +115,9 @@ class Watching:
             for signal in look.signals:
                 self._point(look, signal)
         finally:
-            self._again = False
             self._lessons.clear()
+            self.settle()
+            self._again = False
 
     def group_of(self, groups: tuple[str, ...]) -> Peers:
         """The smallest group of a person that is large enough to say what is usual; else everybody."""
@@ -138,7 +132,7 @@ class Watching:
         return best if best is not None else self.peers(EVERYBODY)
 
     def _counted(self, event: Event) -> Look:
-        if self._lessons or self._to_pair:
+        if self.unsettled:
             self.settle()
         habit = self.habit(event.person)
         if habit is None:
@@ -149,7 +143,7 @@ class Watching:
             self.people.move_to_end(event.person)
         day, hour = local(event.at, self.weighing.zone(event.person, event.groups))
         if day > habit.day.number:
-            self._begin(habit, event, day)
+            self._turn(habit, event, day)
         habit.last = max(habit.last, event.at)
         if habit.lost < 0:
             habit.lost = event.at
@@ -160,154 +154,37 @@ class Watching:
         )  # fmt: skip
         if weights:
             look.weight = max([weights[name] for name in event.clear if name in weights], default=1.0)
-        self._count(look)
+        lesson = count(look)
+        if lesson is not None:
+            self._lessons.append((EVERYBODY, lesson))
         return look
 
-    def _count(self, look: Look) -> None:
-        event, habit = look.event, look.habit
-        today = habit.day
-        today.hours |= 1 << look.hour
-        if event.refused:
-            today.refusals += 1
-            return
-        clock = False
-        keys: tuple[int, ...] = ()
-        if event.chunks or event.rows:
-            keys = event.keys()
-            failed = event.status in RETRIED
-            # Rhythms are those of requests: all chunks of one come together.
-            clock = habit.rhythm.meet(keys[0], event.at, failed) or failed or event.status == UNCHANGED
-        look.clock = clock
-        if event.elsewhere:
-            today.sent += event.sent
-            if event.packed:
-                today.unread += event.sent
-        if sends(event) and event.destination:
-            today.places.add(place_key(event.destination))
-        if clock or not event.taken:
-            return
-        today.rows += event.rows
-        today.bytes += event.size if not event.elsewhere else 0
-        for subject in event.subjects:
-            today.subjects.add(subject)
-        if event.clear and event.rows:
-            today.column(event.dataset or event.service, event.clear)
-            if look.classes:
-                today.column(CLASSES, tuple([look.classes[name] for name in event.clear if name in look.classes]))
-        if event.elsewhere or not keys:
-            return
-        odd = habit.oddness(look.hour, look.group.hours) if habit.days else 0.0
-        lessons = []
-        covered = habit.coverage(event.dataset) if event.dataset is not None and event.chunks else None
-        for one in keys:
-            if odd:
-                look.again = max(look.again, habit.repeats.add(one ^ _NIGHT))
-            today.chunks.add(one)
-            if covered is not None and event.dataset is not None and covered.add(one, look.day):
-                look.fresh += 1
-                lessons.append((event.dataset, one, look.day))
-        today.night = max(today.night, look.again)
-        if event.chunks:
-            self._walk(look)
-        if lessons:
-            self._lessons.append((EVERYBODY, Lesson(event.at, key(event.person), chunks=tuple(lessons))))
-
-    @staticmethod
-    def _walk(look: Look) -> None:
-        today, dataset = look.habit.day, look.event.dataset or look.event.service
-        last, length = today.walks.get(dataset, (-1, 0))
-        for chunk in look.event.chunks:
-            last, length = step(last, length, chunk)
-            today.walk = max(today.walk, length)
-        if dataset in today.walks or len(today.walks) < 16:
-            today.walks[dataset] = (last, length)
-
-    def _begin(self, habit: Habit, event: Event, number: int) -> None:
-        """A new day: the one before becomes habit, the person's and their groups', unless something was found on it."""
-        before = habit.day
-        if before.number:
-            habit.days += 1
-            if not before.loud:
-                amounts = {measure: before.amount(measure) for measure in MEASURES}
-                for measure, amount in amounts.items():
-                    habit.spreads[measure].learn(amount)
-                hours = tuple([hour for hour in range(168) if before.hours >> hour & 1])
-                for hour in hours:
-                    habit.hours.learn(hour)
-                times = min(before.night.bit_length(), TIMES) - 1 if before.night else -1
-                if times >= 0:
-                    habit.times[times] += 1
-                habit.steps[before.done] += 1
-                columns = {name: tuple(sorted(columns)) for name, columns in before.columns.items()}
-                lesson = Lesson(
-                    event.at, key(event.person), amounts, hours, max(times, 0) if before.night else 0, columns,
-                    before.done, tuple(sorted(before.places)),
-                )  # fmt: skip
-                for group in (EVERYBODY, *event.groups[:GROUPS_OF_ONE]):
-                    self._lessons.append((group, lesson))
-            elif before.places:
-                # Found or not, the place is known from then on: else it would be news with each person who uses it.
-                lesson = Lesson(event.at, key(event.person), places=tuple(sorted(before.places)))
-                self._lessons += [(group, lesson) for group in (EVERYBODY, *event.groups[:GROUPS_OF_ONE])]
-            if number // 7 != habit.week:
-                habit.repeats.halve()
-        habit.week = number // 7
-        habit.odd = None
-        steps = [at if event.at - at < STEPS_SECONDS else 0.0 for at in before.steps]
-        habit.day = Day(number, steps=steps)
+    def _turn(self, habit: Habit, event: Event, day: int) -> None:
+        self._over.append(turn(habit, event, day))
         if not self._again:
-            self.budget.begin(number)
+            self.budget.begin(day)
 
     def settle(self) -> None:
-        """Teach the groups what waits. Nobody's answer depends on it, so it is best done between two events."""
+        """Learn what is over, teach the groups, look for pairs: between two events, since it takes longer than one."""
+        over, self._over = self._over, []
+        for one in over:
+            lesson = learn(one)
+            if lesson is not None and not self._again:
+                self._lessons += [(group, lesson) for group in (EVERYBODY, *one.groups[:GROUPS_OF_ONE])]
         lessons, self._lessons = self._lessons, []
         for group, lesson in lessons:
             self.peers(group).learn(lesson)
             self.taught(group, lesson)
-        wanted, self._to_pair = self._to_pair, []
-        for person, dataset, day in wanted:
-            self._find_pairs(person, dataset, day)
-
-    def _pair(self, person: str, dataset: str, day: int) -> None:
-        if "complement" in self.weighing.on and self._pairs_of.get((person, dataset)) != day:
-            if len(self._pairs_of) >= PEOPLE:
-                self._pairs_of.clear()
-            self._pairs_of[person, dataset] = day
-            self._to_pair.append((person, dataset, day))
-
-    def _find_pairs(self, person: str, dataset: str, day: int) -> None:
-        """Hold what one person has of a dataset against what others have. Takes milliseconds: between events only."""
-        covered = {
-            who: found.whole(day)
-            for who, habit in list(self.people.items())[-COMPARED:]
-            if (found := habit.covered.get(dataset)) is not None
-        }
-        of = self.peers(EVERYBODY).covered.get(dataset)
-        if of is None or person not in covered:
-            return
-        for pair in pairs_with(person, covered, of.whole(day).estimate):
-            other = pair.other.partition(" ")[2] or pair.other
-            self._paired.setdefault(person, []).append(
-                Signal(
-                    "complement",
-                    f"{dataset} {pair.other}"[:200],
-                    pair.bits,
-                    2.0,
-                    f"took a part of {dataset} that hardly overlaps with that of {other}; together {pair.share:.0%}",
-                    {
-                        "dataset": dataset,
-                        "other": other,
-                        "together": f"{pair.share:.0%}",
-                        "in common": f"about {pair.common:.0f}",
-                        "by chance": f"{pair.expected:.0f}",
-                    },
-                )
-            )
+        if self._pairing:
+            people = itertools.islice(reversed(self.people.items()), COMPARED)
+            self._pairing.settle(people, self.peers(EVERYBODY).covered)
+        for one in over:
+            one.habit.warm(self.group_of(one.groups).hours)
 
     @property
     def unsettled(self) -> bool:
         """Whether something waits."""
-        return bool(self._lessons or self._to_pair)
+        return bool(self._lessons or self._over or self._pairing)
 
     def _point(self, look: Look, signal: Signal) -> bool:
         """Put what an indicator said among the person's points. False where the day has it already."""

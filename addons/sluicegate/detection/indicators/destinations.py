@@ -5,11 +5,16 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from sluicegate.detection.event import Event, key
+from sluicegate.detection.habit import PLACES
+from sluicegate.detection.indicators.columns import CLASSES
 from sluicegate.detection.look import Look
+from sluicegate.detection.recent import EXPORTED, KEPT, PLACED
+from sluicegate.detection.surprise import once
 
 EXPORTS = frozenset({"export", "share", "script"})
 NEW_TO_ALL, NEW_TO_GROUP, NEW_TO_PERSON = 13.0, 9.0, 6.0
 """Bits; how often a new place is met is not learned, since whoever exports often would make new places usual."""
+HELD = 2.0
 UPLOAD = 10 << 10
 """Bytes to another host, from which an upload is worth a word."""
 DROPS = (
@@ -29,7 +34,11 @@ def look(look: Look) -> None:
     if event.refused or not event.external or not event.destination:
         return
     if event.kind in EXPORTS:
-        _new(look, "new-destination", event.destination, 2.0 if event.kind == "share" else 0.0)
+        # That this person exports at all says half of what it would alone: the place is new because they never did.
+        never = once(look.usual_days(EXPORTED)) / 2 if look.met(EXPORTED) else 0.0
+        _new(look, "new-destination", event.destination, never + (2.0 if event.kind == "share" else 0.0))
+        if never:
+            _often(look, "often-outside", "", EXPORTED, "exports to places outside")
     elif event.elsewhere and event.sent >= UPLOAD:
         more = 4.0 * is_drop(event.destination) + 3.0 * event.packed
         _new(look, "copy-out", event.destination, more)
@@ -37,8 +46,16 @@ def look(look: Look) -> None:
 
 def _new(look: Look, indicator: str, destination: str, more: float) -> None:
     place = place_key(destination)
-    if not look.habit.seen.add(place):
+    habit = look.habit
+    if not habit.seen.add(place):
+        if look.day - habit.placed.get(place, -KEPT - 1) <= KEPT and look.met(PLACED):
+            _often(look, indicator, destination[:200], PLACED, "sends to a place that was new two weeks ago")
         return
+    if place not in look.everybody.places or is_drop(destination):
+        if len(habit.placed) >= PLACES:
+            del habit.placed[next(iter(habit.placed))]
+        habit.placed[place] = look.day
+        look.met(PLACED)
     if place not in look.everybody.places:
         new, to = NEW_TO_ALL, "that nobody used before"
     elif place not in look.group.places:
@@ -46,6 +63,8 @@ def _new(look: Look, indicator: str, destination: str, more: float) -> None:
     else:
         new, to = NEW_TO_PERSON, "that others used before, and this person not"
     event = look.event
+    if is_drop(destination):  # what others put there, others can fetch: it is no place that is known to anybody
+        new = max(new, NEW_TO_GROUP)
     # An export is made by the service, of whatever the dataset has.
     strange = new > NEW_TO_PERSON and event.kind in EXPORTS
     whole = max(look.weights.values(), default=1.0) if strange else 1.0
@@ -65,9 +84,29 @@ def _new(look: Look, indicator: str, destination: str, more: float) -> None:
     )
 
 
+def _often(look: Look, indicator: str, about: str, sign: int, words: str) -> None:
+    bits, count, days = look.recurring(sign)
+    event = look.event
+    look.say(
+        indicator,
+        about,
+        bits,
+        lambda: f"{words}, on more days than is usual",
+        lambda: {
+            "on so many days": f"{count} of the last {days} days of work",
+            "own days like it before": f"{look.habit.recent.known[sign]:.0f} of {look.habit.recent.days:.0f}",
+            "destination": str(event.destination)[:200],
+            "dataset": event.dataset or "",
+        },
+        recurs=True,
+        weight=max(look.weight, held(look), max(look.weights.values(), default=1.0) if bits > 2 * NEW_TO_PERSON else 1),
+    )
+
+
 def held(look: Look) -> float:
     """What the person holds of today weighs: what goes out may be that."""
-    return 2.0 if look.habit.day.steps[0] else 1.0
+    today = look.habit.day
+    return HELD if today.steps[0] or today.columns.get(CLASSES) else 1.0
 
 
 def place_key(destination: str) -> int:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from sluicegate.detection.event import Event
 from sluicegate.detection.indicators.destinations import sends
 from sluicegate.detection.look import Look
-from sluicegate.detection.surprise import bits
+from sluicegate.detection.surprise import once, usual_days
 
 WORDS = ("collected", "packed", "sent", "removed")
 SECONDS = 30 * 3600.0
 MANY_ROWS = 100
 """Rows of a class in one answer that are a collection."""
-PRIOR = 5.0
 _REMOVES = frozenset({"drop", "delete", "truncate"})
 _SEND = 2
 
@@ -32,12 +31,11 @@ def look(look: Look) -> None:
     own = sum(count for mask, count in enumerate(habit.steps) if mask & wanted == wanted)
     of_group = sum(count for mask, count in enumerate(look.group.steps) if mask & wanted == wanted)
     group_days = sum(look.group.steps)
-    prior = (of_group + 0.5) / (group_days + 1) if group_days else 0.25 ** len(chain)
-    chance = (own + PRIOR * prior) / (habit.days + PRIOR)
+    usual = usual_days(own, sum(habit.steps), of_group, group_days)
     look.say(
         "sequence",
         " ".join(WORDS[step] for step in chain),
-        bits(chance) + (2.0 if len(chain) > 2 else 0.0),
+        once(usual) + (2.0 if len(chain) > 2 else 0.0),
         lambda: f"{', '.join(WORDS[step] for step in chain)}: within {SECONDS / 3600:.0f} hours",
         lambda: {
             **{WORDS[step]: f"{(at - habit.day.steps[step]) / 60:.0f} minutes before" for step in chain},

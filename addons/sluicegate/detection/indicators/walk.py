@@ -1,42 +1,57 @@
-"""Chunk after chunk, in the order of their numbers: somebody takes a dataset, and does not look something up."""
+"""Chunk after chunk, in the order of their numbers: somebody takes a dataset, and does not look something up.
+
+In one day, many; or a few each day, going on where the last day ended.
+"""
 
 from __future__ import annotations
 
 from sluicegate.detection.look import Look
-from sluicegate.detection.surprise import above_usual
+from sluicegate.detection.recent import RESUMED
+from sluicegate.detection.surprise import once, usual_days
 
 LEAST = 16
-"""Chunks in a row, at least."""
+"""Chunks in a row in one day, at least."""
 
 
 def look(look: Look) -> None:
-    """Whether the longest walk of the day is longer than is usual."""
-    habit = look.habit
-    if habit.day.walk < LEAST or look.clock:
+    """Whether the day's longest walk is longer than is usual, and whether a walk of earlier days went on."""
+    if look.clock:
         return
-    strays = habit.spreads["walk"].strays(habit.day.walk, look.group.spreads["walk"])
+    if RESUMED in look.new_signs:
+        _resumed(look)
+    habit, group = look.habit, look.group
+    walk = habit.day.walk
+    if walk < LEAST or not look.event.chunks:
+        return
+    own, all_of = habit.tiers["walk"], group.tiers["walk"]
     dataset = look.event.dataset or look.event.service
     look.say(
         "walk",
         dataset,
-        above_usual(strays),
-        lambda: f"took {habit.day.walk} chunks of {dataset} in the order of their numbers",
-        lambda: {"in a row": str(habit.day.walk), "usual distances above": f"{strays:.1f}"},
+        once(usual_days(own.like(walk), own.days, all_of.like(walk), all_of.days)),
+        lambda: f"took {walk} chunks of {dataset} in the order of their numbers, in a day",
+        lambda: {
+            "in a row": str(walk),
+            "own days like it": f"{own.like(walk):.0f} of {own.days:.0f}",
+            "group's days like it": f"{all_of.like(walk):.0f} of {all_of.days:.0f}",
+        },
     )
 
 
-def step(last: int, length: int, chunk: str) -> tuple[int, int]:
-    """The number of a chunk, and how many chunks stand in a row with it; `last` is -1 before the first."""
-    digits = ""
-    for letter in reversed(chunk):
-        if not ("0" <= letter <= "9"):
-            if digits:
-                break
-            continue
-        digits = letter + digits
-    if not digits or len(digits) > 15:
-        return -1, 0
-    number = int(digits)
-    if number == last:
-        return number, length
-    return number, length + 1 if last >= 0 and abs(number - last) == 1 else 1
+def _resumed(look: Look) -> None:
+    bits, count, days = look.recurring(RESUMED)
+    dataset, run = look.event.dataset or look.event.service, look.run
+    if run is None:
+        return
+    look.say(
+        "walk",
+        dataset,
+        bits,
+        lambda: f"goes on through {dataset} in the order of its chunks, each day from where the last ended",
+        lambda: {
+            "chunks": f"{run.length}, from {run.low} to {run.high}",
+            "taken up again": f"on {count} of the last {days} days of work",
+            "own days like it before": f"{look.habit.recent.known[RESUMED]:.0f} of {look.habit.recent.days:.0f}",
+        },
+        recurs=True,
+    )

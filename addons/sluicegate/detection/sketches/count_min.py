@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 
 WIDTH = 1024
 ROWS = 4
 _MOST = 65_535
+_HALVED = int.from_bytes((b"\x7f\xff" if sys.byteorder == "big" else b"\xff\x7f") * (WIDTH * ROWS), sys.byteorder)
 
 
 class CountMin:
@@ -35,7 +37,8 @@ class CountMin:
 
     def halve(self) -> None:
         """Forget half: what was long ago counts for less."""
-        self._cells = array("H", [count >> 1 for count in self._cells])
+        halved = int.from_bytes(self._cells.tobytes(), sys.byteorder) >> 1 & _HALVED
+        self._cells = array("H", halved.to_bytes(WIDTH * ROWS * 2, sys.byteorder))
 
     @property
     def packed(self) -> bytes:

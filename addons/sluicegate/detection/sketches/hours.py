@@ -16,7 +16,7 @@ _MOST = 5000.0
 class Hours:
     """Counts by hour of the week, Monday first, in the person's own time zone."""
 
-    __slots__ = ("counts", "total")
+    __slots__ = ("_alone", "counts", "total")
 
     def __init__(self, packed: bytes = b"") -> None:
         """From what `packed` gave; what has another size counts as nothing."""
@@ -25,9 +25,12 @@ class Hours:
         if not all(math.isfinite(count) and count >= 0 for count in self.counts):
             self.counts = array("f", bytes(HOURS * 4))
         self.total = math.fsum(self.counts)
+        self._alone: list[float] | None = None
+        """The shares without a group, once they were asked for."""
 
     def learn(self, hour: int) -> None:
         """One event. What was long ago is forgotten by and by."""
+        self._alone = None
         self.counts[hour] += 1.0
         self.total += 1.0
         if self.total > _MOST:
@@ -41,10 +44,15 @@ class Hours:
 
     def shares(self, group: Hours | None = None) -> list[float]:
         """How likely each hour is, smoothed over its neighbours and over the days of its kind; they add up to 1."""
-        prior = group.shares() if group is not None and group.total else [1 / HOURS] * HOURS
-        smooth = _smoothed(self.counts)
+        if group is not None and group.total:
+            return self._with(group.shares())
+        if self._alone is None:
+            self._alone = self._with([1 / HOURS] * HOURS)
+        return self._alone
+
+    def _with(self, prior: list[float]) -> list[float]:
         whole = self.total + PRIOR
-        return [(count + PRIOR * before) / whole for count, before in zip(smooth, prior, strict=True)]
+        return [(count + PRIOR * before) / whole for count, before in zip(_smoothed(self.counts), prior, strict=True)]
 
     @property
     def packed(self) -> bytes:
@@ -70,11 +78,11 @@ def oddness(shares: list[float]) -> list[float]:
 
 
 def _smoothed(counts: array[float]) -> list[float]:
-    around = [0.5 * counts[hour] + 0.25 * counts[hour - 1] + 0.25 * counts[(hour + 1) % HOURS] for hour in range(HOURS)]
+    plain = counts.tolist()
+    before, behind = plain[-1:] + plain[:-1], plain[1:] + plain[:1]
+    around = [0.5 * at + 0.25 * (one + other) for one, at, other in zip(before, plain, behind, strict=True)]
     # A third of what is known of an hour is what is known of it on other days of its kind: habits are of the day, not
     # of the weekday alone.
-    found = []
-    for first, last in ((0, 5), (5, 7)):
-        mean = [math.fsum(around[day * 24 + hour] for day in range(first, last)) / (last - first) for hour in range(24)]
-        found += [around[day * 24 + hour] * 2 / 3 + mean[hour] / 3 for day in range(first, last) for hour in range(24)]
-    return found
+    working = [sum(around[hour:120:24]) / 15 for hour in range(24)] * 5
+    free = [sum(around[hour::24]) / 6 for hour in range(120, 144)] * 2
+    return [one * 2 / 3 + other for one, other in zip(around, working + free, strict=True)]
