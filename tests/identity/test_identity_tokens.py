@@ -206,6 +206,7 @@ BAD: dict[str, tuple[str, Callable[[Provider], str]]] = {
     "typ id_token": ("token-type", with_header(typ="id_token")),
     "typ number": ("token-type", with_header(typ=1)),
     "typ null": ("token-type", with_header(typ=None)),
+    "typ missing": ("token-type", with_header(typ=DROP)),
     # who
     "sub missing": ("token-subject", with_claims(sub=DROP)),
     "sub empty": ("token-subject", with_claims(sub="")),
@@ -236,7 +237,6 @@ async def test_a_bad_token_is_refused(verifier: Verifier, provider: Provider, ca
 @pytest.mark.parametrize(
     "make",
     [
-        pytest.param(with_header(typ=DROP), id="no typ"),
         pytest.param(with_header(typ="jwt"), id="typ in small letters"),
         pytest.param(with_header(typ="application/at+jwt"), id="typ in full"),
         pytest.param(with_header(x5t="AAAA", vendor={"a": 1}), id="unknown header members"),
@@ -250,6 +250,17 @@ async def test_a_bad_token_is_refused(verifier: Verifier, provider: Provider, ca
 )
 async def test_what_differs_without_harm_is_accepted(verifier: Verifier, provider: Provider, make: Any) -> None:
     assert (await verifier.verify(make(provider))).subject == "ada"
+
+
+async def test_a_token_without_typ_is_taken_where_the_policy_says_so(provider: Provider, clock: SetClock) -> None:
+    verifier = Verifier(Identity(issuer=provider.issuer, untyped_tokens=True), clock)
+    await verifier.open()
+    try:
+        assert (await verifier.verify(with_header(typ=DROP)(provider))).kind == "person"
+        assert await refused(verifier, with_header(typ="logout+jwt")(provider)) == "token-type"
+        assert await refused(verifier, with_header(typ=None)(provider)) == "token-type"
+    finally:
+        await verifier.close()
 
 
 async def test_no_kid_is_refused_however_many_keys_there_are(

@@ -52,6 +52,8 @@ def read(token: str, settings: Identity, types: tuple[str, ...] = ACCESS) -> Unp
     for name in _REFUSED:
         if name in header:
             raise rejected("token-header", f"The token's header has a member that is not accepted here: {name}.")
+    if "typ" not in header and types is ACCESS and not settings.untyped_tokens:
+        raise rejected("token-type", "The token does not say what kind of token it is (it has no `typ`).")
     kind = header.get("typ", "JWT")
     if not isinstance(kind, str) or kind.lower() not in types:
         raise rejected("token-type", f"This kind of token is not taken here (its `typ` is none of {', '.join(types)}).")

@@ -47,6 +47,8 @@ class Identity(Table):
     """What the `aud` of access tokens must contain. ID tokens are for `client_id` instead, so the two must differ."""
     algorithms: list[Literal["RS256", "PS256", "ES256", "EdDSA"]] = ["RS256", "ES256", "EdDSA"]
     """Signature algorithms that are accepted."""
+    untyped_tokens: bool = False
+    """Take access tokens whose header says no `typ`, which some providers leave out. RFC 9068 asks for `at+jwt`."""
     groups_claim: Text = "groups"
     """Claim that carries the list of groups."""
     relation_claims: list[Text] = []
