@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from tests.console.browsers import sign_in
 from tests.console.serving import Served
+from tests.recording.recorders import live
 
 XSS = "</textarea></title><script>window.owned=1</script><img src=x onerror=window.owned=1><svg onload=window.owned=1>\"'`${{7*7}}"
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
@@ -168,6 +169,21 @@ def test_with_the_keyboard_alone(running_console: Served, opened: Any) -> None:
     expect(page.locator("[data-follow]")).to_contain_text("approved")
 
 
+def test_a_search_with_the_keyboard_and_without_a_mouse(running_console: Served, opened: Any) -> None:
+    flow, exchange = live("/datasets/customers/chunks/9")
+    flow.response.raw_content = b'{"rows": [{"note": "feldspar"}]}'
+    running_console.recorded(flow, exchange, "231111Z-0001")
+    page = opened("grace", "/recordings")
+    page.get_by_role("link", name="Search in what was asked").press("Enter")
+    page.get_by_label("Words").fill("feldspar")
+    page.keyboard.press("Enter")
+    # It may go on when the page comes; what was found then appears by itself.
+    hit = page.locator(f'a.cover[href="/recordings/{exchange.id}"]')
+    expect(hit).to_be_visible(timeout=60_000)
+    hit.press("Enter")
+    expect(page.locator("main")).to_contain_text("That you looked is on the record")
+
+
 def test_nothing_that_somebody_wrote_runs(running_console: Served, opened: Any) -> None:
     asked = running_console.hold(
         1007, by="eve", name=XSS, purpose=XSS, reason=XSS, dataset=XSS, columns=(XSS,), chunks=(XSS,), destination=XSS,
@@ -194,26 +210,32 @@ def test_nothing_that_somebody_wrote_runs(running_console: Served, opened: Any) 
     assert grace.evaluate("window.owned") is None
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")])
 def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
     running_console: Served, opened: Any, scheme: str, width: int
 ) -> None:
     asked = running_console.hold(
-        1100 + width,
+        1100 + width + len(scheme),
         by="mona",
         purpose="Because.",
         statement="SELECT 1 -- x\nFROM t WHERE a = 'b'",
         terms={"break_glass": ("group:fraud",), "quorum": 2},
     )
     running_console.passed(2000 + width + len(scheme), "")
+    flow, exchange = live("/datasets/customers/chunks/3?columns=" + ",".join(f"column_{n}" for n in range(40)))
+    flow.response.raw_content = b'{"rows": [{"id": 1, "note": "%b"}]}' % (b"quartzite" * 40)
+    running_console.recorded(flow, exchange, f"23{width}{len(scheme)}Z-0001"[-12:])
     options = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}, "bypass_csp": True}
     for person, paths in (
-        ("linus", ("/", f"/approvals/{asked.code}", "/policy")),
-        ("grace", ("/live", "/recordings", "/findings", "/notifications", "/sessions", f"/approvals/{asked.code}")),
+        ("linus", ("/", "/history", f"/approvals/{asked.code}", "/policy")),
+        ("grace", ("/live", "/recordings", f"/recordings/{exchange.id}", "/search")),
+        ("grace", ("/search?text=columns", "/search?text=nothing-says-this", "/search?text=%21")),
+        ("grace", ("/findings", "/notifications", "/sessions", "/policy", f"/approvals/{asked.code}")),
     ):
         page = opened(person, **options)
         for path in paths:
             page.goto(running_console.url + path)
+            expect(page.get_by_text("The search goes on")).to_have_count(0, timeout=60_000)
             page.evaluate(AXE)
             found = page.evaluate("axe.run()")["violations"]
             serious = [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")]

@@ -22,12 +22,14 @@ from sluicegate.console.pages.door import Door
 from sluicegate.console.pages.here import Here
 from sluicegate.console.pages.inbox import Inbox
 from sluicegate.console.pages.live import Live
+from sluicegate.console.pages.searching import Searching
 from sluicegate.console.pages.shown import Shown
 from sluicegate.console.pages.site import FOLDER, Site
 from sluicegate.console.pages.watching import Watching
 from sluicegate.console.past import Past
 from sluicegate.console.record import Record
 from sluicegate.console.roles import Roles
+from sluicegate.console.searches import Searches
 from sluicegate.database import Database
 from sluicegate.errors import Refusal
 from sluicegate.identity.sign_in.sign_ins import SignIns
@@ -44,13 +46,14 @@ def build(
     *,
     certificates: Path | None = None,
     recordings: Path | None = None,
+    searches: Searches | None = None,
     closing: asyncio.Event | None = None,
 ) -> Starlette:
     """The console as an ASGI application. The database and the verifier must be open while it serves.
 
     Without `sign_ins` nobody can sign in here; calls are made with tokens of the provider. `certificates` is the file
-    of what clients of the gateway are to trust, `recordings` the folder that the gateway records into. `closing` ends
-    what would go on by itself.
+    of what clients of the gateway are to trust, `recordings` the folder that the gateway records into, `searches` what
+    looks through it (close them afterwards). `closing` ends what would go on by itself.
     """
     store, roles = Store(database, loaded.settings.approvals, clock), Roles(loaded.settings)
 
@@ -67,7 +70,16 @@ def build(
             *recordings_api.routes(Orders(database, clock), roles, loaded.settings.identity.issuer or ""),
             *(sessions_api.routes(loaded.settings, roles, sign_ins) if sign_ins else ()),
             *(
-                _pages(site, loaded, store, database, sign_ins, recordings, closing or asyncio.Event())
+                _pages(
+                    site,
+                    loaded,
+                    store,
+                    database,
+                    sign_ins,
+                    recordings,
+                    searches or Searches(recordings, database, clock),
+                    closing or asyncio.Event(),
+                )
                 if sign_ins
                 else ()
             ),
@@ -89,7 +101,7 @@ def build(
 
 def _pages(
     site: Site, loaded: Loaded, store: Store, database: Database, sign_ins: SignIns, recordings: Path | None,
-    closing: asyncio.Event,
+    searches: Searches, closing: asyncio.Event,
 ) -> list[BaseRoute]:  # fmt: skip
     past, record = Past(database), Record(recordings, database, site.clock)
     door = Door(site, loaded.settings.identity, sign_ins, site.clock, loaded.settings.console.address or "")
@@ -99,6 +111,7 @@ def _pages(
         *Here(site, sign_ins, loaded.settings).routes(),
         *Inbox(site, store, past).routes(),
         *Live(site, past, closing).routes(),
+        *Searching(site, searches).routes(),
         *Watching(site, past, record, sign_ins, loaded).routes(),
     ]
 

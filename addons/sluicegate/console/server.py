@@ -18,6 +18,7 @@ from sluicegate.approvals.notify.deliver import Deliverer
 from sluicegate.approvals.store import Store
 from sluicegate.clock import Clock
 from sluicegate.console.app import build
+from sluicegate.console.searches import Searches
 from sluicegate.console.tending import Tending
 from sluicegate.database import Database
 from sluicegate.errors import Fault
@@ -56,6 +57,7 @@ async def serve(
         Store(database, loaded.settings.approvals, clock),
         Deliverer(loaded.settings.notify, loaded.settings.console.address or "", os.environ, database, clock),
     )
+    searches = Searches(state.recordings, database, clock)
     with listening(loaded.settings.console.listen) as sock:
         try:
             await database.open()
@@ -66,12 +68,13 @@ async def serve(
             with _signals(stop):
                 app = build(
                     loaded, database, recognizer, clock, sign_ins, certificates=certificates,
-                    recordings=state.recordings, closing=closing,
+                    recordings=state.recordings, searches=searches, closing=closing,
                 )  # fmt: skip
                 await _run(app, sock, announce, stop, closing)
         except ProviderTrouble as trouble:
             raise Fault(f"The identity provider {identity.issuer} {trouble}.", hint="Check [identity].") from None
         finally:
+            await searches.close()
             await tending.close()
             await refreshing.close()
             await sign_ins.close()
