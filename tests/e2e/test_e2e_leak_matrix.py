@@ -10,7 +10,7 @@ import os
 import pytest
 
 from tests.e2e.tunnels import over_http2, tunnel
-from tests.masking.leak_matrix.planted import CODINGS, DOCUMENTS, leaked
+from tests.masking.leak_matrix.planted import CODINGS, DOCUMENTS, LONG, leaked
 from tests.origin import Cut, Origin
 
 CHUNK = "/datasets/customers/chunks/3"
@@ -61,4 +61,25 @@ def test_no_planted_value_is_on_the_wire(gate, origin, provider, name, framing, 
                 with tunnel(gate, origin.port, provider.token("ada")) as wire:
                     got = wire.fetch("GET", CHUNK, Accept_Encoding="identity")
             assert got.status == 200, got.wire
+            assert not leaked(got.wire), (coding, place)
+
+
+@pytest.mark.parametrize("version", ["1.1", "2"])
+@pytest.mark.parametrize("framing", ["chunks", "close"])
+@pytest.mark.parametrize("name", LONG)
+def test_no_planted_value_is_on_the_wire_of_what_passes_in_pieces(gate, origin, provider, name, framing, version):
+    document = LONG[name]
+    for coding in ("identity", "gzip", "gzip, two members", "br", "zstd") if FULL else ("identity",):
+        field, pack = CODINGS[coding]
+        body = pack(document.body)
+        first = len(body) * 9 // 10
+        places = range(first, first + 150) if FULL and framing == "chunks" else (first,)
+        for place in places:
+            origin.respond = lambda request, b=body, f=field, p=place: answer(document.media, f, b, framing, p)
+            if version == "2":
+                got = over_http2(gate, origin.port, provider.token("ada"), CHUNK)
+            else:
+                with tunnel(gate, origin.port, provider.token("ada")) as wire:
+                    got = wire.fetch("GET", CHUNK, Accept_Encoding="identity")
+            assert got.status == 200 and got.whole, got.wire[:500]
             assert not leaked(got.wire), (coding, place)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import hashlib
+import io
 import json
 from collections.abc import Callable
 from typing import NamedTuple
 
+import pyarrow as pa
 import pytest
 
 from tests.e2e.pouring import CHUNK, CHUNKED, SSN, pour, read
@@ -15,6 +18,12 @@ from tests.e2e.tunnels import over_http2
 from tests.origin import Origin
 
 LATE = b"987-65-4321"
+DETECTING = """
+[[masks]]
+id = "looks"
+detect = ["email", "national-id", "private-key"]
+method = "redact"
+"""
 COUNT = 9000
 
 
@@ -38,6 +47,24 @@ def named(columns: list[str], rows: list[list], total: int) -> list[dict]:
 ROWS = [row(number) for number in range(COUNT)]
 TEXT = json.dumps(ROWS).encode()
 COLUMNS = {"columns": list(row(0)), "rows": [list(each.values()) for each in ROWS], "total": COUNT}
+
+
+def sheet(quoting: int) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(row(0)), lineterminator="\n", quoting=quoting)
+    writer.writeheader()
+    writer.writerows(ROWS)
+    return out.getvalue()
+
+
+def batches() -> bytes:
+    sink, table = pa.BufferOutputStream(), pa.Table.from_pylist(ROWS)
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=700)
+    return bytes(sink.getvalue())
+
+
+SHEET, BATCHES = sheet(csv.QUOTE_MINIMAL), batches()
 FORMATS = {
     "json array": Format("application/json", TEXT, json.loads, TEXT[:-1] + b', {"ssn": "%b", oops}]' % LATE),
     "json rows": Format(
@@ -51,6 +78,32 @@ FORMATS = {
         json.dumps(COLUMNS, indent=1).encode(),
         lambda body: named(**json.loads(body)),
         json.dumps(COLUMNS).encode()[:-1] + b', "names": ["ssn", "id", "%b"]}' % LATE,
+    ),
+    "csv": Format(
+        "text/csv",
+        SHEET.encode(),
+        lambda body: [{**each, "id": int(each["id"])} for each in csv.DictReader(io.StringIO(body.decode()))],
+        SHEET.encode() + b'"1","%b","x"\n' % LATE,
+    ),
+    "csv, quoted": Format(
+        "text/csv; header=present",
+        sheet(csv.QUOTE_ALL).encode(),
+        lambda body: [{**each, "id": int(each["id"])} for each in csv.DictReader(io.StringIO(body.decode()))],
+        sheet(csv.QUOTE_ALL).encode() + b'"1","%b"x,""\n' % LATE,
+    ),
+    "tsv": Format(
+        "text/tab-separated-values",
+        SHEET.replace(",", "\t").encode(),
+        lambda body: [
+            {**each, "id": int(each["id"])} for each in csv.DictReader(io.StringIO(body.decode()), delimiter="\t")
+        ],
+        SHEET.replace(",", "\t").encode() + b"1\t%b\n" % LATE,
+    ),
+    "arrow": Format(
+        "application/vnd.apache.arrow.stream",
+        BATCHES,
+        lambda body: pa.ipc.open_stream(body).read_all().to_pylist(),
+        BATCHES[:-8] + b"\xff\xff\xff\xff\x10\0\0\0%b" % LATE + bytes(20),
     ),
 }
 
@@ -69,15 +122,24 @@ def gate(gateway, origin, tmp_path_factory):
         yield running
 
 
+@pytest.fixture(scope="module")
+def looking(gateway, origin, tmp_path_factory):
+    """A gateway whose masks are detectors."""
+    folder = tmp_path_factory.mktemp("looking")
+    limit = "max_body_bytes = 262144"
+    with gateway(folder, [f"localhost:{origin.port}"], gateway=limit, more=DETECTING) as running:
+        yield running
+
+
 def cut(body: bytes, size: int = 7001) -> list[bytes]:
     return [body[at : at + size] for at in range(0, len(body), size)]
 
 
-def get(gate, origin, provider, version):
+def get(gate, origin, token, version):
     if version == "2":
-        status, fields, got, _, whole = over_http2(gate, origin.port, provider.token("ada"), CHUNK)
+        status, fields, got, _, whole = over_http2(gate, origin.port, token, CHUNK)
         return status, fields, got, whole
-    return read(gate, origin, provider.token("ada"))
+    return read(gate, origin, token)
 
 
 @pytest.mark.parametrize("version", ["1.1", "2"])
@@ -87,7 +149,7 @@ def test_rows_that_are_more_than_is_kept_pass_masked(gate, origin, provider, nam
     found = FORMATS[name]
     wire = gzip.compress(found.body) if coding else found.body
     pour(origin, found.media, cut(wire), more=CHUNKED + (f"content-encoding: {coding}\r\n" if coding else ""))
-    status, fields, got, whole = get(gate, origin, provider, version)
+    status, fields, got, whole = get(gate, origin, provider.token("ada"), version)
     assert (status, whole) == (200, True)
     got = gzip.decompress(got) if fields.get("content-encoding") == "gzip" else got
     assert SSN.encode() not in got
@@ -100,7 +162,7 @@ def test_rows_that_are_more_than_is_kept_pass_masked(gate, origin, provider, nam
 @pytest.mark.parametrize("name", FORMATS)
 def test_what_fails_late_is_never_complete(gate, origin, provider, name, version):
     pour(origin, FORMATS[name].media, cut(FORMATS[name].broken))
-    status, _, got, whole = get(gate, origin, provider, version)
+    status, _, got, whole = get(gate, origin, provider.token("ada"), version)
     assert status == 200 and not whole
     assert LATE not in got and SSN.encode() not in got
 
@@ -108,6 +170,37 @@ def test_what_fails_late_is_never_complete(gate, origin, provider, name, version
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_service_that_ends_early_is_never_complete(gate, origin, provider, name):
     found = FORMATS[name]
-    pour(origin, found.media, cut(found.body[:300_000]), end=b"0\r\n\r\n" if name.startswith("json") else b"")
-    status, _, got, whole = get(gate, origin, provider, "1.1")
+    pour(
+        origin, found.media, cut(found.body[:300_000]), end=b"0\r\n\r\n" if name.startswith(("json", "arrow")) else b""
+    )
+    status, _, got, whole = get(gate, origin, provider.token("ada"), "1.1")
     assert status == 200 and not whole and SSN.encode() not in got
+
+
+MAIL = "ada.lovelace@example.org"
+SAID = [{"n": n, "text": f"call 536-90-4399 or write to {MAIL}, my number"} for n in range(6000)]
+SEEN = {
+    "text": ("text/plain", "".join(f"{each['n']} {each['text']}\n" for each in SAID)),
+    "csv without columns": ("text/csv", "".join(f"{each['n']},{each['text']}\n" for each in SAID)),
+    "lines": ("application/x-ndjson", "".join(json.dumps(each) + "\n" for each in SAID)),
+    "events": ("text/event-stream", "".join(f"data: {json.dumps(each)}\n\n" for each in SAID)),
+    "array": ("application/json", json.dumps(SAID)),
+}
+
+
+@pytest.mark.parametrize("version", ["1.1", "2"])
+@pytest.mark.parametrize("name", SEEN)
+def test_values_that_are_found_by_their_looks_do_not_pass(looking, origin, provider, name, version):
+    media, text = SEEN[name]
+    pour(origin, media, cut(text.encode(), 6997))
+    status, _, got, whole = get(looking, origin, provider.token("frank", groups=["fraud"]), version)
+    assert (status, whole) == (200, True)
+    assert b"lovelace" not in got and b"536-90" not in got and b"90-4399" not in got
+    assert got.count(b"[redacted]") == 2 * len(SAID) and b"5999" in got
+
+
+def test_a_private_key_that_never_ends_does_not_pass(looking, origin, provider):
+    body = SEEN["text"][1].encode() + b"-----BEGIN PRIVATE KEY-----\n" + b"MIIEowIBAAKCAQEA\n" * 400_000
+    pour(origin, "text/plain", cut(body, 60_000))
+    status, _, got, whole = get(looking, origin, provider.token("frank", groups=["fraud"]), "1.1")
+    assert status == 200 and not whole and b"MIIE" not in got and b"lovelace" not in got

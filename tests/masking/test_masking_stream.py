@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from sluicegate.codings import decode
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Exposure, Obligation, Watch
+from sluicegate.mask_method import Manner
 from sluicegate.masking.body import Reply, mask
 from sluicegate.masking.methods import Methods
 from sluicegate.masking.records import LONGEST
@@ -159,9 +160,23 @@ def test_marks_are_left_to_those_who_see_all(mark: bytes) -> None:
         stream.feed(mark + BODIES["application/x-ndjson"])
 
 
-def test_detectors_and_reports_are_left_to_those_who_see_all() -> None:
-    looks = Plan((Obligation("all", "redact", detect=frozenset({"email"})),), METHODS)
-    assert opened("application/x-ndjson", "", looks) is None
+@pytest.mark.parametrize("media", [*BODIES, "application/json", "text/csv", "application/vnd.apache.arrow.stream"])
+def test_masks_that_only_report_are_left_to_those_who_see_all(media: str) -> None:
+    report = Plan((Obligation("ids", "redact", frozenset({"ssn"}), manner=Manner(on_match="report")),), METHODS)
+    assert opened(media, "", report) is None
+
+
+@pytest.mark.parametrize(
+    ("media", "obligation"),
+    [
+        ("text/plain", Obligation("ids", "redact", frozenset({"ssn"}))),
+        ("text/csv", Obligation("both", "redact", frozenset({"ssn"}), detect=frozenset({"email"}))),
+        ("text/plain", Obligation("keys", "null", detect=frozenset({"private-key"}))),
+        ("application/json", Obligation("all", "redact", path="$")),
+    ],
+)
+def test_what_needs_all_of_it_is_waited_for(media: str, obligation: Obligation) -> None:
+    assert opened(media, "", Plan((obligation,), METHODS)) is None
 
 
 def test_what_is_watched_for_is_seen_across_every_cut() -> None:

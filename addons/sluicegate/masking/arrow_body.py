@@ -22,7 +22,7 @@ FILE = b"ARROW1"
 """What an Arrow file begins and ends with."""
 
 _FRONT = 8  # bytes of a file before the stream in it: what it begins with, padded
-_BROKEN = "its body is not readable as Arrow"
+BROKEN = "its body is not readable as Arrow"
 _LEAST = 16  # bytes that a masked value takes at least
 
 
@@ -44,7 +44,7 @@ def mask_stream(data: bytes, rows: Rows, plan: Plan, tally: Tally, limit: int) -
             raise Unfit("it has something behind the end of its Arrow stream")
         return bytes(sink.getvalue())
 
-    return readable(run, _BROKEN)
+    return readable(run, BROKEN)
 
 
 def mask_file(data: bytes, rows: Rows, plan: Plan, tally: Tally, limit: int) -> bytes:
@@ -68,7 +68,7 @@ def mask_file(data: bytes, rows: Rows, plan: Plan, tally: Tally, limit: int) -> 
                 writer.write_table(pa.Table.from_batches(masked, schema=reader.schema))
         return bytes(sink.getvalue())
 
-    return readable(run, _BROKEN)
+    return readable(run, BROKEN)
 
 
 class Masker:
@@ -81,6 +81,10 @@ class Masker:
         self._plan = plan
         self._tally = tally
         self._columns = Columns(schema.names, rows, plan, tally)
+        self._left = limit
+
+    def renew(self, limit: int) -> None:
+        """From now on so many bytes may come."""
         self._left = limit
 
     def mask(self, batch: pa.RecordBatch) -> pa.RecordBatch:

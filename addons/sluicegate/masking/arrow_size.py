@@ -15,7 +15,7 @@ from sluicegate.masking.json_body import Unfit
 
 # Message.fbs: Message { version, header_type, header, bodyLength, custom_metadata }
 # DictionaryBatch { id, data, isDelta }; RecordBatch { length, nodes, buffers, compression, variadicBufferCounts }
-_HEADER, _DATA = 2, 1
+_HEADER, _BODY, _DATA = 2, 3, 1
 _LENGTH, _BUFFERS, _COMPRESSION = 0, 2, 3
 _BATCHES = ("record batch", "dictionary")
 
@@ -30,6 +30,24 @@ def check(data: bytes, limit: int) -> None:
                 left -= _size(message)
                 if left < 0:
                     raise Unfit("the body is too large once decoded")
+    except struct.error:
+        raise Unfit("its body is not readable as Arrow") from None
+
+
+def check_message(message: pa.Message, limit: int) -> None:
+    """Raises Unfit when one message becomes more than `limit` bytes, or is not readable."""
+    try:
+        if message.type in _BATCHES and _size(message) > limit:
+            raise Unfit("one of its batches is too large once decoded")
+    except struct.error:
+        raise Unfit("its body is not readable as Arrow") from None
+
+
+def body_length(metadata: bytes) -> int:
+    """Bytes of the body behind a message's metadata. Raises Unfit."""
+    try:
+        place = _field(metadata, _u32(metadata, 0), _BODY)
+        return 0 if place is None else _i64(metadata, place)
     except struct.error:
         raise Unfit("its body is not readable as Arrow") from None
 

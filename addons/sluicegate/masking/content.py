@@ -95,6 +95,14 @@ class Content:
         found = self._masked(text, "", [("private-key", "")], counts)
         return REDACTED if found is None else str(found)
 
+    def looks_for(self, detector: Detector) -> bool:
+        """Whether any mask wants what a detector finds."""
+        return detector in self._actions
+
+    def empties(self, detector: Detector) -> bool:
+        """Whether the mask for what a detector finds leaves nothing in its place, so that the whole text goes."""
+        return detector in self._actions and self._actions[detector].method in ("null", "drop")
+
     def suspicious(self, data: bytes) -> bool:
         """Whether anything may be in a text in UTF-8, what is encoded apart."""
         return self._first.any(data)

@@ -28,7 +28,8 @@ from sluicegate.masking.table import is_unnamed
 from sluicegate.masking.tabular import MAX_COLUMNS, Columns, owed_by_name
 from sluicegate.masking.tally import Tally
 
-_BLOCK = 1 << 20  # bytes that are read at a time; no row is longer
+LONGEST_ROW = 1 << 20
+"""Bytes that a row may have; so many are read at a time."""
 _DELIMITERS = (",", ";", "\t", "|")
 _ANY_DELIMITER = re.compile(r"[,;\t|\"']")
 _BOM = b"\xef\xbb\xbf"
@@ -44,29 +45,50 @@ class _Grammar(NamedTuple):
     """Whether a value may be in quotes; if not, quotes are letters like others."""
 
 
+class _First(NamedTuple):
+    """The first row: as it is written, its values, and how they stand in it."""
+
+    raw: bytes
+    cells: list[str]
+    grammar: _Grammar
+    tabs: bool
+
+
 def mask_csv(data: bytes, rows: Rows, plan: Plan, tally: Tally, limit: int) -> bytes:
     """The masked body, whichever of `,` `;` `|` and tab is between its values. Raises Unfit."""
-    text, bom = _checked(data, quotes=True)
-    grammar, raw, cells = _guessed(text, rows, owed_by_name(plan))
-    if grammar.quoted:
-        _check_quotes(text, grammar.delimiter, len(cells))
-    elif len(cells) > 1:
-        _check_empty(text)
-    return bom + _mask(text, raw, cells, grammar, rows, plan, tally)
+    return _mask(data, rows, plan, tally, tabs=False)
 
 
 def mask_tsv(data: bytes, rows: Rows, plan: Plan, tally: Tally, limit: int) -> bytes:
     """The masked body. Quotes are no more than letters in it, unless they change where a value ends. Raises Unfit."""
-    text, bom = _checked(data, quotes=False)
-    if b'"' in text:
-        _check_tabs(text)
+    return _mask(data, rows, plan, tally, tabs=True)
+
+
+def _mask(data: bytes, rows: Rows, plan: Plan, tally: Tally, *, tabs: bool) -> bytes:
+    bom, text, sheet = open_sheet(data, rows, plan, tally, tabs=tabs)
+    sheet.check(text)
+    return bom + sheet.head + sheet.mask(text[sheet.front :])
+
+
+def open_sheet(
+    data: bytes, rows: Rows, plan: Plan, tally: Tally, *, tabs: bool, quotes: bool | None = None
+) -> tuple[bytes, bytes, Sheet]:
+    """The byte order mark of a body, the text behind it, and what its first row says. Raises Unfit.
+
+    `tabs`: only they stand between values. `quotes`: whether values may be in quotes; usually where the text has any.
+    """
+    text, bom = _checked(data, quotes=not tabs)
+    quoted = b'"' in text if quotes is None else quotes
+    grammar, raw, cells = _tabbed(text, rows, plan) if tabs else _guessed(text, quoted, rows, owed_by_name(plan))
+    return bom, text, Sheet(_First(raw, cells, grammar, tabs), rows, plan, tally)
+
+
+def _tabbed(text: bytes, rows: Rows, plan: Plan) -> tuple[_Grammar, bytes, list[str]]:
     grammar = _Grammar("\t", False)
     raw, cells = _first(text, grammar) or (b"", [])
-    if len(cells) > 1:
-        _check_empty(text)
     if rows.columns is None and not rows.header_row and not _owing(cells, owed_by_name(plan)):
         raise Unfit(_UNNAMED)
-    return bom + _mask(text, raw, cells, grammar, rows, plan, tally)
+    return grammar, raw, cells
 
 
 def _checked(data: bytes, *, quotes: bool) -> tuple[bytes, bytes]:
@@ -85,9 +107,8 @@ def _checked(data: bytes, *, quotes: bool) -> tuple[bytes, bytes]:
     return text, bom
 
 
-def _guessed(text: bytes, rows: Rows, named: Mapping[str, Action]) -> tuple[_Grammar, bytes, list[str]]:
+def _guessed(text: bytes, quoted: bool, rows: Rows, named: Mapping[str, Action]) -> tuple[_Grammar, bytes, list[str]]:
     """What is between the values, with the first row read that way. Raises Unfit where that is not certain."""
-    quoted = b'"' in text
     grammars = [_Grammar(delimiter, quoted) for delimiter in _DELIMITERS]
     read = [(grammar, *found) for grammar in grammars if (found := _first(text, grammar)) is not None]
     if rows.columns is not None:
@@ -114,7 +135,7 @@ def _first(text: bytes, grammar: _Grammar) -> tuple[bytes, list[str]] | None:
     sign = re.escape(grammar.delimiter.encode())
     plain = rb"[^\r\n%s%s]*+" % (sign, b'"' if grammar.quoted else b"")
     value = rb'(?:"(?:[^"]|"")*+"|%s)' % plain if grammar.quoted else plain
-    found = re.match(rb"%s(?:%s%s){0,%d}+(?:\r?\n|\Z)" % (value, sign, value, MAX_COLUMNS), text[:_BLOCK])
+    found = re.match(rb"%s(?:%s%s){0,%d}+(?:\r?\n|\Z)" % (value, sign, value, MAX_COLUMNS), text[:LONGEST_ROW])
     if found is None:
         return None
     try:
@@ -157,21 +178,43 @@ _EMPTY = re2.compile(rb"\n[\r\n]", _BYTES)
 _HALF_QUOTED = re2.compile(rb'(?:^|[\t\n])"(?:[^"\t\r\n]|"")*(?:[\t\r\n]|$|"[^"\t\r\n])', _BYTES)
 
 
-def _mask(text: bytes, raw: bytes, cells: list[str], grammar: _Grammar, rows: Rows, plan: Plan, tally: Tally) -> bytes:
-    headed = rows.header_row or rows.columns is None
-    names = cells if headed else [output.name for output in rows.columns or ()]
-    columns = Columns(names, rows, plan, tally)
-    body = text[len(raw) :] if headed else text
-    ending = b"\r\n" if raw.endswith(b"\r\n") else b"\n"
-    head = _header(raw, cells, columns, rows, grammar) if headed else b""
-    if not body:
-        return head
-    masked = readable(lambda: _rows(body, columns, grammar, plan, tally), _BROKEN)
-    if not body.endswith(b"\n"):
-        masked = masked.removesuffix(b"\n")
-    if ending != b"\n" and not grammar.quoted:
-        masked = masked.replace(b"\n", ending)
-    return head + masked
+class Sheet:
+    """A body whose first row was read: what its columns owe, and how its other rows are masked."""
+
+    def __init__(self, first: _First, rows: Rows, plan: Plan, tally: Tally) -> None:
+        raw, cells, self.grammar = first.raw, first.cells, first.grammar
+        headed = rows.header_row or rows.columns is None
+        names = cells if headed else [output.name for output in rows.columns or ()]
+        self._plan = plan
+        self._tally = tally
+        self._columns = Columns(names, rows, plan, tally)
+        self._width = len(cells)
+        self._tabs = first.tabs
+        self.ending = b"\r\n" if raw.endswith(b"\r\n") else b"\n"
+        self.front = len(raw) if headed else 0
+        """Bytes of the row of names."""
+        self.head = _header(raw, cells, self._columns, rows, self.grammar) if headed else b""
+        """The row of names as it may leave."""
+
+    def check(self, text: bytes) -> None:
+        """Raises Unfit for rows that two readers could take apart in two ways."""
+        if self._tabs and b'"' in text:
+            _check_tabs(text)
+        if self.grammar.quoted:
+            _check_quotes(text, self.grammar.delimiter, self._width)
+        elif self._width > 1:
+            _check_empty(text)
+
+    def mask(self, body: bytes) -> bytes:
+        """Whole rows, masked. Raises Unfit."""
+        if not body:
+            return b""
+        masked = readable(lambda: _rows(body, self._columns, self.grammar, self._plan, self._tally), _BROKEN)
+        if not body.endswith(b"\n"):
+            masked = masked.removesuffix(b"\n")
+        if self.ending != b"\n" and not self.grammar.quoted:
+            masked = masked.replace(b"\n", self.ending)
+        return masked
 
 
 def _header(raw: bytes, cells: list[str], columns: Columns, rows: Rows, grammar: _Grammar) -> bytes:
@@ -197,7 +240,7 @@ def _rows(body: bytes, columns: Columns, grammar: _Grammar, plan: Plan, tally: T
     # Without quotes, an empty value is an absent one.
     reader = pcsv.open_csv(
         pa.BufferReader(body),
-        read_options=pcsv.ReadOptions(column_names=keys, use_threads=False, block_size=_BLOCK),
+        read_options=pcsv.ReadOptions(column_names=keys, use_threads=False, block_size=LONGEST_ROW),
         parse_options=pcsv.ParseOptions(
             delimiter=grammar.delimiter,
             quote_char='"' if grammar.quoted else False,

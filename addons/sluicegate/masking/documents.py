@@ -12,8 +12,11 @@ from sluicegate.masking.tally import Tally
 from sluicegate.masking.walk import Walk
 
 
-def mask_documents(documents: list[Any], plan: Plan, tally: Tally) -> list[Any]:
-    """The masked documents, in their order. Raises Unfit, also for arrays of arrays, which nothing here describes."""
+def mask_documents(documents: list[Any], plan: Plan, tally: Tally, *, looked: bool = True) -> list[Any]:
+    """The masked documents, in their order. Raises Unfit, also for arrays of arrays, which nothing here describes.
+
+    `looked`: whether detectors look at them too; else somebody does who has their neighbours.
+    """
     if plan.root is not None:
         tally.hit(plan.root, len(documents))
         return plan.root.apply(documents)
@@ -26,6 +29,6 @@ def mask_documents(documents: list[Any], plan: Plan, tally: Tally) -> list[Any]:
     tally.rows += len(documents)
     if walk.loose and plan.columns:
         raise Unfit("it holds arrays of arrays, and nothing says which column is where in them")
-    if plan.content is not None:
+    if plan.content is not None and looked:
         return list(mask_content_of(documents, plan.content, tally.counts))
     return documents

@@ -6,10 +6,13 @@ Comments and fields that clients ignore do not leave. Data that is no JSON leave
 from __future__ import annotations
 
 import re
+from collections import deque
 from typing import Any, NamedTuple
 
+from sluicegate.masking.content import Content
 from sluicegate.masking.documents import mask_documents
 from sluicegate.masking.json_body import Unfit, parse, serialise
+from sluicegate.masking.neighbours import Neighbours
 from sluicegate.masking.plain_text import mask_strings
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.tally import Tally
@@ -27,23 +30,71 @@ class _Event(NamedTuple):
 
 def mask_events(plain: bytes, plan: Plan, tally: Tally) -> bytes:
     """The masked stream. Raises Unfit."""
-    try:
-        text = plain.removeprefix(b"\xef\xbb\xbf").decode()
-    except UnicodeDecodeError:
-        raise Unfit("its body is not UTF-8") from None
-    events = _events(text, plan)
+    events = _events(_text(plain), plan)
     places = [place for place, event in enumerate(events) if event.data not in (None, "", _DONE)]
     said = [event.data or "" for place, event in enumerate(events) if place in set(places)]
     masked = _masked(said, plan, tally)
-    out = []
+    out: list[str] = []
     shown = dict(zip(places, masked, strict=True))
     for place, event in enumerate(events):
-        lines = [f"{name}: {value}" for name, value in event.fields]
-        data = shown.get(place, event.data)
-        if data is not None:
-            lines += [f"data: {line}" for line in _LINE.split(data)]
-        out.append("\n".join(lines) + "\n\n")
+        out.append(_written(event, shown.get(place, event.data)))
     return "".join(out).encode()
+
+
+class NeighbouringEvents:
+    """Events whose data detectors look into: each waits for the next one, since a value may be cut between the two."""
+
+    def __init__(self, plan: Plan, content: Content, tally: Tally) -> None:
+        self._plan = plan
+        self._tally = tally
+        self._neighbours = Neighbours(content, tally.counts)
+        self._waiting: deque[_Event] = deque()
+
+    def mask(self, block: bytes) -> bytes:
+        """Those that may leave once these whole events are here. Raises Unfit."""
+        out: list[str] = []
+        for event in _events(_text(block), self._plan):
+            if event.data in (None, "", _DONE):
+                out += [*self._flushed(), _written(event, event.data)]
+                continue
+            try:
+                document = parse((event.data or "").encode())
+            except Unfit:
+                out += [*self._flushed(), *self._plain(event)]
+                continue
+            self._waiting.append(event)
+            documents = mask_documents([document], self._plan, self._tally, looked=False)
+            out += self._shown(documents if self._plan.root is not None else self._neighbours.take(documents))
+        return "".join(out).encode()
+
+    def end(self) -> bytes:
+        """The last of them."""
+        return "".join(self._flushed()).encode()
+
+    def _flushed(self) -> list[str]:
+        return self._shown(self._neighbours.end())
+
+    def _shown(self, documents: list[Any]) -> list[str]:
+        return [_written(self._waiting.popleft(), serialise(document).decode()) for document in documents]
+
+    def _plain(self, event: _Event) -> list[str]:
+        if self._plan.columns or self._plan.paths:
+            raise Unfit("the data of one of its events is not JSON")
+        return [_written(event, text) for text in mask_strings([event.data or ""], self._plan, self._tally)]
+
+
+def _written(event: _Event, data: str | None) -> str:
+    lines = [f"{name}: {value}" for name, value in event.fields]
+    if data is not None:
+        lines += [f"data: {line}" for line in _LINE.split(data)]
+    return "\n".join(lines) + "\n\n"
+
+
+def _text(plain: bytes) -> str:
+    try:
+        return plain.removeprefix(b"\xef\xbb\xbf").decode()
+    except UnicodeDecodeError:
+        raise Unfit("its body is not UTF-8") from None
 
 
 def _masked(said: list[str], plan: Plan, tally: Tally) -> list[str]:

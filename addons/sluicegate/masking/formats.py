@@ -74,7 +74,7 @@ _ROWS = {
     "msgpack": mask_msgpack,
     "text": mask_text,
 }
-_PASSING = frozenset(("events", "json"))
+_PASSING = frozenset(("events", "json", "csv", "tsv", "text", "arrow"))
 _DEPTH = 2
 """Multipart bodies inside each other."""
 _ENGINES = {

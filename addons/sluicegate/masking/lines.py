@@ -33,6 +33,11 @@ def mask_lines(plain: bytes, plan: Plan, tally: Tally) -> bytes:
     return _joined(_walked(_parse(plain), plain, plan, tally), plain[:1] == _RECORD)
 
 
+def walk_apart(plain: bytes, plan: Plan, tally: Tally) -> list[Any]:
+    """The same without what the detectors find, decoded: neighbouring lines are looked at together."""
+    return _walked(_lines(plain), plain, plan, tally, apart=True, looked=False)
+
+
 def mask_apart(plain: bytes, plan: Plan, tally: Tally) -> bytes:
     """Masks lines that are not all of the body. Raises Unfit, also where another line would say what these hold."""
     fast = _alike(plain, plan, tally)
@@ -100,7 +105,9 @@ def mask_rows(documents: list[Any], plain: bytes, rows: Rows, plan: Plan, tally:
     return _joined(documents, marked)
 
 
-def _walked(documents: list[Any], plain: bytes, plan: Plan, tally: Tally, *, apart: bool = False) -> list[Any]:
+def _walked(
+    documents: list[Any], plain: bytes, plan: Plan, tally: Tally, *, apart: bool = False, looked: bool = True
+) -> list[Any]:
     if plan.root is not None:
         tally.hit(plan.root, len(documents))
         return plan.root.apply(documents)
@@ -113,7 +120,7 @@ def _walked(documents: list[Any], plain: bytes, plan: Plan, tally: Tally, *, apa
     tally.rows += len(documents)
     if walk.loose and plan.columns and (apart or any(map(walk.headers.mentions, _parse(plain)))):
         raise Unfit("it holds arrays of arrays, and nothing says which column is where in them")
-    if plan.content is not None:
+    if plan.content is not None and looked:
         documents = mask_content_of(documents, plan.content, tally.counts)
     return documents
 
@@ -167,4 +174,9 @@ def _lines(plain: bytes) -> list[Any]:
 def _joined(documents: list[Any], marked: bool) -> bytes:
     if marked:
         return b"".join(_RECORD + serialise(document) + b"\n" for document in documents)
-    return _encoder.encode_lines(documents)
+    return encode_lines(documents)
+
+
+def encode_lines(documents: list[Any]) -> bytes:
+    """The documents as JSON, a line each."""
+    return bytes(_encoder.encode_lines(documents))

@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from sluicegate.masking.content import Content
+from sluicegate.masking.detectors.secrets import before_keys
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.methods import REDACTED
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.tally import Tally
+
+LONGEST = 4 << 20
+"""Characters of a line, or of a private key, that wait for their end where a text passes piece by piece."""
 
 _PIECE = 4096
 _LINES = re.compile(r"[^\n]{1,4096}\n?|\n")
@@ -36,7 +41,63 @@ def _masked(text: str, plan: Plan, tally: Tally) -> str:
         return text
     text = content.blocks(text, tally.counts)
     pieces: list[str] = _LINES.findall(text)
+    _look_across(pieces, content, tally)
+    return _looked(pieces, content, tally)
+
+
+def _look_across(pieces: list[str], content: Content, tally: Tally) -> None:
     for place in content.cut(pieces):
         pieces[place], pieces[place + 1] = content.across(pieces[place], pieces[place + 1], tally.counts)
+
+
+def _looked(pieces: list[str], content: Content, tally: Tally) -> str:
     made = content.texts(pieces, "", tally.counts)
     return "".join(REDACTED if piece is None else str(piece) for piece in (pieces if made is None else made))
+
+
+class TextPassing:
+    """Text that passes line by line. The last line waits for the next, and a private key for its end."""
+
+    def __init__(self, content: Content, tally: Tally) -> None:
+        self._content = content
+        self._tally = tally
+        self._rest = bytearray()
+        self._lines = ""
+        self._searched = 0
+        self._held: list[str] = []
+
+    def feed(self, piece: bytes) -> bytes:
+        """The next bytes; what may leave. Raises Unfit."""
+        before = len(self._rest)
+        self._rest += piece
+        end = self._rest.rfind(b"\n", before) + 1
+        self._lines += self._decoded(end)
+        ready = len(self._lines)
+        if self._content.looks_for("private-key"):
+            ready, self._searched = before_keys(self._lines, self._searched)
+        if len(self._rest) > LONGEST or len(self._lines) - ready > LONGEST:
+            raise Unfit("one of its lines, or a private key in it, is too long")
+        text, self._lines = self._lines[:ready], self._lines[ready:]
+        return self._masked(text) if text else b""
+
+    def end(self) -> bytes:
+        """Nothing more comes; the rest."""
+        text = self._lines + self._decoded(len(self._rest))
+        self._lines = ""
+        masked = self._masked(text) if text else b""
+        held, self._held = self._held, []
+        return masked + _looked(held, self._content, self._tally).encode()
+
+    def _decoded(self, end: int) -> str:
+        try:
+            text = self._rest[:end].decode()
+        except UnicodeDecodeError:
+            raise Unfit("its body is not UTF-8") from None
+        del self._rest[:end]
+        return text
+
+    def _masked(self, text: str) -> bytes:
+        pieces = [*self._held, *_LINES.findall(self._content.blocks(text, self._tally.counts))]
+        _look_across(pieces, self._content, self._tally)
+        self._held = pieces[-1:]
+        return _looked(pieces[:-1], self._content, self._tally).encode()

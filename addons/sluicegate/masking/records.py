@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sluicegate.exchange import Exposure
-from sluicegate.masking.event_stream import mask_events
+from sluicegate.masking.event_stream import NeighbouringEvents, mask_events
 from sluicegate.masking.json_body import Unfit
-from sluicegate.masking.lines import mask_apart
+from sluicegate.masking.lines import encode_lines, mask_apart, walk_apart
+from sluicegate.masking.neighbours import Neighbours
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.tally import Tally
 
@@ -42,6 +43,12 @@ class Lines:
         self._events = events
         self._rest = bytearray()
         self._begun = False
+        self._neighbours: Neighbours | None = None
+        self._looked_events: NeighbouringEvents | None = None
+        if plan.content is not None and events:
+            self._looked_events = NeighbouringEvents(plan, plan.content, tally)
+        elif plan.content is not None:
+            self._neighbours = Neighbours(plan.content, tally.counts)
 
     def feed(self, piece: bytes) -> bytes:
         """The next bytes; the records that end in them."""
@@ -61,10 +68,18 @@ class Lines:
         """The last record, where nothing stands behind it."""
         block = bytes(self._rest)
         self._rest.clear()
-        return self._masked(block) if block else b""
+        out = self._masked(block) if block else b""
+        if self._looked_events is not None:
+            return out + self._looked_events.end()
+        return out if self._neighbours is None else out + encode_lines(self._neighbours.end())
 
     def _masked(self, block: bytes) -> bytes:
-        return (mask_events if self._events else mask_apart)(block, self._plan, self._tally)
+        if self._looked_events is not None:
+            return self._looked_events.mask(block)
+        if self._neighbours is None:
+            return (mask_events if self._events else mask_apart)(block, self._plan, self._tally)
+        documents = walk_apart(block, self._plan, self._tally)
+        return encode_lines(documents if self._plan.root is not None else self._neighbours.take(documents))
 
     def _cut(self, before: int) -> int:
         """Where the last whole record ends."""
@@ -78,12 +93,20 @@ class Opened:
     """A body that is taken apart once so much of it is here; one that is shorter is masked as a whole."""
 
     def __init__(
-        self, whole: Callable[[bytes], tuple[bytes, Exposure]], made: Callable[[bytes], Records], tally: Tally
+        self,
+        whole: Callable[[bytes], tuple[bytes, Exposure]],
+        made: Callable[[], Records],
+        tally: Tally,
+        *,
+        marks: bool = True,
     ) -> None:
-        """`whole` masks all of a body; `made` takes what has come of a longer one, its byte order mark included."""
+        """`whole` masks all of a body; `made` makes what masks a longer one. `marks`: whether it is a text, which may
+        begin with the mark of UTF-8 and with no other.
+        """
         self._whole = whole
         self._made = made
         self._tally = tally
+        self._marks = marks
         self._held = bytearray()
         self._records: Records | None = None
 
@@ -96,9 +119,9 @@ class Opened:
             return b""
         held = bytes(self._held)
         self._held.clear()
-        if held[:1] in (mark[:1] for mark in _MARKS) and not held.startswith(_MARK):
+        if self._marks and held[:1] in (mark[:1] for mark in _MARKS) and not held.startswith(_MARK):
             raise Unfit("it is not in UTF-8, or begins with a mark")
-        self._records = self._made(held)
+        self._records = self._made()
         return self._records.feed(held)
 
     def end(self) -> bytes:

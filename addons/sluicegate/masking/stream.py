@@ -12,14 +12,17 @@ from functools import partial
 from sluicegate.coding_streams import Packer, Unpacker, unpacker
 from sluicegate.codings import CodingError
 from sluicegate.errors import Refusal
-from sluicegate.exchange import Exposure, Watch
+from sluicegate.exchange import Exposure, Rows, Watch
+from sluicegate.masking.arrow_passing import ArrowPassing
 from sluicegate.masking.body import Declared, declared, mask_plain
 from sluicegate.masking.charset import UTF8
-from sluicegate.masking.formats import media_of, passing_kind
+from sluicegate.masking.csv_passing import CsvPassing
+from sluicegate.masking.formats import Media, media_of, passing_kind
 from sluicegate.masking.headers import Pairs, rewrite
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.json_passing import JsonPassing
 from sluicegate.masking.methods import Forbidden
+from sluicegate.masking.plain_text import TextPassing
 from sluicegate.masking.records import FIRST, Lines, Opened, Records, Unmarked
 from sluicegate.masking.refusal import unmaskable, withheld
 from sluicegate.masking.rules import Plan
@@ -48,7 +51,7 @@ def open_stream(
     if status != 200 or said.part or media.twice or media.charset not in UTF8 or plan.reported is not None:
         return None
     tally = Tally()
-    records = _records(kind, said, plan, tally)
+    records = _records(kind, media, said, plan, tally)
     if records is None:
         return None
     coding = said.coding if said.coding in accepts else ""
@@ -56,14 +59,23 @@ def open_stream(
     return Passing(fields, plan, reader, Packer(coding), watch, kind, records, tally)
 
 
-def _records(kind: str | None, said: Declared, plan: Plan, tally: Tally) -> Records | None:
+def _records(kind: str | None, media: Media, said: Declared, plan: Plan, tally: Tally) -> Records | None:
     """Who masks a body of this format. None where all of it is needed first."""
     whole = partial(_whole, said=said, plan=plan)
+    content, named = plan.content, bool(plan.columns or plan.paths)
     match kind:
-        case "lines" | "events" if plan.content is None:
+        case "lines" | "events":
             return Lines(plan, tally, events=kind == "events")
         case "json" if plan.root is None:
-            return Opened(whole, lambda _: Unmarked(JsonPassing(plan, tally)), tally)
+            return Opened(whole, lambda: Unmarked(JsonPassing(plan, tally)), tally)
+        case "csv" | "tsv" if named and content is None:
+            rows, tabs = Rows(header_row=media.header == "present"), kind == "tsv"
+            return Opened(whole, lambda: CsvPassing(plan, tally, rows, tabs=tabs), tally)
+        case "csv" | "tsv" | "text" if not named and content is not None and not content.empties("private-key"):
+            text = TextPassing(content, tally)
+            return Opened(whole, lambda: Unmarked(text) if kind == "text" else text, tally)
+        case "arrow":
+            return Opened(whole, lambda: ArrowPassing(plan, tally), tally, marks=False)
     return None
 
 
@@ -94,8 +106,8 @@ class Passing:
         self._watch = watch
         self._kind = kind
         self._records = records
-        self.light = reader.light
-        """Whether a piece is short work: a coded one may be a bomb."""
+        self.light = reader.light and (plan is None or plan.content is None)
+        """Whether a piece is short work: a coded one may be a bomb, and detectors take their time."""
         self._rest = b""
         """What has been made ready and waits: it may be the beginning of what is watched for."""
         self._before = b""

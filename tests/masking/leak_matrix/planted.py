@@ -87,6 +87,52 @@ DOCUMENTS: dict[str, Planted] = {
 }
 
 
+LONGER = 70 << 10
+"""Bytes that are here before the head of a response leaves that passes piece by piece, and some more."""
+
+
+def _rows(line: str, least: int = LONGER) -> list[str]:
+    """Rows of which the last ones, behind more than is held, hold the planted values too."""
+    return [line] * (least // len(line) + 3)
+
+
+def _long_arrow() -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, TABLE.schema) as writer:
+        for _ in range(160):
+            writer.write_table(TABLE)
+    return bytes(sink.getvalue())
+
+
+_CELLS = f"1,{SSN},{MAIL},Lübeck"
+LONG: dict[str, Planted] = {
+    "json array": Planted("application/json", f"[{','.join(_rows(LINE))}]".encode()),
+    "json rows": Planted("application/json", f'{{"n": 1, "rows": [{",".join(_rows(LINE))}], "next": null}}'.encode()),
+    "json columns": Planted(
+        "application/json",
+        json.dumps({"columns": list(ROW), "rows": [list(ROW.values())] * (LONGER // 40)}).encode(),
+    ),
+    "json with escapes": Planted(
+        "application/json",
+        f"[{','.join(_rows(LINE.replace('ssn', chr(92) + 'u0073sn').replace('email', chr(92) + 'u0065mail')))}]".encode(),
+    ),
+    "ndjson": Planted("application/x-ndjson", "\n".join(_rows(LINE)).encode()),
+    "events": Planted("text/event-stream", "".join(f"data: {line}\n\n" for line in _rows(LINE)).encode()),
+    "csv": Planted("text/csv", "\n".join(["id,ssn,email,city", *_rows(_CELLS)]).encode()),
+    "csv, quoted": Planted(
+        "text/csv",
+        "\r\n".join(
+            f'"{line.replace(",", chr(34) + ";" + chr(34))}"' for line in ["id,ssn,email,city", *_rows(_CELLS)]
+        ).encode(),
+    ),
+    "tsv": Planted(
+        "text/tab-separated-values", "\n".join(["id,ssn,email,city", *_rows(_CELLS)]).replace(",", "\t").encode()
+    ),
+    "arrow stream": Planted("application/vnd.apache.arrow.stream", _long_arrow()),
+}
+"""Bodies that pass piece by piece."""
+
+
 def _members(body: bytes) -> bytes:
     half = len(body) // 2
     return gzip.compress(body[:half]) + gzip.compress(body[half:])

@@ -12,7 +12,8 @@ from sluicegate.exchange import Obligation
 from sluicegate.masking.body import Masked, Reply, mask
 from sluicegate.masking.methods import Methods
 from sluicegate.masking.rules import Plan
-from tests.masking.leak_matrix.planted import CHARSETS, CODINGS, DOCUMENTS, MAIL, SSN, leaked
+from sluicegate.masking.stream import open_stream
+from tests.masking.leak_matrix.planted import CHARSETS, CODINGS, DOCUMENTS, LONG, MAIL, SSN, leaked
 
 METHODS = Methods(b"k" * 32)
 BY_NAME = Plan(
@@ -90,3 +91,37 @@ def test_a_value_that_is_cut_anywhere_by_the_border_of_two_chunks(value: str, sh
         assert "[redacted]" in found
         pieces = {value[start : start + 5] for start in range(len(value) - 4)}
         assert not [piece for piece in pieces if piece in found], place
+
+
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("coding", ["identity", "gzip", "gzip, two members", "br", "zstd"])
+@pytest.mark.parametrize("name", LONG)
+def test_no_planted_value_passes_in_pieces(name: str, coding: str, plan: str) -> None:
+    if (plan == "paths" and name == "json columns") or (plan == "looks" and name == "tsv" and coding == "br"):
+        pytest.skip("a path means members, and there are none; and one of many is enough of the slowest")
+    document, (field, pack) = LONG[name], CODINGS[coding]
+    body = pack(document.body)
+    fields = ((b"content-type", document.media.encode()), *(((b"content-encoding", field.encode()),) if field else ()))
+    size = max(1, len(body) // 5)
+    for shift in range(0, size, max(1, size // 3)):
+        stream = open_stream(fields, 200, PLANS[plan], (), None)
+        assert stream is not None
+        places = [0, *range(shift or size, len(body), size), len(body)]
+        out = [data for one, other in zip(places, places[1:], strict=False) for data in stream.feed(body[one:other])]
+        out += stream.end()
+        assert len(out) > 1 or len(places) < 3 or field, "it did not pass in pieces"
+        assert not leaked(b"".join(out)), shift
+        assert stream.exposure.masks
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_every_split_position_of_a_row_that_passes(name: str) -> None:
+    document = LONG[name]
+    fields = ((b"content-type", document.media.encode()),)
+    whole = masked(document.media, document.body, BY_NAME).body
+    row = len(document.body) // 2
+    for place in range(row, row + 130, 1 if name != "arrow stream" else 13):
+        stream = open_stream(fields, 200, BY_NAME, (), None)
+        assert stream is not None
+        out = [*stream.feed(document.body[:place]), *stream.feed(document.body[place:]), *stream.end()]
+        assert b"".join(out) == whole, place

@@ -135,3 +135,30 @@ def private_keys(look: Look) -> Iterator[tuple[int, int]]:
         closed = _KEY_END.search(look.text, opened.end())
         position = closed.end() if closed is not None else len(look.text)
         yield opened.start(), position
+
+
+def before_keys(text: str, searched: int = 0) -> tuple[int, int]:
+    """How many characters of a text, whole lines, hold no part of a private key whose end may be still to come; and how
+    many of the others were searched for that end, to be given again with them as `searched` once more has come.
+    """
+    if "PRIVATE KEY" not in text[: searched or None] and "PuTTY-User-Key-File" not in text[: searched or None]:
+        return len(text), 0
+    position = 0
+    closed_ones: list[tuple[int, int]] = []
+    while (opened := _KEY.search(text, position)) is not None:
+        closed = _KEY_END.search(text, max(opened.end(), 0 if closed_ones else searched))
+        if closed is None:
+            border = text.rfind("\n", 0, opened.start()) + 1
+            return _apart(text, border, closed_ones)
+        closed_ones.append((opened.start(), closed.end()))
+        position = closed.end()
+    return len(text), 0
+
+
+def _apart(text: str, border: int, closed: list[tuple[int, int]]) -> tuple[int, int]:
+    """The border moved before keys that end in the line in which the one begins that has no end."""
+    moved = border
+    for start, end in reversed(closed):
+        if start < moved < end:
+            moved = text.rfind("\n", 0, start) + 1
+    return moved, 0 if closed and closed[-1][1] > moved else len(text) - moved
