@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -107,21 +108,26 @@ def test_no_planted_value_passes_in_pieces(name: str, coding: str, plan: str) ->
         stream = open_stream(fields, 200, PLANS[plan], (), None)
         assert stream is not None
         places = [0, *range(shift or size, len(body), size), len(body)]
-        out = [data for one, other in zip(places, places[1:], strict=False) for data in stream.feed(body[one:other])]
+        out = [data for one, other in pairwise(places) for data in stream.feed(body[one:other])]
         out += stream.end()
         assert len(out) > 1 or len(places) < 3 or field, "it did not pass in pieces"
         assert not leaked(b"".join(out)), shift
         assert stream.exposure.masks
 
 
+def spaced(body: bytes) -> bytes:
+    """Blanks between the parts of JSON are the only thing in which rows that were decoded differ from others."""
+    return body.replace(b": ", b":").replace(b", ", b",")
+
+
 @pytest.mark.parametrize("name", LONG)
 def test_every_split_position_of_a_row_that_passes(name: str) -> None:
     document = LONG[name]
     fields = ((b"content-type", document.media.encode()),)
-    whole = masked(document.media, document.body, BY_NAME).body
+    whole = spaced(masked(document.media, document.body, BY_NAME).body)
     row = len(document.body) // 2
     for place in range(row, row + 130, 1 if name != "arrow stream" else 13):
         stream = open_stream(fields, 200, BY_NAME, (), None)
         assert stream is not None
         out = [*stream.feed(document.body[:place]), *stream.feed(document.body[place:]), *stream.end()]
-        assert b"".join(out) == whole, place
+        assert spaced(b"".join(out)) == whole, place
