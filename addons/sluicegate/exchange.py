@@ -6,7 +6,7 @@ Nothing here imports mitmproxy, and nothing here is a secret except `Exchange.se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -15,8 +15,9 @@ from sluicegate.mask_method import USUAL, Detector, Manner, Method
 
 Effect = Literal["allow", "deny", "hold"]
 Kind = Literal[
-    "read", "export", "write", "script", "share", "admin", "login", "poll", "cancel", "telemetry", "upload", "unknown"
-]
+    "read", "export", "write", "script", "share", "admin", "login", "poll", "cancel", "telemetry", "upload", "message",
+    "unknown",
+]  # fmt: skip
 Assurance = Literal["network", "account", "bearer", "bound"]
 ColumnScope = Literal["listed", "all", "none", "unknown"]
 Side = Literal["internal", "external"]
@@ -302,6 +303,48 @@ class Delivered:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """A WebSocket that a request asks for (RFC 6455 section 4): the gateway asks the service with a key of its own."""
+
+    key: str
+    """Sec-WebSocket-Key that the service gets,"""
+    accept: str
+    """and the Sec-WebSocket-Accept that it has to answer."""
+    answer: str
+    """The Sec-WebSocket-Accept that the client waits for."""
+    protocols: tuple[str, ...] = ()
+    """The subprotocols to choose from."""
+
+
+@dataclass(slots=True)
+class Message:
+    """A message in a WebSocket, put together from its frames. It is an exchange of its own."""
+
+    from_client: bool
+    text: bool
+    """Whether it was sent as text, which is UTF-8, and not as bytes."""
+    content: bytes = field(repr=False)
+    """What leaves: masking puts its own in the place of what came."""
+    cleared: bool = False
+    """Whether it may leave. Written by the pipeline alone, at the end of its stages."""
+
+
+@dataclass(slots=True)
+class Moved:
+    """What moved through a WebSocket so far, and how it ended. Written by the pipeline."""
+
+    messages: int = 0
+    received: int = 0
+    """Bytes of messages that the client got."""
+    sent: int = 0
+    """Bytes of messages that the service got."""
+    code: int | None = None
+    """The close code, once it is closed (RFC 6455 section 7.4)."""
+    by: Literal["", "client", "service", "gateway"] = ""
+    """Who closed it."""
+
+
 @dataclass(slots=True, weakref_slot=True)
 class Exchange:
     """One request, its verdict and its response, as it moves along the pipeline. Never shared between flows."""
@@ -355,6 +398,19 @@ class Exchange:
     """Whether the first piece of the response may leave. Written by the pipeline alone, at the end of its stages."""
     delivered: Delivered | None = None
     """What left of a response that passed piece by piece, or of the part of it that passed."""
+    upgrade: Upgrade | None = None
+    """The WebSocket that the request asks for. Set by lockdown."""
+    switching: bool = False
+    """Whether the service agreed to it, in the way that it has to. Set by lockdown."""
+    switched: bool = False
+    """Whether messages may move. Written by the pipeline alone, at the end of its stages."""
+    moved: Moved = field(default_factory=Moved)
+    again: Callable[[Exchange], Awaitable[Principal]] | None = field(default=None, repr=False)
+    """Says who asks as of now, for a message; raises Refusal. Set by identity for whoever opens a WebSocket."""
+    message: Message | None = None
+    """The message that this exchange is, in a WebSocket,"""
+    opened: Exchange | None = field(default=None, repr=False)
+    """and the exchange that opened that."""
     findings: list[Finding] = field(default_factory=list)
     refusal: Refusal | None = None
     in_force: Mapping[str, Any] = field(default_factory=dict, repr=False)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from sluicegate.recording.intents import Intent
 from sluicegate.recording.readable import readable
-from sluicegate.recording.recorded import Message, Recorded
+from sluicegate.recording.recorded import Message, Recorded, SocketMessage
 from sluicegate.recording.shown import Fact, facts
 from sluicegate_replay.escape import label, moment, plain
 from sluicegate_replay.rows import UNKNOWN, line_of
@@ -27,6 +27,8 @@ def verdict_label(verdict: str) -> Text:
 def exchange(item: Recorded, max_lines: int | None, beside: Sequence[tuple[str, object]] = ()) -> RenderableType:
     """Everything that was recorded of an exchange; `beside` are facts that the ledger has of it."""
     parts: list[RenderableType] = [_facts([*map(_styled, facts(item)), *beside]), Text("")]
+    if item.messages:
+        return Group(*parts, *_socket_message(item.messages[-1], max_lines))
     parts += _message("Request", item.request, max_lines)
     if item.response is not None:
         parts += [Text(""), *_message("Response, as the client got it", item.response, max_lines)]
@@ -61,6 +63,15 @@ def as_json(item: Recorded) -> dict[str, Any]:
         "offset": item.offset,
         "request": _message_json(item.request),
         "response": _message_json(item.response) if item.response else None,
+        "messages": [
+            {
+                "from_client": message.from_client,
+                "text": message.text,
+                "dropped": message.dropped,
+                "body": readable(_as_message(message)),
+            }
+            for message in item.messages
+        ],
     }
 
 
@@ -85,6 +96,18 @@ def _message(title: str, message: Message, max_lines: int | None) -> list[Render
     parts += [Text.assemble((plain(name), "dim"), ": ", plain(value)) for name, value in message.headers]
     parts += [Text(""), Text(readable(message, max_lines))]
     return parts
+
+
+def _socket_message(message: SocketMessage, max_lines: int | None) -> list[RenderableType]:
+    if message.dropped:
+        title = "Message, which did not leave"
+    else:
+        title = "Message, as the service got it" if message.from_client else "Message, as the client got it"
+    return [Text(title, "bold underline"), Text(readable(_as_message(message), max_lines))]
+
+
+def _as_message(message: SocketMessage) -> Message:
+    return Message("", (("content-type", "text/plain"),) if message.text else (), message.content)
 
 
 def _message_json(message: Message) -> dict[str, Any]:

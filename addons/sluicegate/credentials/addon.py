@@ -164,12 +164,7 @@ class CredentialsAddon:
             return
         if echo.gives_away(secrets, flow.response.headers.fields, b""):
             raise _given_away()
-
-        def look(piece: bytes) -> None:
-            if echo.gives_away(secrets, (), piece):
-                raise _given_away()
-
-        exchange.watch = Watch(look, max(map(len, secrets)) - 1)
+        exchange.watch = _watch(secrets)
 
     def response(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """Nothing that gives the service's secret away goes on. Raises Refusal, also where nobody here can tell."""
@@ -181,6 +176,8 @@ class CredentialsAddon:
             if exchange.watch is None:
                 raise RuntimeError("nobody has looked at what left")
             return None
+        if exchange.switching:
+            exchange.watch = _watch(secrets)
         if response is None or response.stream:
             raise RuntimeError("there is no whole response to search")
         raw, coding = response.raw_content or b"", ", ".join(response.headers.get_all("content-encoding"))
@@ -189,6 +186,14 @@ class CredentialsAddon:
         if echo.gives_away(secrets, response.headers.fields, raw):
             raise _given_away()
         return None
+
+    def socket_message(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """The same for a message from the service: nothing of what opened the WebSocket comes back in it."""
+        message, opened = exchange.message, exchange.opened
+        if message is None or opened is None:
+            raise RuntimeError("there is no message to search")
+        if not message.from_client and opened.watch is not None:
+            opened.watch.look(message.content)
 
     def _in_force(self, exchange: Exchange) -> Secrets:
         secrets: Secrets = exchange.in_force.get(self.name, self.part)
@@ -225,6 +230,14 @@ class CredentialsAddon:
                 f"Nothing was let through, because nobody can see what is in it: {error}.",
                 next_step="Ask for another content coding, or tell the people who run the service.",
             ) from None
+
+
+def _watch(secrets: tuple[bytes, ...]) -> Watch:
+    def look(piece: bytes) -> None:
+        if echo.gives_away(secrets, (), piece):
+            raise _given_away()
+
+    return Watch(look, max(map(len, secrets)) - 1)
 
 
 def _given_away() -> Refusal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections import Counter
 from collections.abc import Awaitable
 from functools import partial
 from weakref import WeakKeyDictionary
@@ -30,6 +31,7 @@ from sluicegate.detection.watching import Watching
 from sluicegate.detection.weighing import Weighing
 from sluicegate.errors import Refusal
 from sluicegate.exchange import OTHERS, Exchange, Exposure, Finding
+from sluicegate.rows import MAX_COLUMNS
 from sluicegate.settings import Loaded, Settings, State
 
 logger = logging.getLogger(__name__)
@@ -92,6 +94,9 @@ class RiskAddon:
 
     def request(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """A look-up: microseconds. Where the request goes elsewhere, its contents are looked at first."""
+        return self._before(flow, exchange, sends=True)
+
+    def _before(self, flow: http.HTTPFlow, exchange: Exchange, *, sends: bool) -> Awaitable[None] | None:
         if exchange.principal is None:
             raise RuntimeError("nobody is known to ask")
         mode = self.mode
@@ -102,17 +107,26 @@ class RiskAddon:
             exchange.risk, exchange.known = self.watching.before(who, exchange.started)
             if self.kept.lost:
                 exchange.risk = math.nan
-        if exchange.service is not None and self.taints.zones.looks(exchange.service):
+        if sends and exchange.service is not None and self.taints.zones.looks(exchange.service):
             return self._look(flow, exchange, who, exchange.service)
         return None
 
+    def socket_message(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        """The same for a message of a WebSocket, in either direction."""
+        if exchange.message is None:
+            raise RuntimeError("there is no message to look at")
+        return self._before(flow, exchange, sends=exchange.message.from_client)
+
     async def _look(self, flow: http.HTTPFlow, exchange: Exchange, who: str, target: str) -> None:
         told = self.part.settings.detection
-        request = flow.request
-        coding = ", ".join(request.headers.get_all("content-encoding"))
-        parts = outgoing.parts(
-            request.raw_content or b"", exchange.host, exchange.target, request.headers.fields, exchange.secret_headers
-        )
+        request, message = flow.request, exchange.message
+        parts: tuple[bytes, ...]
+        if message is not None:
+            coding, parts = "", (message.content,)
+        else:
+            coding = ", ".join(request.headers.get_all("content-encoding"))
+            body, secret = request.raw_content or b"", exchange.secret_headers
+            parts = outgoing.parts(body, exchange.host, exchange.target, request.headers.fields, secret)
         place = exchange.host if target == OTHERS else target
         try:
             signals = await self.taints.look(who, target, place, exchange.started, parts, coding, told.taint_seconds)
@@ -148,6 +162,8 @@ class ExposureAddon:
 
     def response(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """Names and counts of what was handed over; columns stay empty where they cannot be read."""
+        if exchange.switching and exchange.refusal is None:
+            return None  # its end says what was handed over
         response = flow.response
         content = response.raw_content if response is not None and not response.stream else None
         if exchange.exposure is None and exchange.refusal is None:
@@ -165,6 +181,31 @@ class ExposureAddon:
         if flow not in self._risk.signals:
             return None
         return self._write(exchange, self._watch(flow, exchange))
+
+    def socket_message(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        """A message of a WebSocket: what it hands over is added to what the whole has; what was found in one to the
+        service is written down before anything else becomes of it."""
+        message, opened = exchange.message, exchange.opened
+        if message is None or opened is None:
+            raise RuntimeError("there is no message, or nobody knows in what")
+        if exchange.refusal is None:
+            if message.from_client:
+                exchange.exposure = Exposure()
+            elif exchange.exposure is None:
+                exchange.exposure = read(message.content, "", "application/json", self._limit)
+            opened.exposure = _both(opened.exposure, exchange.exposure)
+        found = self._watch(flow, exchange) if flow in self._risk.signals else []
+        taints = self._risk.taints
+        if not message.from_client and self._receives(flow, exchange, taints) and taints.full:
+            return self._slowly(exchange, found, taints)
+        return self._write(exchange, found) if found else None
+
+    def socket_end(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        """What a WebSocket adds up to is learned from at its end, as one exchange."""
+        if self._risk.mode == "off":
+            return None
+        found = self._watch(flow, exchange)
+        return self._write(exchange, found) if found else None
 
     def _ended(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         if self._risk.mode == "off":
@@ -191,10 +232,11 @@ class ExposureAddon:
         protected = taints.zones.protected
         named = [one.dataset for one in (operation, *operation.parts) if one.declared and one.dataset in protected]
         clear = tuple([name for name, word in exposure.columns.items() if word == "clear"])
-        body = None if response.stream else response.raw_content
+        message = exchange.message
+        body = message.content if message is not None else None if response.stream else response.raw_content
         if not named or not body or (exposure.columns and not clear):
             return False
-        coding, media = said(response.headers.fields)
+        coding, media = said(response.headers.fields) if message is None else ("", _MESSAGE)
         who = person(exchange.principal.issuer, exchange.principal.subject)
         taints.learn(
             who, named[0] or "", exchange.service, exchange.started, exchange.id, body, coding, media.lower(), clear
@@ -215,15 +257,20 @@ class ExposureAddon:
             return []
         request, response = flow.request.raw_content or b"", flow.response
         body = b"" if response is None or response.stream else response.raw_content or b""
+        status, moved, message = response.status_code if response is not None else 0, exchange.moved, exchange.message
+        if message is not None:
+            request, body = (message.content, b"") if message.from_client else (b"", message.content)
+        if exchange.switched:
+            status = 200  # messages were handed over
         operation = exchange.operation
         rows: tuple[int, ...] = ()
         if response is not None and operation is not None and operation.declared and exchange.refusal is None:
             rows = bodies.subjects(body, *said(response.headers.fields), operation.dataset or "")
         event = of_exchange(
             exchange,
-            status=response.status_code if response is not None else 0,
-            size=len(body),
-            sent=len(request),
+            status=status,
+            size=len(body) + moved.received,
+            sent=len(request) + moved.sent,
             asked=bodies.asked(request) if operation is None or not operation.chunks else "",
             subjects=rows,
             packed=bodies.packed(request),
@@ -258,6 +305,21 @@ class ExposureAddon:
                     next_step="Try again later; if it stays, tell the gateway's operator.",
                     headers={"retry-after": "30"},
                 ) from error
+
+
+def _both(one: Exposure | None, other: Exposure) -> Exposure:
+    """What two messages handed over. A column that is in clear in one of them is in clear."""
+    if one is None:
+        return other
+    columns = {**one.columns, **other.columns}
+    columns |= {name: "clear" for each in (one, other) for name, word in each.columns.items() if word == "clear"}
+    masks = Counter(one.masks)
+    masks.update(other.masks)
+    return Exposure(columns if len(columns) <= MAX_COLUMNS else one.columns, one.rows + other.rows, dict(masks))
+
+
+_MESSAGE = "application/json"
+"""Messages have no type; what is no JSON is found out where it is read."""
 
 
 def said(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from mitmproxy import connection, http
 from mitmproxy.proxy import mode_specs
@@ -114,6 +115,8 @@ class IdentityAddon:
         inner += _withhold(came.token, flow, exchange)
         if self._exchanged:
             exchange.secret = came.token
+        if exchange.upgrade is not None:
+            exchange.again = partial(self._who, came)
         principal = self.recognizer.cached(came.token, came.peer)
         if principal is None or inner:
             return self._verify(came, inner, exchange)
@@ -148,13 +151,29 @@ class IdentityAddon:
         _withhold(None, flow, exchange)
         peer = flow.client_conn.peername
         address = peer[0] if peer else ""
+        if exchange.upgrade is not None:
+            exchange.again = partial(self._at, address)
         exchange.principal = self.recognizer.sessions.cached_at(address)
         return None if exchange.principal is not None else self._look_at(address, exchange)
 
     async def _look_at(self, address: str, exchange: Exchange) -> None:
-        exchange.principal = await self.recognizer.sessions.at(address)
-        if exchange.principal is None:
+        exchange.principal = await self._at(address, exchange)
+
+    async def _at(self, address: str, exchange: Exchange) -> Principal:
+        who = await self.recognizer.sessions.at(address)
+        if who is None:
             raise refusals.missing(self._issuer, challenge=False, page=self._page)
+        return who
+
+    async def socket_message(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """Who opened the WebSocket must be signed in now, with the same credential."""
+        opened = exchange.opened
+        if opened is None or opened.again is None or opened.principal is None:
+            raise RuntimeError("nobody is known to have opened this WebSocket")
+        who, before = await opened.again(exchange), opened.principal
+        if (who.issuer, who.subject) != (before.issuer, before.subject):
+            raise refusals.mixed("Somebody else is signed in by now than whoever opened the WebSocket.")
+        exchange.principal = who
 
     def _presented(self, token: str, flow: http.HTTPFlow) -> Presented:
         peer, now = flow.client_conn.peername, self._clock.now()

@@ -14,7 +14,7 @@ from mitmproxy.proxy import mode_specs, server_hooks
 
 from sluicegate.errors import Refusal
 from sluicegate.exchange import OTHERS, Exchange, Verdict
-from sluicegate.lockdown import addresses, guard, head, shape
+from sluicegate.lockdown import addresses, guard, head, shape, websocket
 from sluicegate.lockdown.authority import Arrival, place
 from sluicegate.lockdown.places import Places
 from sluicegate.settings import Loaded, Settings
@@ -92,14 +92,6 @@ class LockdownAddon:
         found = head.read(request.headers.fields)
         if request.trailers:
             raise shape.malformed("trailers are not supported")
-        if found.upgrade:
-            raise Refusal(
-                403,
-                "upgrade-refused",
-                "Protocol upgrade refused",
-                "WebSocket and other protocol upgrades are not let through, because nothing here can read them.",
-                next_step="Use the service's plain HTTP interface.",
-            )
         transparent = isinstance(client.proxy_mode, mode_specs.TransparentMode)
         way: Literal["proxy", "tunnel", "transparent"] = (
             "transparent" if transparent else "tunnel" if self._in_tunnel(client) else "proxy"
@@ -123,13 +115,21 @@ class LockdownAddon:
         unsigned = way == "tunnel" and self._connects[client.id].principal is None
         if not (unsigned and places.tunnels(origin.host, origin.port)):
             exchange.service = places.owner(origin)
+        if found.upgrade:
+            if exchange.service is None or not places.websocket(origin):
+                raise websocket.refused()
+            exchange.upgrade = websocket.asked(
+                request.method, request.http_version, request.headers.fields, request.raw_content
+            )
         exchange.job = found.job
         if found.purpose or found.ask_only:
             exchange.purpose, exchange.ask_only = found.purpose, found.ask_only
         exchange.scheme, exchange.host, exchange.port = origin.scheme, origin.host, origin.port
         if exchange.service != OTHERS:
             shape.check_path(request.path)
-        request.headers.fields = found.onward
+        request.headers.fields = (
+            found.onward if exchange.upgrade is None else websocket.onward(exchange.upgrade, found.onward)
+        )
         if transparent:
             # Dial the name that was judged, not the address that the client happened to pick.
             request.host = origin.host
@@ -147,6 +147,11 @@ class LockdownAddon:
 
     def response(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         assert flow.response is not None
+        if flow.response.status_code == 101 and exchange.upgrade is not None:
+            flow.response.headers.fields = websocket.answered(exchange.upgrade, flow.response.headers.fields)
+            flow.response.reason, flow.response.trailers = "Switching Protocols", None
+            exchange.switching = True
+            return
         if flow.response.status_code < 200:
             raise Refusal(
                 502,
@@ -167,6 +172,13 @@ class LockdownAddon:
         if len(kept) != len(headers.fields):
             headers.fields = kept
         flow.response.trailers = None
+
+    def socket_message(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """The service must still be one that speaks WebSocket, by the policy of now."""
+        places: Places = exchange.in_force.get(self.name, self.places)
+        origin = Origin(exchange.scheme, exchange.host, exchange.port)
+        if not places.websocket(origin) or places.owner(origin) != exchange.service:
+            raise websocket.ended()
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """Check the place again where it is dialled, and every address that its name resolves to."""

@@ -29,6 +29,8 @@ _ENDS_HERE = frozenset(
             b"x-remote-user",
             b"remote-user",
         ),
+        # A WebSocket is asked for anew (lockdown/websocket.py).
+        *(b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-extensions"),
         # Said to the gateway, not to the service.
         *(b"sluicegate-job", b"sluicegate-reason", b"sluicegate-ask"),
     )

@@ -22,6 +22,7 @@ class _Place(NamedTuple):
     service: str
     networks: tuple[Network, ...]
     dial: Dial | None
+    websocket: bool
 
 
 def console_places(settings: Settings) -> frozenset[tuple[str, int]]:
@@ -48,7 +49,7 @@ class Places:
                 pattern = OriginPattern.parse(text)
                 origin = pattern.origin
                 index = self._below if pattern.below else self._places
-                index[origin.host, origin.port] = _Place(origin.scheme, name, networks, dial)
+                index[origin.host, origin.port] = _Place(origin.scheme, name, networks, dial, service.websocket)
         self._tunnel = tuple(map(HostPattern.parse, settings.gateway.tunnel_hosts))
         if settings.gateway.others == "refuse":
             self._tunnel = ()
@@ -102,6 +103,11 @@ class Places:
         if self.tunnels(host, port) or (self._inspect and port in WEB_PORTS):
             return ()
         return None
+
+    def websocket(self, origin: Origin) -> bool:
+        """Whether WebSockets may be opened there."""
+        found = self._find(origin.host, origin.port)
+        return found is not None and found.scheme == origin.scheme and found.websocket
 
     def dial(self, host: str, port: int) -> Dial | None:
         """Where a host and port of a service are dialled instead; None where that is not said."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 
 from sluicegate.errors import Refusal
-from sluicegate.exchange import Exchange, Original
-from sluicegate.masking import body, headers, reports
+from sluicegate.exchange import Exchange, Exposure, Message, Original
+from sluicegate.masking import body, headers, message, reports
 from sluicegate.masking.body import Masked, Reply
 from sluicegate.masking.detectors.first_pass import warm
 from sluicegate.masking.formats import is_heavy
@@ -90,12 +91,46 @@ class MaskingAddon:
             if exchange.stream is None or exchange.exposure is None:
                 raise RuntimeError("what left is not known")
             return None
+        if exchange.switching:
+            exchange.exposure = Exposure()  # lockdown made its fields, and there is nothing else of it
+            return None
         plan = self._plan(exchange)
         if plan is None:
             return None
         if plan.reported is not None:
             return self._looked(flow, exchange, plan, plan.reported)
         return self._response(flow, exchange, plan)
+
+    def socket_message(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        """Masks a message from the service in place. Raises Refusal when that cannot be done."""
+        said, plan = exchange.message, self._plan(exchange)
+        if said is None:
+            raise RuntimeError("there is no message to mask")
+        if said.from_client or plan is None:
+            return None
+        if len(said.content) > AT_ONCE or not said.text or plan.reported is not None:
+            return self._message_later(exchange, said, plan)
+        if plan.owes:
+            self._apply_message(exchange, said, message.mask_message(said.content, plan, self._max_body, text=True))
+        return None
+
+    async def _message_later(self, exchange: Exchange, said: Message, plan: Plan) -> None:
+        loop = asyncio.get_running_loop()
+        if plan.reported is not None:
+            reply = message.reply_of(said.content, text=said.text)
+            exchange.findings += await loop.run_in_executor(
+                self._threads, reports.findings, reply, plan.reported, self._max_body, None
+            )
+        if plan.owes:
+            work = partial(message.mask_message, said.content, plan, self._max_body, text=said.text)
+            self._apply_message(exchange, said, await loop.run_in_executor(self._threads, work))
+
+    @staticmethod
+    def _apply_message(exchange: Exchange, said: Message, masked: Masked) -> None:
+        if masked.body != said.content:
+            exchange.original = Original(said.content, message.media_of(said.content, text=said.text))
+        said.content = masked.body
+        exchange.exposure = masked.exposure
 
     def _response(self, flow: http.HTTPFlow, exchange: Exchange, plan: Plan) -> Awaitable[None] | None:
         response = flow.response

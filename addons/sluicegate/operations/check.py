@@ -41,6 +41,12 @@ def _services(settings: Settings) -> Iterator[_Found]:
         if service.dialect not in dialects:
             hint = nearest(service.dialect, dialects) or "declare its routes under [dialects]"
             yield ("services", name, "dialect"), f"there is no dialect `{service.dialect}`", hint
+        if service.websocket and (
+            service.dialect in DIALECTS
+            or any(_reads_answers(route) for route in getattr(settings.dialects.get(service.dialect), "routes", ()))
+        ):
+            message = "its dialect reads whole responses, and messages of a WebSocket are none"
+            yield ("services", name, "websocket"), message, "declare its routes under [dialects], without `rows`"
         for text in service.hosts:
             pattern = OriginPattern.parse(text)
             origin = pattern.origin
@@ -57,6 +63,8 @@ def _dialects(settings: Settings) -> Iterator[_Found]:
         templates: dict[Template, Path] = {}
         for index, route in enumerate(dialect.routes):
             here: Path = ("dialects", name, "routes", index)
+            if route.kind == "message":
+                yield (*here, "kind"), "messages are what moves through a WebSocket, and no request is one", ""
             try:
                 template = Template.parse(route.request)
             except ValueError as error:
@@ -85,6 +93,11 @@ def _selectors(route: model.Route, template: Template, here: Path) -> Iterator[_
         placeholders = [name for name in template.names if name]
         if selector.source == "path" and selector.name not in placeholders:
             yield (*here, key), f"the template has no `{{{selector.name}}}`", nearest(selector.name, placeholders)
+
+
+def _reads_answers(route: model.Route) -> bool:
+    """Whether the dialect says where the rows of such a response are."""
+    return bool(route.hands_out or route.rows or route.row_columns or route.sql)
 
 
 def _answers(route: model.Route, here: Path) -> Iterator[_Found]:

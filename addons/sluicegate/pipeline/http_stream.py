@@ -16,7 +16,7 @@ from mitmproxy.proxy.layers.http import _events as http_events
 from mitmproxy.utils import human
 
 from sluicegate.exchange import Exchange
-from sluicegate.pipeline import broken, passing, refuse
+from sluicegate.pipeline import broken, passing, refuse, websocket
 from sluicegate.pipeline.stage import internal
 
 Commands = layer.CommandGenerator[None]
@@ -113,6 +113,27 @@ class GateStream(layers.HttpStream):
         self.server_state = self.state_pass
         yield SendHttp(http_events.ResponseHeaders(self.stream_id, response, False), self.context.client)
         yield from self._leave(passage)
+
+    def check_killed(self, emit_error_hook: bool) -> layer.CommandGenerator[bool]:
+        response = self.flow.response
+        leaves = response is not None and response.status_code == 101 and not emit_error_hook
+        if leaves and not self._exchange().switched and self.flow.killable:
+            self.flow.kill()
+        return bool((yield from super().check_killed(emit_error_hook)))
+
+    def flow_done(self) -> Commands:
+        """The answer has left. Behind a 101 it is our own layer that takes over, and no other ever does."""
+        response, exchange = self.flow.response, self._exchange()
+        if exchange.switching and not exchange.switched:
+            yield SendHttp(self._over(), self.context.server)  # it has switched, and nobody follows
+        if response is None or response.status_code != 101:
+            yield from super().flow_done()
+            return
+        self.child_layer = websocket.SocketLayer(self.context, self.flow, exchange, self._limit())
+        self._handle_event = self.passthrough
+        yield from self.child_layer.handle_event(events.Start())
+        # Only now, so that what comes at once finds the layer.
+        yield SendHttp(http_events.ResponseEndOfMessage(self.stream_id), self.context.client)
 
     def state_done(self, _: events.Event) -> Commands:
         # What a service sends behind an answer of ours may have waited for a hook. mitmproxy would crash over it, and

@@ -12,7 +12,7 @@ from mitmproxy import http
 from mitmproxy.addonmanager import AddonManager
 
 from sluicegate.clock import Clock
-from sluicegate.exchange import Exchange
+from sluicegate.exchange import Exchange, Message
 from sluicegate.pipeline.refuse import Voice
 
 _PLACE = "sluicegate_exchange"
@@ -56,6 +56,29 @@ class Line:
             )
             flow.__dict__[_PLACE] = found
         return found
+
+    def message(self, flow: http.HTTPFlow, message: Message, opened: Exchange) -> Exchange:
+        """Make the exchange of a message in a WebSocket. Who asks and whether they may is settled anew."""
+        made = Exchange(
+            id=flow.id,
+            started=self.clock.now(),
+            client=opened.client,
+            method=opened.method,
+            scheme=opened.scheme,
+            host=opened.host,
+            port=opened.port,
+            target=opened.target,
+            service=opened.service,
+            secret_headers=set(opened.secret_headers),
+            job=opened.job,
+            purpose=opened.purpose,
+            approval=opened.approval,
+            message=message,
+            opened=opened,
+            in_force=self.in_force,
+        )
+        flow.__dict__[_PLACE] = made
+        return made
 
     def enter(self, flow: http.HTTPFlow) -> None:
         """Count a flow as being in flight."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mitmproxy import ctx, http
+from mitmproxy import connection, ctx, http
 from mitmproxy.proxy import commands
 
 from sluicegate.errors import Refusal
@@ -146,24 +146,24 @@ async def go_on(flow: http.HTTPFlow) -> None:
         release(flow)
 
 
-def hold(flow: http.HTTPFlow) -> None:
-    """Read nothing more from the service for now."""
-    transport = _transport(flow)
+def hold(flow: http.HTTPFlow, side: connection.Connection | None = None) -> None:
+    """Read nothing more from the service, or from `side`, for now."""
+    transport = _transport(flow, side)
     if transport is not None:
         transport.pause_reading()
 
 
-def release(flow: http.HTTPFlow) -> None:
+def release(flow: http.HTTPFlow, side: connection.Connection | None = None) -> None:
     """Read on."""
-    transport = _transport(flow)
+    transport = _transport(flow, side)
     if transport is not None and not transport.is_closing():
         transport.resume_reading()
 
 
-def _transport(flow: http.HTTPFlow) -> Any:
+def _transport(flow: http.HTTPFlow, side: connection.Connection | None) -> Any:
     server = ctx.master.addons.get("proxyserver")
     handler = server.connections.get(flow.client_conn.id) if server is not None else None
-    found = handler.transports.get(flow.server_conn) if handler is not None else None
+    found = handler.transports.get(side or flow.server_conn) if handler is not None else None
     return found.writer.transport if found is not None and found.writer is not None else None
 
 

@@ -13,7 +13,7 @@ from mitmproxy.utils import human
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange, Stream
 from sluicegate.lockdown import guard
-from sluicegate.pipeline import broken, passing, refuse
+from sluicegate.pipeline import broken, passing, refuse, websocket
 from sluicegate.pipeline.line import Line
 from sluicegate.pipeline.stage import not_serving
 
@@ -27,7 +27,7 @@ class Sentinel:
     def __init__(self, name: str, line: Line) -> None:
         self.name = name
         self.line = line
-        self.requires = {"request": 0, "response": 0, "response_begins": 0}
+        self.requires = {"request": 0, "response": 0, "response_begins": 0, "socket_message": 0}
         """Marks that an exchange must carry; filled in by the pipeline from the stages that stand before."""
 
     def request(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
@@ -44,6 +44,9 @@ class Sentinel:
     def response(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         self._decided(exchange, "request")
         self._decided(exchange, "response")
+
+    def socket_message(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        self._decided(exchange, "socket_message")
 
     def _decided(self, exchange: Exchange, hook: str) -> None:
         needed = self.requires[hook]
@@ -102,6 +105,16 @@ class Last(Sentinel):
         self.line.leave(flow)
         if exchange.refusal is None:
             super().response(flow, exchange)
+            exchange.switched = exchange.switching
+
+    def socket_message(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        if exchange.refusal is not None:
+            return
+        super().socket_message(flow, exchange)
+        message, opened = exchange.message, exchange.opened
+        if message is None or opened is None or not opened.switched or self.line.draining:
+            raise not_serving()
+        message.cleared = True
 
     def error(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         self.line.leave(flow)
@@ -145,6 +158,16 @@ class Front:
 
     def response_begins(self, flow: http.HTTPFlow) -> None:
         passing.hold(flow)
+
+    def socket_message(self, flow: http.HTTPFlow) -> None:
+        """A message is an exchange of its own; while it is judged, nothing more of the WebSocket is read."""
+        websocket.hold(flow)
+        websocket.begin(flow, self.line)
+
+    def websocket_message(self, flow: http.HTTPFlow) -> None:
+        """mitmproxy's own layer never runs here. Should it, nothing moves."""
+        if flow.websocket is not None and flow.websocket.messages:
+            flow.websocket.messages[-1].drop()
 
     def response_piece(self, flow: http.HTTPFlow) -> Awaitable[None]:
         return passing.go_on(flow)

@@ -21,11 +21,13 @@ from sluicegate.pipeline.line import Line
 
 logger = logging.getLogger(__name__)
 
-FLOW_HOOKS = ("http_connect", "request", "response_begins", "response", "error")
+FLOW_HOOKS = ("http_connect", "request", "response_begins", "response", "socket_message", "socket_end", "error")
+_SAID_ONLY = ("error", "socket_end")
+"""Hooks after which there is nothing left to refuse."""
 PLAIN_HOOKS = ("client_connected", "client_disconnected", "server_connect", "tls_clienthello", "next_layer")
 RESPONSE_SHIFT = 32
 """Marks for `request` are the low bits of Exchange.passed, marks for `response` the ones above this, and those for
-`response_begins` the ones above twice this."""
+`response_begins` and `socket_message` the ones above twice and three times this."""
 DEFAULT_LIMIT = 10.0
 """Seconds that a hook of a room may take, unless the room says otherwise."""
 
@@ -44,6 +46,7 @@ class Stage:
             "request": 1 << index,
             "response": 1 << (index + RESPONSE_SHIFT),
             "response_begins": 1 << (index + 2 * RESPONSE_SHIFT),
+            "socket_message": 1 << (index + 3 * RESPONSE_SHIFT),
         }
         for hook in FLOW_HOOKS:
             if hasattr(addon, hook):
@@ -72,7 +75,7 @@ class Stage:
 
     def _flow_hook(self, hook: str) -> Callable[[http.HTTPFlow], Awaitable[None] | None]:
         mark = self.marks.get(hook, 0)
-        deciding = hook != "error"
+        deciding = hook not in _SAID_ONLY
 
         def run(flow: http.HTTPFlow) -> Awaitable[None] | None:
             exchange = self.line.exchange(flow)
@@ -111,10 +114,12 @@ class Stage:
             exchange.passed |= self.marks.get(hook, 0)
 
     def _refuse(self, hook: str, flow: http.HTTPFlow, exchange: Exchange, refusal: Refusal) -> None:
-        if hook == "error":
+        if hook in _SAID_ONLY:
             logger.error("%s: %s", self.name, refusal)
             return
         exchange.refusal = refusal
+        if hook == "socket_message":
+            return  # the layer of the WebSocket lets nothing move that was not cleared, and closes
         refuse.answer(flow, refusal, exchange, self.line.voice)
 
     def _failed(self, hook: str, flow: http.HTTPFlow, exchange: Exchange, error: BaseException) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from sluicegate.clock import Clock
 from sluicegate.database import Database
 from sluicegate.errors import Refusal
-from sluicegate.exchange import Exchange
+from sluicegate.exchange import Exchange, Operation, Principal, Verdict
 from sluicegate.policy.context import Context
 from sluicegate.policy.decide import decide
 from sluicegate.policy.explain import denial
@@ -44,14 +44,41 @@ class PolicyAddon:
     def request(self, flow: Any, exchange: Exchange) -> None:
         if exchange.principal is None or exchange.operation is None:
             raise RuntimeError("there is no principal or no operation to judge")
+        self._judge(exchange, exchange.principal, exchange.operation)
+
+    def socket_message(self, flow: Any, exchange: Exchange) -> None:
+        """A message from the service is what the request asked for; one to it is of kind `message`. Both are judged by
+        the policy of now. Nothing can be held any more."""
+        message, opened, who = exchange.message, exchange.opened, exchange.principal
+        if message is None or opened is None or opened.operation is None or opened.verdict is None or who is None:
+            raise RuntimeError("there is no message, or nobody knows in what")
+        asked = opened.operation
+        if message.from_client:
+            asked = Operation(
+                asked.service, "message", asked.dataset, asked.declared, route=asked.route, column_scope="none"
+            )
+        exchange.operation = asked
+        verdict = self._judge(exchange, who, asked)
+        if verdict.effect == "hold" and not (opened.approval and set(verdict.rules) <= set(opened.verdict.rules)):
+            raise Refusal(
+                403,
+                "messages-not-held",
+                "Message not let through",
+                " ".join(("A rule holds what this message does, and messages cannot be held.", *verdict.reasons)),
+                next_step="Open the WebSocket anew, so that it can be approved.",
+                rules=verdict.rules,
+            )
+
+    def _judge(self, exchange: Exchange, who: Principal, asked: Operation) -> Verdict:
         policy: Policy = exchange.in_force.get(self.name, self.part)
         context = self._context(policy, exchange)
-        verdict = decide(policy, exchange.principal, exchange.operation, context)
+        verdict = decide(policy, who, asked, context)
         exchange.verdict = verdict
         if verdict.reported:
             self.reported.update(verdict.reported)
         if verdict.effect not in ("allow", "hold"):
-            raise denial(policy, exchange.principal, exchange.operation, verdict, context)
+            raise denial(policy, who, asked, verdict, context)
+        return verdict
 
     def _context(self, policy: Policy, exchange: Exchange) -> Context:
         findings = exchange.known
@@ -139,6 +166,15 @@ class UsageAddon:
         passed = exchange.delivered
         size = len(flow.response.raw_content or b"") if passed is None else passed.size
         self._usage.left(exchange.principal, exchange.operation, exchange.started, exchange.exposure.rows, size)
+
+    def socket_message(self, flow: Any, exchange: Exchange) -> None:
+        """What a WebSocket hands out counts message by message."""
+        message = exchange.message
+        if message is None or exchange.principal is None or exchange.operation is None or exchange.exposure is None:
+            raise RuntimeError("what leaves is not known")
+        if self._usage.counting and not message.from_client:
+            rows, size = exchange.exposure.rows, len(message.content)
+            self._usage.left(exchange.principal, exchange.operation, exchange.started, rows, size)
 
     def error(self, flow: Any, exchange: Exchange) -> None:
         """What left before a response broke counts too, or nobody would wait for the end."""

@@ -29,6 +29,8 @@ def nothing(operation: Operation, *, whole: bool) -> str:
         return f"The request was not understood ({why}), and no rule lets such requests pass."
     if operation.owner:
         return "The result that it names was handed to somebody else, and no rule lets this person have it."
+    if operation.kind == "message":
+        return "No rule of the policy lets this person send messages through a WebSocket."
     if whole:
         return "No rule of the policy lets this person do it."
     target = operation.dataset or operation.service

@@ -12,7 +12,15 @@ from sluicegate.policy import circumstances, commands
 from sluicegate.policy.context import NOTHING, Context
 from sluicegate.policy.jobs import job_test
 from sluicegate.policy.masks import Mask, MaskTest
-from sluicegate.policy.match import Test, columns_broad, columns_strict, dataset_test, destination_test, named
+from sluicegate.policy.match import (
+    NAMED_KINDS,
+    Test,
+    columns_broad,
+    columns_strict,
+    dataset_test,
+    destination_test,
+    named,
+)
 from sluicegate.policy.people import Concerned, People
 from sluicegate.policy.statement import fold
 from sluicegate.settings import Settings, model
@@ -111,7 +119,7 @@ class Compiler:
 
     def _strict(self, rule: model.Rule, key: Key) -> Candidate | None:
         service, dataset, kind = key
-        if (kind == "unknown" and rule.kind is None) or (service == OTHERS and rule.service is None):
+        if (kind in NAMED_KINDS and rule.kind is None) or (service == OTHERS and rule.service is None):
             return None
         tests: list[Test] = []
         if rule.dataset is not None:

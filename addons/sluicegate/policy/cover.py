@@ -16,7 +16,7 @@ from typing import Any, get_args
 from sluicegate.exchange import OTHERS, Kind
 from sluicegate.policy.globs import STAR, Pattern, literal, pattern, within
 from sluicegate.policy.hours import always_within
-from sluicegate.policy.match import is_glob
+from sluicegate.policy.match import NAMED_KINDS, is_glob
 from sluicegate.policy.people import STRENGTH
 from sluicegate.policy.statement import fold
 from sluicegate.settings import Settings, model
@@ -117,7 +117,7 @@ def _same(side: _Side) -> bool:
 def _kinds(rule: model.Rule, strict: bool) -> frozenset[str]:
     if rule.kind is not None:
         return frozenset(rule.kind)
-    return KINDS - {"unknown"} if strict else KINDS
+    return KINDS - NAMED_KINDS if strict else KINDS
 
 
 def _kind(side: _Side) -> bool:

@@ -23,6 +23,7 @@ VERBS = {
     "cancel": "cancel work on",
     "telemetry": "send telemetry to",
     "upload": "upload to",
+    "message": "send a message through a WebSocket to",
     "unknown": "send a request that was not understood to",
 }
 _SHOWN = 8

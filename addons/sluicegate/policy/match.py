@@ -20,6 +20,10 @@ DOUBTFUL_KINDS = frozenset({"unknown", "script"})
 """Kinds of which the request does not say what they do, and where to."""
 
 
+NAMED_KINDS = frozenset({"unknown", "message"})
+"""Kinds that only a rule which names them can allow: nobody has read what they say."""
+
+
 def is_glob(text: str) -> bool:
     """Whether a name is a glob."""
     return any(c in text for c in "*?[")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sluicegate.exchange import OTHERS
 from sluicegate.policy.hours import never_meet
-from sluicegate.policy.match import is_glob, named
+from sluicegate.policy.match import NAMED_KINDS, is_glob, named
 from sluicegate.settings import Settings, model
 
 _SCRIPTED = frozenset({"script", "unknown"})
@@ -48,6 +48,8 @@ def _shapes(settings: Settings) -> Iterator[Shape]:
             yield Shape(name, "", anything=True)
             continue
         yield Shape(name, "unknown", reads=True)
+        if service.websocket:
+            yield Shape(name, "message", dataset=any(route.dataset is not None for route in dialect.routes))
         for route in dialect.routes:
             scripted = route.kind in _SCRIPTED or route.script is not None
             yield Shape(
@@ -79,7 +81,7 @@ def impossible(rule: model.Rule, shape: Shape, settings: Settings, *, strict: bo
         return "job"
     if shape.anything:
         return ""
-    if shape.kind not in rule.kind if rule.kind is not None else strict and shape.kind == "unknown":
+    if shape.kind not in rule.kind if rule.kind is not None else strict and shape.kind in NAMED_KINDS:
         return "kind"
     if rule.dataset is not None and not _dataset(rule.dataset, shape, settings, strict):
         return "dataset"

@@ -33,6 +33,8 @@ def why_not(
             return f"it is for {_or(wanted)}, and {_person(principal)}"
         case "service":
             return _service(wanted, operation)
+        case "kind" if wanted is None and operation.kind == "message":
+            return 'only a rule with kind = ["message"] can allow what a client sends through a WebSocket'
         case "kind" if wanted is None:
             return 'the request was not understood, and only a rule with kind = ["unknown"] can allow such a request'
         case "kind":

@@ -181,6 +181,19 @@ class RecordingAddon:
         """Keep the outcome."""
         return self._outcome(flow, exchange)
 
+    def socket_message(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        """Keep a message of a WebSocket before it moves, or that it did not."""
+        return self._outcome(flow, exchange)
+
+    def socket_end(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None]:
+        """Keep how a WebSocket ended."""
+        return self._socket_end(exchange)
+
+    async def _socket_end(self, exchange: Exchange) -> None:
+        moved = exchange.moved
+        said = {"messages": moved.messages, "code": moved.code, "by": moved.by}
+        await self._append(None, b"", "socket-end", {**self._said(exchange), **said})
+
     def error(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """Keep the outcome of an exchange that broke: the service failed, or the client went away."""
         return self._outcome(flow, exchange)
@@ -222,7 +235,13 @@ class RecordingAddon:
         """Where a rule wants it and no mask changed the answer, the original is what the client is about to get."""
         if exchange.verdict is None or not exchange.verdict.seal or exchange.refusal is not None:
             return
-        response = flow.response
+        response, message = flow.response, exchange.message
+        if message is not None:
+            if exchange.original is None:
+                if self._sealer is None:
+                    raise _unsealed()
+                exchange.original = Original(message.content)
+            return
         if response is None or flow.error is not None or exchange.original is not None:
             return
         body = response.raw_content
@@ -247,7 +266,9 @@ class RecordingAddon:
     def _said(self, exchange: Exchange) -> dict[str, Any]:
         """What the ledger says in clear of an exchange: nothing of a person, nothing off the wire."""
         principal, verdict = exchange.principal, exchange.verdict
+        within = {} if exchange.opened is None else {"socket": exchange.opened.id}
         return {
+            **within,
             "id": exchange.id,
             "who": self._who(principal.issuer, principal.subject) if principal else None,
             "service": exchange.service,

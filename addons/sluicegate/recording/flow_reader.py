@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from sluicegate.recording import intents
 from sluicegate.recording.intents import Intent
-from sluicegate.recording.recorded import Damage, Header, Message, Recorded
+from sluicegate.recording.recorded import Damage, Header, Message, Recorded, SocketMessage
 from sluicegate.recording.summary import VERSION
 from sluicegate.recording.tnetstring import parse
 from sluicegate.recording.urls import shown_url
@@ -37,6 +37,8 @@ _UNINDEXED = (
     *_UNSEEN, "request", "response", "operation", "masks", "lifted", "known", "policy", "detail", "device",
 )  # fmt: skip
 """The same for the index, down to the metadata: what has no column there, and takes time to read."""
+_TEXT = 1
+"""How messages of text are marked (RFC 6455 section 5.2)."""
 _EFFORT = 16
 
 
@@ -289,6 +291,7 @@ def _recorded(state: Any, name: str, offset: int, length: int) -> Recorded:
             if response is not None
             else None
         ),
+        messages=_messages(state["websocket"]),
         file=name,
         offset=offset,
         length=length,
@@ -304,6 +307,17 @@ def _summary(state: Any) -> Any:
     if summary["version"] != VERSION or not isinstance(summary["id"], str):
         raise ValueError("another version")
     return summary
+
+
+def _messages(state: Any) -> tuple[SocketMessage, ...]:
+    if state is None:
+        return ()
+    found = []
+    for kind, from_client, content, _, dropped, _ in state["messages"]:
+        if not isinstance(content, bytes):
+            raise ValueError("a message is not bytes")
+        found.append(SocketMessage(bool(from_client), kind == _TEXT, content, bool(dropped)))
+    return tuple(found)
 
 
 def _message(line: str, state: Any) -> Message:

@@ -27,10 +27,11 @@ _SMALL = 4096
 """Bytes up to which a header section is remembered."""
 _FLOW = (
     b"7:version;%b4:type;%b2:id;%b5:error;%b11:intercepted;5:false!9:is_replay;%b6:marked;0:;7:comment;%b"
-    b"17:timestamp_created;%b6:backup;0:~9:websocket;0:~7:request;%b8:response;%b"
+    b"17:timestamp_created;%b6:backup;0:~9:websocket;%b7:request;%b8:response;%b"
     b"11:client_conn;%b11:server_conn;%b8:metadata;%b"
 )
 _MESSAGE = b"%b7:headers;%b7:content;%b8:trailers;%b15:timestamp_start;%b13:timestamp_end;%b"
+_NO_MESSAGES = encode_value(None)
 _VERSION = encode_value(version.FLOW_FORMAT_VERSION)
 
 
@@ -71,6 +72,7 @@ class FlowWriter:
             encode_value(flow.is_replay),
             encode_value(_comment(summary)),
             encode_value(float(flow.timestamp_created)),
+            self._messages(flow, exchange),
             self._request(flow, exchange),
             self._response(flow, exchange),
             client_state(flow.client_conn),
@@ -95,6 +97,18 @@ class FlowWriter:
         data = flow.response.data
         content = self._redact.body(data.headers.fields, data.content) if data.content else data.content
         return self._message(response_line(data), data, content, exchange)
+
+    def _messages(self, flow: http.HTTPFlow, exchange: Exchange) -> bytes:
+        """The message that an exchange is, as it leaves. Of one from the service that does not leave nothing is kept:
+        nobody has masked it."""
+        message = exchange.message
+        if message is None or flow.websocket is None:
+            return _NO_MESSAGES
+        refused = exchange.refusal is not None
+        content = b"" if refused and not message.from_client else self._redact.body((), message.content)
+        state = flow.websocket.get_state()
+        kind, from_client, _, at, _, injected = state["messages"][-1]
+        return encode_value({**state, "messages": ((kind, from_client, content, float(at), refused, injected),)})
 
     def _message(self, line: bytes, data: http.MessageData, content: bytes | None, exchange: Exchange) -> bytes:
         secret = frozenset(exchange.secret_headers)

@@ -30,6 +30,17 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class SocketMessage:
+    """A message in a WebSocket, as it left; of one from a service that did not leave, nothing."""
+
+    from_client: bool
+    text: bool
+    content: bytes
+    dropped: bool
+    """Whether it did not leave."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """An exchange as it was recorded. Everything in it came off the wire or out of a file: escape it to show it."""
 
@@ -40,6 +51,8 @@ class Recorded:
     """The metadata that the recorder wrote; `recording/summary.py` has the names."""
     request: Message
     response: Message | None
+    messages: tuple[SocketMessage, ...]
+    """The message that the exchange is, where it is one in a WebSocket; `request` and `response` opened that."""
     file: str
     """The flow file, relative to the folder of recordings."""
     offset: int

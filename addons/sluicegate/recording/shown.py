@@ -67,6 +67,9 @@ def _facts(item: Recorded) -> Iterator[Fact]:
     yield Fact("session", item.text("session"))
     yield Fact("client", item.text("client"))
     yield Fact("service", item.text("service"))
+    if item.messages:
+        way = "from the client" if item.messages[-1].from_client else "from the service"
+        yield Fact("message", f"{way}, in the WebSocket that {item.text('socket')} opened")
     yield Fact("job", item.text("job"))
     yield Fact("asked for", _asked(item.table("operation")))
     parts = item.summary.get("parts")

@@ -69,6 +69,7 @@ def summarise(exchange: Exchange, redact: Redactor, finished: float) -> dict[str
             if exposure
             else None
         ),
+        "socket": exchange.opened.id if exchange.opened else None,
         "refusal": refusal.code if refusal else None,
         "detail": refusal.detail if refusal else None,
     }

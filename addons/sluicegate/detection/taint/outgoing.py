@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 _PLAIN = frozenset(
     (
         *(b"host", b"content-length", b"content-type", b"content-encoding", b"accept", b"accept-encoding"),
+        *(b"upgrade", b"sec-websocket-key", b"sec-websocket-version"),  # the gateway's own, wherever they are
         *(b"accept-language", b"connection", b"transfer-encoding", b"te", b"expect", b"date"),
     )
 )

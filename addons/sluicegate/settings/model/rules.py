@@ -58,7 +58,8 @@ class Rule(Table):
     dataset: Annotated[list[Text], Field(min_length=1)] | None = None
     """Dataset names or globs. Only a rule with this key can match a dataset that the policy does not declare."""
     kind: Annotated[list[Kind], Field(min_length=1)] | None = None
-    """Kinds of operation. Only a rule with this key can allow `unknown`."""
+    """Kinds of operation. Only a rule with this key can allow `unknown`, and `message`: what a client sends
+    through a WebSocket."""
     columns: Annotated[list[Text], Field(min_length=1)] | None = None
     """Names or classes. A deny or hold matches when any of them is asked for; an allow only when nothing else is."""
     destination: Side | Annotated[list[Text], Field(min_length=1)] | None = None

@@ -89,6 +89,9 @@ class Service(Table):
     """
     credential: Credential | None = None
     """The service's own secret; clients never see it."""
+    websocket: bool = False
+    """Whether requests may open WebSockets (RFC 6455). Each message is judged, masked and recorded; those to the
+    service pass only where a rule allows kind `message`."""
     default_catalog: Text | None = None
     """Where table names without a catalog (or database) belong, unless the request says otherwise."""
     default_schema: Text | None = None
