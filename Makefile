@@ -68,7 +68,7 @@ bench-detectors: setup-dev ## Measure what the detectors find, on data that was 
 leak-matrix: setup-dev ## Every format, coding, framing, HTTP version and split position through a gateway (takes long)
 	@LEAK_MATRIX=full $(BIN)/python -m pytest tests/masking/leak_matrix tests/e2e/test_e2e_leak_matrix.py --timeout 3600 -n 2
 
-held-clients: setup-dev ## Real clients held for 3, 20 and 70 seconds, by their own clocks (takes two minutes)
+held-clients: setup-dev ## Real clients held for 3, 20 and 70 seconds, by their own clocks (takes three minutes)
 	@HELD=full $(BIN)/python -m pytest tests/e2e/test_e2e_held.py --timeout 600
 
 bench-masking: setup-dev ## Measure masking beside the parsers alone

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 
 import pytest
 
-from tests.clients import shelf, table
+from tests.clients import desk, shelf, table
 from tests.clients.programs import PROGRAMS
 from tests.clients.table import Found
 from tests.origin import Origin, json_response
 from tests.running import Running
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(600)]
-COMMAND = [sys.executable, "-m", "sluicegate.cli"]
 SIGNED_OUT = "Sign in again"
 
 
@@ -44,25 +40,6 @@ class Said:
         return "nothing"
 
 
-@contextlib.contextmanager
-def agent_for(running, token, environment):
-    """What `sluicegate env` sets beside an agent that holds this token; `sluicegate run` gives a command the same."""
-    policy = ["--policy", str(running.folder / "policy.toml")]
-    signed_in = environment | {"SLUICEGATE_TOKEN": token}
-    agent = subprocess.Popen(
-        [*COMMAND, "agent", "--port", "0", *policy], env=signed_in, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert agent.stdout.readline().startswith("sluicegate: agent on ")
-        done = subprocess.run([*COMMAND, "env", "--json", *policy], env=signed_in, capture_output=True, text=True)
-        assert token not in done.stdout
-        yield environment | json.loads(done.stdout)
-    finally:
-        agent.terminate()
-        agent.wait(20)
-        agent.stdout.close()
-
-
 @pytest.fixture(scope="module")
 def gate(provider, certs, tmp_path_factory):
     """A gateway with rows and a shelf behind it, a desk of somebody signed in, and one of somebody who is not any more."""
@@ -76,33 +53,24 @@ def gate(provider, certs, tmp_path_factory):
     )  # fmt: skip
     running.rows, running.shop, running.stock = origin, shop, stock
     running.tokens = provider.token("ada"), provider.token("ada", exp=1)
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if "proxy" not in name.lower() and not name.startswith("SLUICEGATE_")
-    } | {
-        "GIT_TERMINAL_PROMPT": "0", "GOFLAGS": "-mod=mod",
-        "GOCACHE": os.environ.get("GOCACHE", os.path.expanduser("~/.cache/go-build")),
-        "npm_config_update_notifier": "false", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_CONFIG_FILE": os.devnull,
-    }  # fmt: skip
     homes = [tmp_path_factory.mktemp(name) for name in ("home", "home-of-yesterday")]
-    of_desks = [environment | {"HOME": str(home), "SLUICEGATE_CONFIG": str(home / "config")} for home in homes]
+    of_desks = [desk.of(home) for home in homes]
     with (
         running,
-        agent_for(running, running.tokens[0], of_desks[0]) as running.desk,
-        agent_for(running, running.tokens[1], of_desks[1]) as running.desk_of_yesterday,
+        desk.with_agent(running, running.tokens[0], of_desks[0]) as running.desk,
+        desk.with_agent(running, running.tokens[1], of_desks[1]) as running.desk_of_yesterday,
     ):
         yield running
     origin.close()
     shop.close()
 
 
-def run(gate, folder, program, path, desk):
+def run(gate, folder, program, path, environment):
     origin = gate.rows if path == shelf.ASKS["rows"] else gate.shop
     before = len(origin.received), origin.connections
     done = subprocess.run(
         program.command(f"https://{program.host}:{origin.port}{path}", folder),
-        env=desk, capture_output=True, text=True, timeout=250, cwd=folder,
+        env=environment, capture_output=True, text=True, timeout=250, cwd=folder,
     )  # fmt: skip
     sent = bytes(origin.received[before[0] :])
     past = origin.connections > before[1] and b"the-service-secret" not in sent
