@@ -20,6 +20,7 @@ from tests.running import Running
 
 GATE = Place("gate.test", 8080)
 URL = "http://gate.test:8080"
+ANY = asking.Canary("GET", "https://chunks.test/")
 
 
 def levels(found):
@@ -108,7 +109,7 @@ def test_something_else_answers_or_nothing():
     assert asking.gateway(place).level == "fail"
     found, who = asking.console(f"http://{place.authority}", "slg_x")
     assert levels(found) == {"console": "fail"} and who is None
-    assert asking.canary(Known(place, None, "slg_x"), str(_any_authority()), "https://chunks.test/", "").level == "fail"
+    assert asking.canary(Known(place, None, "slg_x"), str(_any_authority()), ANY, asking.Expected()).level == "fail"
 
 
 def _any_authority():
@@ -119,7 +120,7 @@ def _any_authority():
 
 @pytest.fixture(scope="module")
 def gate(provider, certs, tmp_path_factory):
-    origin = Origin(certs.service, lambda request: json_response(b'{"rows": [{"id": 1}]}'))
+    origin = Origin(certs.service, lambda request: json_response(b'{"rows": [{"id": 1, "ssn": "123-45-6789"}]}'))
     folder = tmp_path_factory.mktemp("doctor")
     running = Running(folder, provider.issuer, certs.ca, [f"localhost:{origin.port}"], with_console=True)
     running.origin = origin
@@ -150,7 +151,7 @@ def test_a_workstation_that_is_set_up(gate, provider, tmp_path):
     set_up = environment | json.loads(done.stdout)
     done = subprocess.run(asked, env=set_up, capture_output=True, text=True, timeout=100)
     found = {check["name"]: check for check in json.loads(done.stdout)}
-    for name in ("gateway", "console", "clock", "session", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "python"):
+    for name in ("gateway", "console", "clock", "session", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "python urllib"):
         assert found[name]["level"] == "ok", found[name]
     canaries = [check for name, check in found.items() if name.startswith("canary ")]
     assert [check["level"] for check in canaries] == ["ok", "ok"], canaries

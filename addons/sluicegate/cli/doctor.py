@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +17,11 @@ from sluicegate.cli.workstation.settings import AuthorityOption, ConsoleOption, 
 from sluicegate.errors import Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sluicegate.cli.workstation.asking import Canary, Expected
     from sluicegate.cli.workstation.checks import Check
+    from sluicegate.settings.model import Service
 
 _MARKS = {"ok": "ok  ", "note": "note", "warn": "WARN", "fail": "FAIL"}
 CANARY = "/sluicegate-canary"
@@ -30,17 +35,29 @@ def doctor(
     canary: Annotated[
         list[str] | None, typer.Option(metavar="URL", help="Ask for this too, through the gateway; may be repeated.")
     ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Start no tools; look at their settings alone.")] = False,
     policy: Policy = DEFAULT_POLICY,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    hash_known: Annotated[
+        bool,
+        typer.Option("--hash", help="Read a value from standard input, print it as a canary may hold it."),
+    ] = False,
 ) -> None:
     """Look what keeps this workstation from going through the gateway. Changes nothing.
 
-    Where the policy is at hand, a canary goes through each of its services, and what comes back is held against
-    what the policy says. Exits with 1 for warnings, 2 for failures.
+    Each installed tool that is known (curl, wget, git, Python, pip, Node, npm, Java, Go) is started once and asks for
+    something that the gateway refuses. Where the policy is at hand, a canary goes through each of its services, and
+    what comes back is held against what the policy says: denied, held, or masked. Exits with 1 for warnings, 2 for
+    failures.
 
     Example: sluicegate doctor --canary https://chunks.internal:8443/datasets/customers/chunks/7
     """
-    found = list(_checks(gateway, console, ca, canary or [], policy))
+    if hash_known:
+        from sluicegate.cli.workstation.canary import hashed
+
+        print(hashed(sys.stdin.readline().rstrip("\r\n")))
+        return
+    found = list(_checks(gateway, console, ca, canary or [], policy, quick))
     if as_json:
         print(json.dumps([asdict(check) for check in found], indent=2))
     else:
@@ -54,9 +71,9 @@ def doctor(
 
 
 def _checks(
-    gateway: str | None, console: str | None, ca: Path | None, urls: list[str], policy: Path
+    gateway: str | None, console: str | None, ca: Path | None, urls: list[str], policy: Path, quick: bool
 ) -> Iterator[Check]:
-    from sluicegate.cli.workstation import asking, checks, running, trust
+    from sluicegate.cli.workstation import asking, checks, running, trust, trying
 
     try:
         here = known(gateway, console, policy)
@@ -74,8 +91,14 @@ def _checks(
         yield checks.Check("authority", "fail", fault.message, fault.hint)
         return
     yield from checks.no_proxy(os.environ, files.names())
-    yield from checks.trust(os.environ, files, Path.home())
-    yield from checks.clients_that_go_direct(os.environ)
+    settings = [*checks.trust(os.environ, files, Path.home()), *checks.clients_that_go_direct(os.environ)]
+    through = os.environ.get("https_proxy") or os.environ.get("HTTPS_PROXY")
+    origin = _governed(policy, who, urls) if through and not quick else ""
+    trials = list(trying.tried(origin, os.environ)) if origin else []
+    if not trials:
+        why = "they were not asked to be" if quick else "no proxy is set" if not through else "no service is known here"
+        yield checks.Check("tools", "note", f"not tried, since {why}; what follows is from their settings")
+    yield from trying.instead_of(settings, trials)
     if here.secret:
         yield from _canaries(here, files.authority, who, urls, policy)
 
@@ -87,25 +110,55 @@ def _canaries(
     from sluicegate.settings.hosts import OriginPattern
 
     expected = _expecting(policy, who)
-    asked = list(urls)
+    sent = [asking.Canary("GET", url) for url in urls]
     if policy.exists():
         from sluicegate.settings import load
 
         for service in load(policy).settings.services.values():
             pattern = OriginPattern.parse(service.hosts[0])
-            if not pattern.below:
-                asked.append(f"{pattern.origin}{CANARY}")
-                past = asking.direct(pattern.origin.host, pattern.origin.port) if service.connect is None else None
-                if past is not None:
-                    yield past
-    for url in dict.fromkeys(asked):
-        yield asking.canary(here, str(authority), url, expected(url))
+            if pattern.below:
+                continue
+            sent.append(_of_service(str(pattern.origin), service))
+            past = asking.direct(pattern.origin.host, pattern.origin.port) if service.connect is None else None
+            if past is not None:
+                yield past
+    for one in dict.fromkeys(sent):
+        yield asking.canary(here, str(authority), one, expected(one))
 
 
-def _expecting(policy: Path, who: dict[str, Any] | None) -> Any:
-    """Gives what the policy says of a GET by this person; empty where either is not known."""
+def _governed(policy: Path, who: dict[str, Any] | None, urls: list[str]) -> str:
+    """The origin of a service that the gateway governs; empty where none is known."""
+    from urllib.parse import urlsplit
+
+    from sluicegate.settings import load
+    from sluicegate.settings.hosts import OriginPattern
+
+    found = []
+    if policy.exists():
+        patterns = [OriginPattern.parse(each.hosts[0]) for each in load(policy).settings.services.values()]
+        found = [str(pattern.origin) for pattern in patterns if not pattern.below]
+    told = (who or {}).get("services")
+    found += [each for each in told if isinstance(each, str)] if isinstance(told, list) else []
+    found += ["://".join(urlsplit(url)[:2]) for url in urls]
+    return next((each for each in found if each.startswith("https://") and each.isprintable()), "")
+
+
+def _of_service(origin: str, service: Service) -> Canary:
+    from sluicegate.cli.workstation.asking import Canary
+
+    declared = service.canary
+    if declared is None:
+        return Canary("GET", f"{origin}{CANARY}")
+    method, _, target = declared.request.partition(" ")
+    return Canary(method, f"{origin}{target}", (declared.body or "").encode(), tuple(declared.known))
+
+
+def _expecting(policy: Path, who: dict[str, Any] | None) -> Callable[[Canary], Expected]:
+    """Gives what the policy says of a request by this person; nothing where either is not known."""
+    from sluicegate.cli.workstation.asking import Expected
+
     if who is None or not policy.exists():
-        return lambda url: ""
+        return lambda sent: Expected()
     import time
 
     from sluicegate.cli.workstation.asking import whose
@@ -118,14 +171,12 @@ def _expecting(policy: Path, who: dict[str, Any] | None) -> Any:
     rehearsal = Rehearsal(load(policy))
     person = Principal(subject, issuer, groups)
 
-    def expected(url: str) -> str:
-        judged = rehearsal.judge(person, Asked("GET", url), Context(now=time.time()))
+    def expected(sent: Canary) -> Expected:
+        headers = (("content-type", "application/json"),) if sent.body else ()
+        judged = rehearsal.judge(person, Asked(sent.method, sent.url, headers, sent.body), Context(now=time.time()))
         verdict = judged.verdict
         if verdict is None or verdict.effect == "deny":
-            return "denied"
-        if verdict.effect == "hold":
-            return "held"
-        masks = sorted({column for owed in verdict.obligations for column in owed.columns})
-        return f"allowed, masking {', '.join(masks)}" if masks else "allowed"
+            return Expected("denied")
+        return Expected("held") if verdict.effect == "hold" else Expected("allowed", verdict.obligations)
 
     return expected

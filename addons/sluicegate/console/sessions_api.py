@@ -28,6 +28,7 @@ from sluicegate.identity.handle import PREFIX
 from sluicegate.identity.sessions.session import Session, rfc3339
 from sluicegate.identity.sign_in.sign_ins import Begun, Proof, SignIns
 from sluicegate.settings import Settings
+from sluicegate.settings.hosts import OriginPattern
 
 
 class SigningIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -65,6 +66,9 @@ class _Calls:
     def __init__(self, settings: Settings, roles: Roles, sign_ins: SignIns) -> None:
         self._identity = settings.identity
         self._gateway = settings.identity.gateway_address or settings.gateway.listen
+        patterns = [OriginPattern.parse(host) for each in settings.services.values() for host in each.hosts]
+        self._services = [str(pattern.origin) for pattern in patterns if not pattern.below]
+        """Places that are governed: on a workstation `doctor` has no policy to read them from."""
         self._roles = roles
         self._sign_ins = sign_ins
 
@@ -94,7 +98,14 @@ class _Calls:
         if _bearer(request).startswith(PREFIX):
             own = await self._sign_ins.listed(person, everybody=False)
             session = next((self._document(one) for one in own if one.id == person.session), None)
-        return JSONResponse({**_who(person), "operator": self._roles.operator(person), "session": session})
+        return JSONResponse(
+            {
+                **_who(person),
+                "operator": self._roles.operator(person),
+                "session": session,
+                "services": self._services,
+            }
+        )
 
     async def renew(self, request: Request) -> Response:
         person, text = person_of(request), _bearer(request)

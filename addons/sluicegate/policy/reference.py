@@ -55,6 +55,7 @@ def reference() -> str:
         if table == "Service":
             parts.append(f"#### `credential = {{ ... }}`\n\n{_keys(kinds['Credential'])}")
             parts.append(f"#### `on_behalf = {{ ... }}`\n\n{_about(kinds['OnBehalf'])}\n\n{_keys(kinds['OnBehalf'])}")
+            parts.append(f"#### `[services.NAME.canary]`\n\n{_about(kinds['Canary'])}\n\n{_keys(kinds['Canary'])}")
         if table == "Identity":
             kind = kinds["TokenExchange"]
             parts.append(f"#### `[identity.token_exchange]`\n\n{_about(kind)}\n\n{_keys(kind)}")

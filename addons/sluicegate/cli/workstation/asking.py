@@ -6,15 +6,18 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from sluicegate.cli import credential_store
 from sluicegate.cli.safe_text import safe
+from sluicegate.cli.workstation.canary import Judged, judge
 from sluicegate.cli.workstation.checks import EGRESS, Check, Level
 from sluicegate.cli.workstation.settings import Known, Place
 from sluicegate.cli.workstation.variables import proxy_url
 from sluicegate.errors import Fault
+from sluicegate.exchange import Obligation
 
 SECONDS = 8.0
 SKEW_WARN, SKEW_FAIL = 20.0, 60.0
@@ -109,12 +112,37 @@ def _provider(client: Any, base: str) -> Iterator[Check]:
         yield Check("provider", "ok", safe(issuer))
 
 
-def canary(here: Known, authority: str, url: str, expected: str) -> Check:
-    """Ask for `url` through the gateway: what came back, and whether that is `expected`, which may be empty."""
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A request to send, and values that must not come back to whoever owes a mask."""
+
+    method: str
+    url: str
+    body: bytes = b""
+    known: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the policy says of a request; an empty effect where that is not known here."""
+
+    effect: str = ""
+    owed: tuple[Obligation, ...] = ()
+
+    def __str__(self) -> str:
+        masks = sorted({column for one in self.owed for column in one.columns})
+        return f"{self.effect}, masking {', '.join(masks)}" if masks else self.effect
+
+
+def canary(here: Known, authority: str, sent: Canary, expected: Expected) -> Check:
+    """Send it through the gateway: what came back, and whether that is what the policy says."""
     import httpx2
 
-    name = f"canary {safe(url)}"
+    name = f"canary {safe(sent.url)}"
     context = ssl.create_default_context(cafile=authority)
+    headers = {"user-agent": "sluicegate-doctor", "prefer": "wait=1"}
+    if sent.body:
+        headers["content-type"] = "application/json"
     try:
         with httpx2.Client(
             proxy=proxy_url(here.gateway, here.secret),
@@ -123,7 +151,7 @@ def canary(here: Known, authority: str, url: str, expected: str) -> Check:
             timeout=30,
             follow_redirects=False,
         ) as client:
-            answer = client.get(url, headers={"user-agent": "sluicegate-doctor", "prefer": "wait=1"})
+            answer = client.request(sent.method, sent.url, headers=headers, content=sent.body or None)
     except httpx2.ProxyError as error:
         return Check(
             name, "fail", f"refused at CONNECT: {safe(str(error))}", "sluicegate login; is the host in the policy?"
@@ -132,9 +160,28 @@ def canary(here: Known, authority: str, url: str, expected: str) -> Check:
         said = safe(str(error)) or type(error).__name__
         return Check(name, "fail", f"did not get through: {said}", "sluicegate ca show, on the gateway")
     came = _came_back(answer)
-    if expected and came.partition(" ")[0].strip(",") != expected.partition(" ")[0].strip(","):
+    if not expected.effect:
+        return Check(name, "ok", f"came back {came}")
+    if came.partition(" ")[0] != expected.effect:
         return Check(name, "fail", f"came back {came}; the policy says {expected}", "is this the gateway's policy?")
-    return Check(name, "ok", f"came back {came}" + (f", as the policy says: {expected}" if expected else ""))
+    if expected.effect != "allowed":
+        return Check(name, "ok", f"came back {came}, as the policy says")
+    return _masked(name, came, answer, sent, expected)
+
+
+def _masked(name: str, came: str, answer: Any, sent: Canary, expected: Expected) -> Check:
+    """Whether what a service answered is masked as it has to be."""
+    if not answer.is_success:
+        said = f"came back {came}; with such an answer nothing is shown about masks"
+        return Check(name, "warn", said, "declare a canary that the service answers: [services.NAME.canary]")
+    kind = answer.headers.get("content-type", "")
+    judged = judge(answer.content, kind, expected.owed, sent.known) if sent.method != "HEAD" else Judged("ok", "")
+    said = f"came back {came}, as the policy says: {expected}" + (f"; {judged.said}" if judged.said else "")
+    mend = {
+        "fail": "stop the gateway: what it lets out is not masked. Is this its policy (sluicegate policy show)?",
+        "warn": "[services.NAME.canary] with known values",
+    }.get(judged.level, "")
+    return Check(name, judged.level, said, mend)
 
 
 def _came_back(answer: Any) -> str:

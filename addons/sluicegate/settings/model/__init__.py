@@ -17,11 +17,12 @@ from sluicegate.settings.model.masks import Masking, MaskRule
 from sluicegate.settings.model.notify import Notify
 from sluicegate.settings.model.recording import Recording
 from sluicegate.settings.model.rules import Budget, Rule
-from sluicegate.settings.model.services import Credential, OnBehalf, Service
+from sluicegate.settings.model.services import Canary, Credential, OnBehalf, Service
 
 __all__ = [
     "Approvals",
     "Budget",
+    "Canary",
     "Console",
     "Credential",
     "Dataset",

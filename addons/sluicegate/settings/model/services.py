@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -72,6 +73,27 @@ class Credential(Table):
         return self
 
 
+class Canary(Table):
+    """[services.*.canary]: a request that `sluicegate doctor` sends through the gateway, to see whether masks hold."""
+
+    request: Annotated[str, Field(pattern=r"^(GET|HEAD|POST) /[!-~]*$", max_length=2000)]
+    """Method and target, such as `GET /datasets/customers/chunks/7?columns=id,ssn`: a read that does no harm, of a
+    record that was made up for it."""
+    body: Annotated[str, Field(max_length=10_000)] | None = None
+    """JSON that is sent with a POST."""
+    known: list[Annotated[str, Field(min_length=4, max_length=500)]] = []
+    """Values that the record has in clear. Made up, so they may stand here; or as `sluicegate doctor --hash` prints
+    them. To whoever owes a mask, none of them may come back."""
+
+    @field_validator("known")
+    @classmethod
+    def _hashes(cls, value: list[str]) -> list[str]:
+        for text in value:
+            if text.startswith("scrypt:") and re.fullmatch(r"scrypt:[0-9a-f]{24}:[0-9a-f]{64}", text) is None:
+                raise ValueError("is no hash as `sluicegate doctor --hash` prints it")
+        return value
+
+
 class Service(Table):
     """[services.*]: an HTTP service behind the gate."""
 
@@ -92,6 +114,8 @@ class Service(Table):
     websocket: bool = False
     """Whether requests may open WebSockets (RFC 6455). Each message is judged, masked and recorded; those to the
     service pass only where a rule allows kind `message`."""
+    canary: Canary | None = None
+    """What `sluicegate doctor` asks of it, to see whether masks hold."""
     default_catalog: Text | None = None
     """Where table names without a catalog (or database) belong, unless the request says otherwise."""
     default_schema: Text | None = None
