@@ -84,6 +84,9 @@ def test_settings_say_why_and_what_was_not_tried() -> None:
     ]  # fmt: skip
     assert "CURL_CA_BUNDLE" in found[0].said and "Node 20" in found[2].said and found[2].mend == "egress"
     assert list(instead_of(settings, [])) == settings
+    # A client that is known to go direct met the service's certificate, and not the gateway's.
+    (node,) = instead_of(settings[-1:], [Check("node", "fail", "does not trust the gateway (tried)", "B")])
+    assert node.level == "warn" and "goes past the gateway (tried)" in node.said and node.mend == "egress"
 
 
 @pytest.fixture(scope="module")

@@ -95,6 +95,9 @@ def instead_of(settings: Sequence[Check], trials: Sequence[Check]) -> Iterator[C
         why = reasons.get(check.name.partition(" ")[0])
         if why is None or check.level == "ok":
             yield check
+        elif "ignores proxy" in why.said or "goes past" in why.said:
+            # What it met and did not trust, if that is what it says, was the service and not the gateway.
+            yield Check(check.name, why.level, f"goes past the gateway (tried): {why.said}", why.mend)
         else:
             yield Check(check.name, check.level, f"{check.said}: {why.said}", why.mend)
     for check in settings:
