@@ -42,12 +42,17 @@ def hits(source: Source, lines: Iterable[Line], text: str) -> Iterator[Hit]:
     for line in lines:
         item = read_at(source.folder, line.file, line.offset)
         said = text_of(item, _EVERYTHING) if isinstance(item, Recorded) else ""
-        match = pattern.search(said)
+        match = _telling(pattern, said, said.find(line.url) if line.url else 0)
         if match is None:
             yield Hit(line, "", "", "")
             continue
         start, end = match.span()
         yield Hit(line, said[max(0, start - _AROUND) : start], said[start:end], said[end : end + _AROUND])
+
+
+def _telling(pattern: re.Pattern[str], said: str, told: int) -> re.Match[str] | None:
+    """Where the words stand behind what the line tells by itself (ids, names, rules), or else there."""
+    return pattern.search(said, max(told, 0)) or pattern.search(said)
 
 
 def anywhere(source: Source, text: str, chosen: Selection, progress: Progress) -> Iterator[Line]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
+import itertools
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,8 +18,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import select
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from sluicegate.approvals.hold import hold_of
 from sluicegate.approvals.notify import signature
 from sluicegate.approvals.notify.deliver import FIRST_PAUSE, TRIES, Deliverer
 from sluicegate.approvals.notify.message import Notice, mail
@@ -25,6 +32,7 @@ from sluicegate.approvals.store import Store
 from sluicegate.clock import SetClock
 from sluicegate.database import Database
 from sluicegate.database.tables import notices
+from sluicegate.exchange import Exchange, Operation, Principal, Terms, Verdict
 from sluicegate.settings import load
 from sluicegate.settings.model import Approvals, Notify
 from tests.approvals.test_approvals_terms import ADA, EMERGENCY, LINUS, hold
@@ -353,3 +361,101 @@ security = "none"
         ("notify.c.security", "sends mail in clear to another machine"),
         ("console.address", "is needed for the links in notifications"),
     }
+
+
+def test_an_independent_receiver_believes_the_signature_and_no_changed_body(receiver: Receiver) -> None:
+    """The library that Standard Webhooks gives to receivers, with the machine's clock, since it has no other."""
+    body = json.dumps({"type": "approval.asked", "data": {"code": "ABCD-EFGH"}}).encode()
+    made = signature.headers("notice_1_x", int(time.time()), body, [OTHER, SECRET])
+    for secret in (SECRET, OTHER):
+        assert Webhook(secret).verify(body.decode(), made) == json.loads(body)
+    old = signature.headers("notice_1_x", int(time.time()) - 3600, body, [SECRET])
+    for headers, said in (
+        (made, body.replace(b"ABCD", b"ABCE")),
+        (made | {"webhook-id": "notice_2_x"}, body),
+        (made | {"webhook-signature": made["webhook-signature"].replace("v1,", "v2,")}, body),
+        (old, body),
+        (signature.headers("notice_1_x", int(time.time()), body, ["whsec_" + "eHh4" * 8]), body),
+    ):
+        with pytest.raises(WebhookVerificationError):
+            Webhook(SECRET).verify(said.decode(), headers)
+
+
+NUMBERS = itertools.count()
+MARK = "zq7xvault"
+"""Stands in everything that anybody wrote or asked for."""
+HOSTILE = st.one_of(
+    st.text(max_size=20),
+    st.sampled_from(
+        [
+            "<script>alert(1)</script>", "<!channel> @here", "[x](https://evil.example)", "\r\nBcc: evil@example.org\r\n\r\n",
+            "hunter2", "AKIAIOSFODNN7EXAMPLE", "eyJhbGciOiJub25lIn0.e30.", "{{7*7}}", "\u202egnp.exe", "*bold* <https://evil.example|ok>",
+        ]
+    ),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[asyncio.Runner, Database, Store, SetClock]]:
+    """A store that all examples use, on a loop of its own."""
+    clock = SetClock()
+    with asyncio.Runner() as runner:
+        database = Database.at(tmp_path_factory.mktemp("notify") / "x.sqlite3")
+        runner.run(database.open())
+        yield runner, database, Store(database, Approvals(max_pending_per_person=100, max_pending=10_000), clock), clock
+        runner.run(database.close())
+
+
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(HOSTILE, min_size=16, max_size=16), glass=st.booleans())
+def test_nothing_that_anybody_wrote_or_asked_for_is_ever_sent(
+    desk: Any, receiver: Receiver, caplog: pytest.LogCaptureFixture, texts: list[str], glass: bool
+) -> None:
+    runner, database, store, clock = desk
+    wrote = iter([f"{text}{MARK}{text}" for text in texts])
+    person = Principal(
+        f"{next(wrote)}{next(NUMBERS)}", "https://idp", name=next(wrote), groups=frozenset({next(wrote), "oncall"}),
+        relations=frozenset({("manager", next(wrote))}),
+    )  # fmt: skip
+    exchange = Exchange(
+        id=next(wrote), started=clock.now(), method="POST", scheme="https", host="chunks", port=443,
+        target=f"/{next(wrote)}?token={next(wrote)}", principal=person, purpose=next(wrote), job=next(wrote), risk=1.0,
+        operation=Operation(
+            "chunks", "export", dataset=next(wrote), columns=(next(wrote),), chunks=(next(wrote),), column_scope="listed",
+            destination=next(wrote), statement=next(wrote),
+        ),
+        verdict=Verdict(
+            "hold", ("rule",), (next(wrote),), approvers=("group:data-stewards",), terms=Terms(break_glass=("group:oncall",))
+        ),
+    )  # fmt: skip
+    box = Mailbox()
+    sends = deliverer(
+        database, clock, slack=Notify(kind="slack", url=receiver.url), teams=Notify(kind="teams", url=receiver.url),
+        hook=Notify(kind="webhook", url=receiver.url, secrets=[SECRET]), log=Notify(kind="terminal"),
+        mail=Notify(kind="email", to=["s@example.org"], sender="g@example.org", server=f"127.0.0.1:{box.port}", security="none"),
+    )  # fmt: skip
+    for place in sends._where.values():
+        place.about[:] = ["asked", "approved", "denied", "broken_glass"]
+    caplog.clear()
+    receiver.got.clear()
+    asked = runner.run(store.ask(hold_of(exchange, (("x-note", MARK),), f'{{"n": "{MARK}"}}'.encode())))
+    reason = f"{texts[-1]}{MARK}."
+    if glass:
+        runner.run(store.break_glass(asked.id, person, reason))
+    else:
+        runner.run(store.decide(asked.id, LINUS, False, reason))
+    with caplog.at_level("WARNING", "sluicegate.approvals"):
+        while runner.run(sends.round()):
+            pass
+    box.stop()
+    said = [record.getMessage() for record in caplog.records]
+    for text in (
+        *(body.decode() for _, body in receiver.got),
+        *map(str, (headers for headers, _ in receiver.got)),
+        *box.mails,
+        *said,
+    ):
+        assert MARK not in text and "evil" not in text and "hunter2" not in text, text
+    link = f"https://gate.example/approvals/{asked.code}"
+    assert [len(receiver.got), len(box.mails), len(said)] == [6, 2, 2]
+    assert all(link in text for text in (*(body.decode() for _, body in receiver.got), *box.mails, *said))
