@@ -69,7 +69,7 @@ def test_patterns_are_compiled_where_a_policy_is_prepared_and_not_at_a_request(d
     )
     settings = Settings.model_validate({"identity": {"issuer": "https://idp.example"}, "masks": [mask]})
     loaded = Loaded(settings, "digest", Path("policy.toml"), {})
-    with patch("sluicegate.masking.addon.warm") as warm:
+    with patch("sluicegate.masking.content.warm") as warm:
         stage = MaskingAddon(SETTINGS, b"k" * 32)
         assert warm.call_count == 0
         stage.adopt(stage.prepare(loaded))

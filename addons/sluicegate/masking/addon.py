@@ -14,7 +14,6 @@ from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange, Exposure, Message, Original
 from sluicegate.masking import body, headers, message, reports
 from sluicegate.masking.body import Masked, Reply
-from sluicegate.masking.detectors.first_pass import warm
 from sluicegate.masking.formats import is_heavy
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.methods import Methods
@@ -54,6 +53,8 @@ class MaskingAddon:
         """Whether there are detectors; then their patterns are compiled."""
         found = any(mask.detect for mask in settings.masks)
         if found:
+            from sluicegate.masking.content import warm
+
             warm()
         return found
 

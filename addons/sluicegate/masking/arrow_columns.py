@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sluicegate.masking import nested
-from sluicegate.masking.content import Content
 from sluicegate.masking.content_walk import mask_content_of
 from sluicegate.masking.hit import Hit
 from sluicegate.masking.json_body import Unfit
@@ -24,6 +23,9 @@ from sluicegate.masking.names import normal
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.tally import Tally
 from sluicegate.masking.walk import Walk
+
+if TYPE_CHECKING:
+    from sluicegate.masking.content import Content
 
 types = pa.types
 

@@ -9,11 +9,13 @@ from typing import Any
 from sluicegate.exchange import Obligation
 from sluicegate.mask_method import Detector
 from sluicegate.masking.detectors import Look, Span, find, hidden
-from sluicegate.masking.detectors.first_pass import Clue, FirstPass
+from sluicegate.masking.detectors.first_pass import Clue, FirstPass, warm
 from sluicegate.masking.detectors.spans import Finder
 from sluicegate.masking.detectors.table import FINDERS
 from sluicegate.masking.hit import Hit
 from sluicegate.masking.methods import REDACTED, Action
+
+__all__ = ["Content", "Counts", "warm"]
 
 Counts = dict[Hit, int]
 

@@ -4,11 +4,13 @@ neighbouring texts. One pass collects, one scan looks, and only what was found i
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sluicegate.masking import nested
-from sluicegate.masking.content import Content, Counts
 from sluicegate.masking.json_body import MAX_DEPTH, Unfit, parse, serialise
+
+if TYPE_CHECKING:
+    from sluicegate.masking.content import Content, Counts
 
 _LONG = 10**8
 _NESTED = 3

@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from sluicegate.masking.accept import accepted, offered
-from sluicegate.masking.content import Content
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.names import normal
+
+if TYPE_CHECKING:
+    from sluicegate.masking.content import Content
 
 Pairs = tuple[tuple[bytes, bytes], ...]
 """Field lines as they are on the wire."""

@@ -6,10 +6,12 @@ rows between its parts.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sluicegate.masking.content import Content, Counts
 from sluicegate.masking.content_walk import mask_content_of
+
+if TYPE_CHECKING:
+    from sluicegate.masking.content import Content, Counts
 
 _LOOKED = 64
 """Texts of a column that say whether its values are texts with blanks, which may have been cut."""

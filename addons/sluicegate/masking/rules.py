@@ -11,17 +11,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from operator import itemgetter
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sluicegate.exchange import Obligation
 from sluicegate.jsonpath import Below, Elements, Names, Step, parse
 from sluicegate.mask_method import USUAL
 from sluicegate.masking.columnar import Headers
-from sluicegate.masking.content import Content
 from sluicegate.masking.hit import Hit
 from sluicegate.masking.methods import Action, Masker, Methods
 from sluicegate.masking.names import Named, normal
 from sluicegate.masking.origins import Origins
+
+if TYPE_CHECKING:
+    from sluicegate.masking.content import Content
 
 _KEPT_KEYS = 2048  # a state forgets all its keys when there are more; services may use data as keys
 _KEPT_STATES = 256
@@ -159,7 +161,7 @@ class Plan:
         self.origins = Origins(obligations, self.columns)
         """What result columns owe whose origins are known."""
         detecting = [owed for owed in obligations if owed.detect]
-        self.content = Content(detecting, self.hit) if detecting else None
+        self.content = _content(detecting, self.hit) if detecting else None
         """Finds values by what they look like."""
         bits, action_at_root = self._settle(start)
         self.start = self._state(bits)
@@ -257,6 +259,12 @@ class Plans:
             self._plans.move_to_end(obligations)
         self._last = obligations, plan
         return plan
+
+
+def _content(detecting: list[Obligation], hit: Callable[[Action, str], Hit]) -> Content:
+    from sluicegate.masking.content import Content  # whoever has a policy with detectors has loaded them at its start
+
+    return Content(detecting, hit)
 
 
 def _keep[K, V](memory: dict[K, V], key: K, value: V, name: str) -> None:

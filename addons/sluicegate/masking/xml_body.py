@@ -6,17 +6,19 @@ there is nothing that expands, and nothing outside that is asked for.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
-from sluicegate.masking.content import Content
 from sluicegate.masking.json_body import MAX_DEPTH, Unfit
 from sluicegate.masking.names import normal
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.tabular import owed_by_name
 from sluicegate.masking.tally import Tally
 from sluicegate.masking.walk import Walk
+
+if TYPE_CHECKING:
+    from sluicegate.masking.content import Content
 
 _MOST = 2_000_000  # elements
 

@@ -1,0 +1,131 @@
+"""The gateway as a process: what `sluicegate up` becomes once its options are read.
+
+The command line is left behind by an exec, so that what reads options and writes tables takes no memory of a process
+that stays for months. The process keeps its id, its standard streams and its environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn
+
+from sluicegate.errors import Fault
+from sluicegate.settings.state import State
+
+if TYPE_CHECKING:
+    from sluicegate.pipeline.order import Gateway
+
+logger = logging.getLogger("sluicegate")
+
+RESTART_SECONDS = 2.0
+_MIGRATE = "from sluicegate.pipeline.process import migrate; import sys; migrate(*sys.argv[1:])"
+
+
+class Wanted(NamedTuple):
+    """What `sluicegate up` was asked for. Paths as texts."""
+
+    policy: str
+    state: str
+    mode: Literal["regular", "transparent"]
+    console: bool
+    acknowledge_loss: bool
+
+
+def become(wanted: Wanted) -> NoReturn:
+    """Go on as the gateway. What is on the way to the standard streams is written first."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # -P: modules are taken from where Sluicegate is, never from the folder that somebody stands in.
+    command = [sys.executable, "-P", "-m", "sluicegate.pipeline.process", json.dumps(wanted)]
+    os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
+
+
+def main() -> None:
+    """Serve until told to stop. A Fault is one clear line on stderr, and its exit code."""
+    try:
+        run(Wanted(*json.loads(sys.argv[1])))
+    except Fault as fault:
+        print(f"sluicegate: {fault}", file=sys.stderr)
+        sys.exit(fault.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def run(wanted: Wanted) -> None:
+    """The gateway, and the console beside it. Raises Fault."""
+    from sluicegate.pipeline.check import load_checked
+
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="sluicegate: %(levelname)s %(message)s")
+    loaded = load_checked(Path(wanted.policy))
+    # Behind the policy: who made a mistake in it is told at once.
+    from sluicegate.pipeline import few_addons
+
+    few_addons.leave_out_the_rest()
+    from sluicegate.pipeline.order import build
+
+    state = State(Path(wanted.state)).open()
+    if loaded.settings.gateway.database is None and not state.database.exists():
+        # What makes the tables is large and needed this once. Where this fails, the gateway tries and says why.
+        made = [sys.executable, "-P", "-c", _MIGRATE, str(state.database)]
+        subprocess.run(made, check=False, capture_output=True)  # noqa: S603 - nothing of it is anybody's words
+    asyncio.run(_run(build(loaded, state, acknowledge_loss=wanted.acknowledge_loss), wanted))
+
+
+def migrate(path: str) -> None:
+    """Make the tables of a database in a file."""
+    from sluicegate.database import Database
+
+    async def made() -> None:
+        database = Database.of(None, Path(path))
+        await database.open()
+        await database.close()
+
+    asyncio.run(made())
+
+
+async def _run(gateway: Gateway, wanted: Wanted) -> None:
+    from sluicegate.pipeline.serve import serve
+
+    beside: list[asyncio.Task[None]] = []
+
+    def announce(host: str, port: int) -> None:
+        print(f"sluicegate: gateway on {host}:{port} ({wanted.mode}), state in {gateway.state.root}", flush=True)
+        if wanted.console:
+            beside.append(asyncio.get_running_loop().create_task(_keep_console(gateway)))
+
+    try:
+        await serve(gateway, wanted.mode, announce)
+    finally:
+        for task in beside:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+async def _keep_console(gateway: Gateway) -> None:
+    """Run the console until cancelled. Without it nobody can approve, so held requests end refused: start it again."""
+    options = ("--policy", str(gateway.loaded.path), "--state", str(gateway.state.root), "--until-eof")
+    while True:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "sluicegate.cli", "console", *options, stdin=asyncio.subprocess.PIPE
+        )
+        try:
+            status = await process.wait()
+        except asyncio.CancelledError:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            await process.wait()
+            raise
+        logger.error("the console ended with status %s; held requests cannot be decided until it is back", status)
+        await asyncio.sleep(RESTART_SECONDS)
+
+
+if __name__ == "__main__":
+    main()

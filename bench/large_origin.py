@@ -1,0 +1,103 @@
+"""A service whose one answer is as large as it is asked for: rows of customers, without end or length beforehand.
+
+    CHUNKS_TOKEN=... python -m bench.large_origin --state FOLDER --port-file FILE --megabytes 1000
+
+The dataset's chunk says the form: 0 is JSON lines, 1 is CSV, 2 is one JSON document.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import os
+import signal
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+from demo.certificates import certificates
+from demo.serving import write_port
+
+FORMS = {0: "application/x-ndjson", 1: "text/csv", 2: "application/json"}
+"""Chunk to the type of what is in it."""
+
+SECRET = "123-45-"
+"""What each masked value begins with, and nothing else."""
+
+_TOGETHER = 400
+_NAMES = ("id", "name", "city", "ssn", "email", "note")
+
+
+def pieces(form: str, size: int) -> Iterator[bytes]:
+    """A body of about `size` bytes, some hundred rows at a time."""
+    lines, table = form == "application/x-ndjson", form == "text/csv"
+    yield b'{"rows":[' if not lines and not table else b",".join(n.encode() for n in _NAMES) + b"\n" if table else b""
+    sent, between = 0, b""
+    for start in itertools.count(0, _TOGETHER):
+        rows = [_row(number, table) for number in range(start, start + _TOGETHER)]
+        piece = b"".join(row + b"\n" for row in rows) if lines or table else between + b",".join(rows)
+        between = b","
+        sent += len(piece)
+        yield piece
+        if sent >= size:
+            break
+    if not lines and not table:
+        yield b"]}"
+
+
+def _row(number: int, table: bool) -> bytes:
+    secret = f"{SECRET}{number % 10_000:04d}"
+    values = (str(number), f"Name {number}", "Lübeck", secret, f"{secret}@example.org", "nothing in particular")
+    if table:
+        return ",".join(values).encode()
+    return (
+        '{"id":' + f"{number}," + ",".join(f'"{n}":"{v}"' for n, v in zip(_NAMES[1:], values[1:], strict=True)) + "}"
+    ).encode()
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, token: bytes, size: int) -> None:
+    try:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            if token not in head:
+                writer.write(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n")
+                continue
+            form = FORMS[int(head.split(b" ", 2)[1].rpartition(b"/")[2])]
+            writer.write(f"HTTP/1.1 200 OK\r\ncontent-type: {form}\r\ntransfer-encoding: chunked\r\n\r\n".encode())
+            for piece in filter(None, pieces(form, size)):
+                writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                await writer.drain()
+            writer.write(b"0\r\n\r\n")
+            await writer.drain()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass
+    finally:
+        writer.close()
+
+
+async def serve(state: Path, port_file: Path, token: str, size: int) -> None:
+    """Serve until SIGTERM."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates(state).service)
+    context.set_alpn_protocols(["http/1.1"])
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    expected = f"Bearer {token}".encode()
+    server = await asyncio.start_server(lambda r, w: _answer(r, w, expected, size), "127.0.0.1", 0, ssl=context)
+    write_port(port_file, server.sockets[0].getsockname()[1])
+    await ended.wait()
+    server.close()
+
+
+def main() -> None:
+    """Read the options and serve."""
+    parser = argparse.ArgumentParser(prog="python -m bench.large_origin", description="A service with a large answer.")
+    parser.add_argument("--state", type=Path, required=True, help="folder of the certificates")
+    parser.add_argument("--port-file", type=Path, required=True, help="written with the port once it listens")
+    parser.add_argument("--megabytes", type=int, required=True)
+    options = parser.parse_args()
+    asyncio.run(serve(options.state, options.port_file, os.environ["CHUNKS_TOKEN"], options.megabytes * 1_000_000))
+
+
+if __name__ == "__main__":
+    main()
