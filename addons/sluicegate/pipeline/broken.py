@@ -19,6 +19,7 @@ NO_HOST = "it names no host: it was sent to the gateway itself, which has no pag
 UNREADABLE_BODY = "its body is not framed as its header section says"
 TOO_MUCH_BEHIND = "too much was sent behind a request that is not answered yet"
 CLIENT_GONE = "the client went away"
+SERVICE_SILENT = "the service was silent for too long"
 SERVICE_BROKE = "the service broke off, or answered in a way that cannot be read"
 
 _NOTE = "sluicegate.broken"
@@ -62,6 +63,8 @@ def refusal(flow: http.HTTPFlow) -> Refusal | None:
     match code:
         case "CONNECT_FAILED":
             return _unreachable(message.removeprefix("Connection killed: "))
+        case "GENERIC_SERVER_ERROR" if message == SERVICE_SILENT:
+            return _silent()
         case "GENERIC_SERVER_ERROR":
             return _unreadable_answer()
         case "GENERIC_CLIENT_ERROR":
@@ -111,6 +114,16 @@ def _unreadable_answer() -> Refusal:
         "Answer not readable",
         f"Nothing was let through, because {SERVICE_BROKE}.",
         next_step="Try again; if it stays, tell the people who run the service.",
+    )
+
+
+def _silent() -> Refusal:
+    return Refusal(
+        504,
+        "service-silent",
+        "Service silent",
+        f"Nothing was let through, because {SERVICE_SILENT}.",
+        next_step="Ask for less at a time, or ask the gateway's operator to raise `service_seconds`.",
     )
 
 

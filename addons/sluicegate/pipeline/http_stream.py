@@ -17,6 +17,7 @@ from mitmproxy.utils import human
 
 from sluicegate.exchange import Exchange
 from sluicegate.pipeline import broken, passing, refuse, websocket
+from sluicegate.pipeline.patience import PATIENCE, Alarm
 from sluicegate.pipeline.stage import internal
 
 Commands = layer.CommandGenerator[None]
@@ -28,6 +29,36 @@ class GateStream(layers.HttpStream):
     _asked = False
     """Whether the stages were asked, or need not be."""
     _passage: passing.Passage | None = None
+    _alarm: Alarm | None = None
+    """Rings where the service is silent for too long."""
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        alarm, self._alarm = self._alarm, None
+        if isinstance(event, events.Wakeup):
+            if alarm is not None and event.command is alarm.command:
+                yield from self._silent()
+            elif alarm is not None:
+                self._alarm = alarm  # an older one, which rang while something else was done
+            return
+        if alarm is not None:
+            alarm.cancel()
+        yield from super()._handle_event(event)
+        if self._waits():
+            self._alarm = Alarm(PATIENCE.service, self.flow, self._parent(), self)
+
+    def _waits(self) -> bool:
+        """Whether it is the service's turn."""
+        if self.client_state != self.state_done:
+            return False
+        state = self.server_state
+        return state in (self.state_wait_for_response_headers, self.state_consume_response_body, self.state_pass)
+
+    def _silent(self) -> Commands:
+        code = http_events.ErrorCode.GENERIC_SERVER_ERROR
+        yield SendHttp(self._over(), self.context.server)
+        yield from self.handle_protocol_error(
+            http_events.ResponseProtocolError(self.stream_id, broken.SERVICE_SILENT, code)
+        )
 
     def handle_protocol_error(
         self, event: http_events.RequestProtocolError | http_events.ResponseProtocolError
@@ -130,7 +161,7 @@ class GateStream(layers.HttpStream):
             yield from super().flow_done()
             return
         self.child_layer = websocket.SocketLayer(self.context, self.flow, exchange, self._limit())
-        self._handle_event = self.passthrough
+        self._handle_event = self.passthrough  # type: ignore[method-assign]
         yield from self.child_layer.handle_event(events.Start())
         # Only now, so that what comes at once finds the layer.
         yield SendHttp(http_events.ResponseEndOfMessage(self.stream_id), self.context.client)

@@ -19,6 +19,7 @@ from mitmproxy.master import Master
 
 from sluicegate.errors import Fault
 from sluicegate.pipeline import options
+from sluicegate.pipeline.patience import PATIENCE
 
 if TYPE_CHECKING:
     from sluicegate.pipeline.order import Gateway
@@ -147,6 +148,7 @@ def install(master: Master, gateway: Gateway, *, opens: bool = True) -> Keeper:
     http_layers.put_in()
     certificates.for_one_name(master.addons.get("tlsconfig"))
     settings = gateway.loaded.settings
+    PATIENCE.service, PATIENCE.client = settings.gateway.service_seconds, settings.gateway.client_seconds
     options.impose(master.options, settings.gateway.max_body_bytes, settings.gateway.trusted_ca)
     keeper = Keeper(gateway, opens=opens)
     entries = [master.addons.register(entry) for entry in (*gateway.line.entries, keeper)]

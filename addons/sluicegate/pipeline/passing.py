@@ -19,6 +19,7 @@ from mitmproxy.proxy import commands
 
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Delivered, Exchange, Original, Stream
+from sluicegate.pipeline.patience import PATIENCE
 from sluicegate.pipeline.stage import internal
 
 logger = logging.getLogger(__name__)
@@ -31,8 +32,6 @@ KEPT = 64 << 20
 """Bytes of passing responses that are kept for the record at the same time, of all of them together."""
 BACKLOG = 1 << 20
 """Bytes that may wait for a client that reads slowly."""
-PATIENCE = 120.0
-"""Seconds that a client may take to read what waits for it."""
 _LOOK = 0.01
 _PLACE = "sluicegate_passage"
 
@@ -136,10 +135,12 @@ async def go_on(flow: http.HTTPFlow) -> None:
             await asyncio.to_thread(work)
         waiting, passage.waiting = passage.waiting, None
         if waiting is not None:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PATIENCE.client):
                 while flow.client_conn.connected and waiting() > BACKLOG // 2:  # noqa: ASYNC110 - nothing tells
                     await asyncio.sleep(_LOOK)
-    except (Exception, asyncio.CancelledError) as error:
+    except Exception as error:
+        passage.error = error  # whoever asked for this looks at it, and ends the transfer
+    except asyncio.CancelledError as error:
         passage.error = error
         raise
     finally:

@@ -29,6 +29,11 @@ class Gateway(Table):
     max_body_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 16 << 20
     """Largest body that is kept whole, before and after decoding. Larger requests are refused; so are larger responses,
     but for those that can pass piece by piece."""
+    service_seconds: Annotated[float, Field(gt=0, le=600)] = 300.0
+    """How long a service may be silent: before its answer begins (504), and between two pieces of it. At most ten
+    minutes, after which a connection on which nothing happens is closed."""
+    client_seconds: Annotated[float, Field(gt=0, le=600)] = 120.0
+    """How long a client may take to read what waits for it of an answer that passes piece by piece."""
     drain_seconds: Seconds = 20.0
     """How long SIGTERM waits for exchanges in flight."""
 
