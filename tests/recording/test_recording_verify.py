@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -64,3 +66,52 @@ async def test_what_is_not_signed_yet_is_said_to_be_so(tmp_path):
     assert report.size + report.unsigned == size
     await asyncio.to_thread(journal.close)
     assert verify(tmp_path, KEYS).findings == []
+
+
+async def killed_with_bytes_left(tmp_path):
+    """A folder whose recorder was killed, with bytes at the end of a file that nobody was promised; and those."""
+    journal = journal_at(tmp_path / "live")
+    await asyncio.to_thread(journal.open)
+    await fill(journal, 0, 10)
+    folder = Path(shutil.copytree(tmp_path / "live", tmp_path / "killed"))
+    await asyncio.to_thread(journal.close)
+    (file,) = folder.glob("????-??-??/*.flows")
+    end, left = file.stat().st_size, b"x" * 77
+    with file.open("ab") as stream:
+        stream.write(left)
+    aside = folder / "log" / "cut"
+    aside.mkdir(exist_ok=True)
+    return folder, aside / f"{file.parent.name}-{file.name}.{end}", left
+
+
+async def test_a_recorder_that_was_killed_while_it_moved_bytes_aside_is_no_tampering(tmp_path):
+    folder, copy, left = await killed_with_bytes_left(tmp_path)
+    assert {finding.kind for finding in verify(folder, KEYS).findings} == {"unsigned"}
+    copy.write_bytes(left)
+    report = verify(folder, KEYS)
+    assert {finding.kind for finding in report.findings} == {"unsigned"}
+    assert any(finding.file == f"log/cut/{copy.name}" for finding in report.findings)
+    journal = journal_at(folder, SetClock(START + 90))
+    await asyncio.to_thread(journal.open)
+    await asyncio.to_thread(journal.close)
+    report = verify(folder, KEYS)
+    assert report.findings == [] and report.counts["cut"] == 1 and copy.read_bytes() == left
+
+
+@pytest.mark.parametrize(
+    "change", ["other bytes", "fewer", "more", "another place", "another file", "no such recording"]
+)
+async def test_what_is_no_such_copy_is_tampering(tmp_path, change):
+    folder, copy, left = await killed_with_bytes_left(tmp_path)
+    name = copy.name
+    if change == "another place":
+        name = f"{name.rpartition('.')[0]}.{int(name.rpartition('.')[2]) - 1}"
+    elif change == "another file":
+        name = name.replace(".flows.", ".intents.")
+    elif change == "no such recording":
+        name = name.replace("Z-", "Z-9")
+    content = {"other bytes": left[:-1] + b"y", "fewer": left[:-1], "more": left + b"x"}.get(change, left)
+    copy.with_name(name).write_bytes(content)
+    assert ("tampered", f"log/cut/{name}") in {
+        (finding.kind, finding.file) for finding in verify(folder, KEYS).findings
+    }

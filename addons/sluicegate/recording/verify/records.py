@@ -16,6 +16,8 @@ from sluicegate.recording.ledger import entry
 from sluicegate.recording.ledger.recovery import CUT
 from sluicegate.recording.verify.report import Finding, Kind, Report
 
+_ASIDE = re.compile(r"(\d{4}-\d\d-\d\d)-([0-9A-Za-z-]+)\.([a-z]+)\.(\d{1,18})", re.ASCII)
+"""What is moved aside: the day, the stem and the kind of the recording, and where in it the bytes stood."""
 _NAME = re.compile(
     r"\d{4}-\d\d-\d\d/[0-9A-Za-z-]+\.(flows|intents|events|sealed)|"
     r"log/cut/[0-9A-Za-z-]+\.[a-z]+\.\d+|keys/[0-9a-f]+\.age|holds/[0-9a-f-]+\.json"
@@ -120,11 +122,31 @@ class Records:
             os.close(self._open.popitem()[1])
 
     def _beyond(self, name: str, end: int, size: int, tails: set[str]) -> None:
-        if name.rpartition(".")[0] in tails:
+        if name.startswith(f"{CUT}/") and self._moved_aside(name, size, tails):
+            detail = "Bytes that were not acknowledged, moved aside by a recorder that was killed before it said so."
+            self._report.add(Finding("unsigned", detail, name, end))
+        elif name.rpartition(".")[0] in tails:
             detail = f"{size - end} bytes are not acknowledged: a gateway is writing them, or was killed."
             self._report.add(Finding("unsigned", detail, name, end))
         else:
             self._report.add(Finding("tampered", f"No entry speaks of the last {size - end} bytes.", name, end))
+
+    def _moved_aside(self, name: str, size: int, tails: set[str]) -> bool:
+        """Whether a file is a copy of what still stands at the end of a recording whose tail says that it may be lost.
+        Who recovers copies first, then enters that, and cuts last: in between, it may be killed."""
+        match = _ASIDE.fullmatch(name.removeprefix(f"{CUT}/"))
+        if match is None or f"{match[1]}/{match[2]}" not in tails:
+            return False
+        other, begin = f"{match[1]}/{match[2]}.{match[3]}", int(match[4])
+        state = self._files.get(other)
+        if begin != (state.end if state is not None else 0):
+            return False
+        try:
+            copied, _ = self._digest(name, 0, size)
+            there, whole = self._digest(other, begin, size)
+        except OSError:
+            return False
+        return copied == there and whole == begin + size
 
     def _tell(self, state: _Covered, kind: Kind, detail: str, name: str, offset: int, seq: int, exchange: str) -> None:
         # Behind an insertion every record of the file is another; the first ones say it all.
