@@ -151,3 +151,40 @@ async def test_a_room_that_cannot_prepare_stops_the_whole_change(running, monkey
     await running.changed_to(POLICY + RULE + DENY)
     await running.watch.look()
     assert running.gateway.line.in_force is before and caplog.text.count("stays in force") == 1
+
+
+EXCHANGE = """[identity.token_exchange]
+client_id = "gateway"
+client_secret = "${RELOAD_KEY}"
+[dialects.d]"""
+
+
+async def test_who_vouches_for_people_takes_a_restart_and_the_log_says_of_each_key(running, caplog):
+    changed = POLICY.replace("[dialects.d]", f'audience = "other"\ngroups_claim = "roles"\n{EXCHANGE}')
+    await running.changed_to(changed + RULE + DENY)
+    assert running.effect() == "allow"  # nothing of the file is in force, its new rule neither
+    assert [problem["where"] for problem in running.said["problems"]] == [
+        "identity.audience", "identity.groups_claim", "identity.token_exchange",
+    ]  # fmt: skip
+    for line, key in ((3, "audience"), (4, "groups_claim"), (5, "token_exchange")):
+        assert f"policy.toml:{line}: identity.{key}: cannot change while the gateway runs (restart" in caplog.text
+
+
+async def test_a_service_begins_to_take_tokens_of_people_without_a_restart(tmp_path, monkeypatch):
+    monkeypatch.setenv("RELOAD_KEY", "k1")
+    monkeypatch.setattr(f"{__name__}.POLICY", POLICY.replace("[dialects.d]", EXCHANGE))
+    running = Running(tmp_path / "policy.toml", State(tmp_path / "state").open())
+    assert running.gateway.line.in_force["credentials"].wanted("one") is None
+    before = running.gateway.line.in_force["credentials"]
+    shared = '{ header = "X-Key", value = "${RELOAD_KEY}" }'
+    await running.changed_to(POLICY.replace(shared, '{ on_behalf = { audience = "first" } }') + RULE)
+    assert running.said["problems"] == []
+    assert running.gateway.line.in_force["credentials"].wanted("one").target.audience == "first"
+    assert running.gateway.line.in_force["credentials"].of("one") is None and before.of("one") is not None
+
+
+async def test_without_a_client_of_its_own_at_the_provider_it_does_not(running):
+    shared = '{ header = "X-Key", value = "${RELOAD_KEY}" }'
+    await running.changed_to(POLICY.replace(shared, '{ on_behalf = { audience = "first" } }') + RULE)
+    assert [problem["where"] for problem in running.said["problems"]] == ["services.one.credential.on_behalf"]
+    assert running.gateway.line.in_force["credentials"].of("one") is not None
