@@ -14,7 +14,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes
 T ?= tests
 K ?=
 
-.PHONY: help setup setup-dev demo up test fuzz lint format type check-docs bench bench-detectors bench-masking interop torture lock clean leak-matrix held-clients bench-detection
+.PHONY: help setup setup-dev demo up test fuzz fuzz-readers lint format type check-docs bench bench-detectors bench-masking interop torture lock clean leak-matrix held-clients bench-detection
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-14s %s\n' "$$t" "$$d"; done
@@ -46,6 +46,10 @@ test: setup-dev ## Run the tests (T=path, K=expression)
 
 fuzz: setup-dev ## Run the property tests with examples that were never tried before (T=path, K=expression)
 	@HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest $$(grep -rl "import.*given" $(T)) $(if $(K),-k "$(K)") -n 2 --dist loadfile --no-loadscope-reorder
+
+fuzz-readers: setup-dev ## Fuzz the readers of requests, led by the branches they reach (atheris; RUNS=n of each)
+	@$(BIN)/python -m pip install $(PIP_FLAGS) -r requirements-fuzz.lock
+	@for each in sql request destination curl parameters; do $(BIN)/python -m tests.fuzz.run $$each $(or $(RUNS),20000) || exit 1; done
 
 lint: setup-dev ## Ruff, and the import contract
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache
@@ -86,6 +90,7 @@ torture: setup-dev ## Kill the recorder 500 times between and within its writes,
 lock: ## Make the lock files anew from pyproject.toml (needs uv)
 	@uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra demo --extra build pyproject.toml -o requirements.lock
 	@uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra demo --extra build --group dev pyproject.toml -o requirements-dev.lock
+	@uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-emit-index-url --no-annotate --group fuzz -o requirements-fuzz.lock
 
 clean: ## Remove .venv and caches (recordings stay)
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .bench

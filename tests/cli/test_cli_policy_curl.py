@@ -149,3 +149,27 @@ def test_what_is_not_understood_is_said(words, said, tmp_path):
 def test_users_in_the_address_and_no_scheme():
     asked = parse(["ada:secret@x.test/p"])
     assert asked.url == "http://x.test/p" and ("Authorization", "Basic YWRhOnNlY3JldA==") in asked.headers
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "httttps://",
+        "https://",
+        "https:///x",
+        "ftp://h.test/x",
+        "file:///x",
+        "https://:80/",
+        "https://h.test:0/",
+        "https://h.test:99999/",
+    ],
+)
+def test_what_is_no_address_of_a_request_is_said(address):
+    with pytest.raises(CurlError, match="address"):
+        parse([address])
+
+
+@pytest.mark.parametrize("words", [["-T", "a\0b"], ["-d", "@a\0b"], ["--data-urlencode", "x@a\0b"]])
+def test_what_is_no_name_of_a_file_is_said(words):
+    with pytest.raises(CurlError, match="file"):
+        parse([*words, "https://h.test/"])

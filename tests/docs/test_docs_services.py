@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sluicegate.operations.built_in import DIALECTS
-from tests.interop.checked import BEGIN, END, pairs, table
+from tests.interop.checked import BEGIN, END, SEEN_BEGIN, SEEN_END, pairs, seconds, table
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "services.md"
 
@@ -13,6 +13,11 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "services.md"
 def test_the_table_is_what_the_tests_say():
     shown = PAGE.read_text().partition(BEGIN)[2].partition(END)[0].strip()
     assert shown == table(), "run: python -m tests.interop.checked docs/services.md"
+
+
+def test_how_soon_a_refusal_is_seen_is_what_was_measured():
+    shown = PAGE.read_text().partition(SEEN_BEGIN)[2].partition(SEEN_END)[0].strip()
+    assert shown == seconds(), "run: python -m tests.interop.checked docs/services.md"
 
 
 def test_tests_speak_of_dialects_that_exist():

@@ -9,15 +9,19 @@ that none of them names is known from documentation only, and the table says so.
 from __future__ import annotations
 
 import ast
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from sluicegate.operations.built_in import DIALECTS
+from tests.interop.denials import SEEN
 
 HERE = Path(__file__).parent
 BEGIN = "<!-- checked: written by `python -m tests.interop.checked docs/services.md` -->"
 END = "<!-- end of checked -->"
+SEEN_BEGIN = "<!-- seen: measured by `make interop`, written by the same command -->"
+SEEN_END = "<!-- end of seen -->"
 
 
 def pairs() -> Iterator[tuple[str, str, str, str]]:
@@ -44,11 +48,21 @@ def table() -> str:
     return "\n".join(lines)
 
 
+def seconds() -> str:
+    """How long clients took until somebody saw a refusal, as the last runs of their tests measured it."""
+    kept: dict[str, float] = json.loads(SEEN.read_text())
+    lines = ["| client | seconds |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {name} | {taken:.1f} |" for name, taken in sorted(kept.items()))])
+
+
 def main(page: Path) -> None:
-    """Write the table into a page, between its two marks."""
-    before, _, rest = page.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n{table()}\n{END}{after}")
+    """Write the tables into a page, each between its two marks."""
+    text = page.read_text()
+    for begin, end, made in ((BEGIN, END, table()), (SEEN_BEGIN, SEEN_END, seconds())):
+        before, _, rest = text.partition(begin)
+        _, _, after = rest.partition(end)
+        text = f"{before}{begin}\n{made}\n{end}{after}"
+    page.write_text(text)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
 import subprocess
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.interop.environments import Environment
+
+told_at: deque[float] = deque(maxlen=2)
+"""When the last client said something last, on its standard output and on its standard error."""
 
 
 class Server:
@@ -111,17 +116,39 @@ class Workstation:
     variables: Mapping[str, str]
 
     def run(self, command: list[str], *, seconds: float = 90, text: str | None = None) -> Said:
-        """Run a command and wait for it."""
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=dict(self.variables),
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            input=text,
-        )
-        return Said(done.returncode, done.stdout, done.stderr)
+        """Run a command and wait for it. Raises subprocess.TimeoutExpired."""
+        with (
+            (self.folder / ".said").open("w+b") as told,
+            subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=dict(self.variables),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=told,
+            ) as process,
+        ):
+            timer = threading.Timer(seconds, process.kill)
+            timer.start()
+            try:
+                assert process.stdin is not None and process.stdout is not None
+                with contextlib.suppress(BrokenPipeError):
+                    process.stdin.write((text or "").encode())
+                    process.stdin.close()
+                out = b""
+                while piece := os.read(process.stdout.fileno(), 1 << 16):
+                    out += piece
+                    told_at.append(time.time())
+                process.wait()
+            finally:
+                late = not timer.is_alive()
+                timer.cancel()
+            if late:
+                raise subprocess.TimeoutExpired(command, seconds)
+            if os.fstat(told.fileno()).st_size:  # what comes last is seen last, in either stream
+                told_at.append(os.fstat(told.fileno()).st_mtime)
+            told.seek(0)
+            return Said(process.returncode, out.decode(errors="replace"), told.read().decode(errors="replace"))
 
     def python(self, environment: Environment, code: str, *arguments: str, seconds: float = 90) -> Said:
         """Run Python code in an environment; arguments are its sys.argv[1:]."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.interop.denials import NEXT, REASON, assert_said_once, since
+from tests.interop.denials import NEXT, REASON, asked_once, assert_said_once, since
 from tests.interop.environments import Environment
 
 pytestmark = pytest.mark.interop
@@ -84,7 +84,8 @@ def test_a_text_comes_back_in_chunks(gate):
 
 def test_a_denial_is_said_once_and_not_tried_again(gate):
     before = len(gate.recorded())
-    said = gate.workstation("grace").python(CHONKIE, CODE)
+    with asked_once(gate, "chonkie.cloud"):
+        said = gate.workstation("grace").python(CHONKIE, CODE)
     assert said.code == 1
     assert_said_once(said, REASON, NEXT)
     assert [exchange["kind"] for exchange in since(gate, before)] == ["poll", "upload"]

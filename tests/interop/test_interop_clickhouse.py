@@ -8,6 +8,7 @@ import json
 import pytest
 
 from tests.interop.clickhouse_debian import configured, unpacked
+from tests.interop.denials import asked_once
 
 pytestmark = pytest.mark.interop
 
@@ -135,7 +136,8 @@ def test_no_format_hands_them_out(gate, form):
 
 def test_a_denial_is_read_once_and_is_no_rows(gate):
     known = len(refused(gate))
-    said = curl(gate, "select salary from emp", "-w", "%{http_code}")
+    with asked_once(gate, "curl (ClickHouse)"):
+        said = curl(gate, "select salary from emp", "-w", "%{http_code}")
     assert said.out.count("Salaries are for the people team alone.") == 1 and said.out.endswith("403")
     assert said.out.startswith("Code: 497. DB::Exception: ") and len(refused(gate)) == known + 1
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.interop.denials import NEXT, REASON, since
+from tests.interop.denials import NEXT, REASON, asked_once, since
 from tests.running import BIN
 
 CHECKED = [("datasette", "Datasette 0.65.5", "requests, httpx, urllib, curl")]
@@ -108,6 +108,7 @@ def ask(request, gate):
         code = f"import sys, json; url = sys.argv[1]\n{CLIENTS[request.param]}\nprint(json.dumps([status, body]))"
         return tuple(station.run([sys.executable, "-c", code, f"{URL}{path}"]).json())
 
+    asked.client = f"{request.param} (Datasette)"
     return asked
 
 
@@ -157,7 +158,8 @@ def test_a_column_by_another_name_is_masked_by_where_it_comes_from(ask, statemen
 )
 def test_a_denial_is_said_once(gate, ask, path):
     before = len(gate.recorded())
-    status, body = ask(path)
+    with asked_once(gate, ask.client):
+        status, body = ask(path)
     assert status == 403
     document = json.loads(body)
     assert document["ok"] is False and document["error"].count(REASON) == document["error"].count(NEXT) == 1

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.interop.denials import NEXT, REASON, assert_said_once, since
+from tests.interop.denials import NEXT, REASON, asked_once, assert_said_once, since
 from tests.interop.environments import Environment
 
 pytestmark = pytest.mark.interop
@@ -103,7 +103,8 @@ def test_a_job_runs_and_its_logs_come_back(gate):
 @pytest.mark.parametrize("working_dir", ["https://evil.example/code.zip", "code"])
 def test_a_denial_is_said_once_and_blames_no_token(gate, working_dir):
     before = len(gate.recorded())
-    said = run(gate, "grace", working_dir)
+    with asked_once(gate, "JobSubmissionClient"):
+        said = run(gate, "grace", working_dir)
     assert said.code == 1 and "Request failed with status code 400" in said.err
     assert_said_once(said, REASON, NEXT)
     said.lacks("RAY_AUTH", "oken authentication")

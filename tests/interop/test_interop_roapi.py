@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.interop.denials import NEXT, REASON, assert_said_once, since
+from tests.interop.denials import NEXT, REASON, asked_once, assert_said_once, since
 from tests.interop.environments import Environment
 
 pytestmark = pytest.mark.interop
@@ -140,5 +140,7 @@ def test_an_export_of_a_read_only_server_is_stopped(gate, server, folder, statem
 )  # fmt: skip
 def test_a_denial_is_said_once(gate, path, text):
     before = len(gate.recorded())
-    assert_said_once(post(gate, path, text), REASON, NEXT)
+    with asked_once(gate, "curl (roapi)"):
+        said = post(gate, path, text)
+    assert_said_once(said, REASON, NEXT)
     assert len(since(gate, before)) == 1

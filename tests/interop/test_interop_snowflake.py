@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop.denials import asked_once
 from tests.interop.warehouse_environments import FAKESNOW, SNOWFLAKE_5
 
 pytestmark = pytest.mark.interop
@@ -201,8 +202,10 @@ def test_fraud_sees_them(gate, client):
 
 def test_a_denial_is_read_once_and_nothing_goes_on(gate, client):
     before, known = sent_on(gate), len(refused(gate))
-    (said,) = ask(gate, client, "select id, salary from emp")
-    assert said.count("Salaries are for the people team alone.") == 1 and "Leave salary out." in said
+    name = {"fakesnow": "snowflake-connector-python 4", "snowflake-5": "snowflake-connector-python 5"}[client.name]
+    with asked_once(gate, name, of="query-request"):
+        (said,) = ask(gate, client, "select id, salary from emp")
+    assert said.count("Salaries are for the people team alone.") == said.count("Leave salary out.") == 1
     assert "no-pay" in said and said.startswith("ProgrammingError: 003001 (42501)")
     assert (sent_on(gate), len(refused(gate))) == (before, known + 1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.interop.denials import NEXT, REASON, assert_said_once, since
+from tests.interop.denials import NEXT, REASON, asked_once, assert_said_once, since
 from tests.interop.environments import Environment
 
 pytestmark = pytest.mark.interop
@@ -117,7 +117,8 @@ def test_columns_and_arrays_that_owe_nothing_pass(gate):
 )
 def test_a_denial_is_said_once(gate, code):
     before = len(gate.recorded())
-    said = ask(gate, f"""
+    with asked_once(gate, "Tiled's Python client", pieces=True):
+        said = ask(gate, f"""
 try:
     print({code})
 except Exception as error:

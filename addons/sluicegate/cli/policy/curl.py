@@ -223,6 +223,8 @@ def _file(name: str, folder: Path) -> bytes:
         return (folder / name).read_bytes()
     except OSError as error:
         raise CurlError(f"the file {name} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise CurlError(f"{name!r} is not the name of a file") from None
 
 
 def _encoded(value: str, folder: Path) -> bytes:
@@ -280,8 +282,11 @@ def _url(found: _Words, query: list[str]) -> tuple[str, str]:
         raise CurlError("curl would make several requests of the braces in the address: add -g, or write one out")
     try:
         parts = urlsplit(text)
+        named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError as error:
         raise CurlError(f"{text!r} is not an address: {error}") from None
+    if not named:
+        raise CurlError(f"{text!r} is not the address of a request: write https://host/path")
     if found.globs and "[" in parts.path + parts.query:
         raise CurlError("curl would make several requests of the brackets in the address: add -g, or write %5B and %5D")
     user, _, authority = parts.netloc.rpartition("@")

@@ -177,7 +177,7 @@ class Lineage(Froms):
         for _ in range(_ROUNDS):
             env = Env({**inner.ctes, name: (exact, renamed(items, cte.args["alias"]))}, inner.scalars)
             after = merged([items, self._query(body, parent, env)])
-            if after == items:
+            if _told(after) == _told(items):
                 break
             items = after
         else:
@@ -273,6 +273,11 @@ class Lineage(Froms):
                 if isinstance(part.parent, exp.Select):
                     continue
                 scope.aliases.setdefault(fold(part.alias), []).append(part.this)
+
+
+def _told(items: list[Item]) -> list[tuple[object, ...]]:
+    """What is known of columns. Of sources of which nothing is known there is a new one each time."""
+    return [(item.name, item.origins, item.source is None, item.copied) for item in items]
 
 
 def _copied(node: exp.Expr, scope: Scope) -> bool:
