@@ -173,11 +173,13 @@ seal = true
 id = "b"
 effect = "deny"
 seal = true
+results_of_others = true
 [console]
 keepers = ["ops"]
 """
     assert found(tmp_path, rules) == [
         (4, "rules.0.seal", "name recipients under [recording]"),
         (8, "rules.1.seal", "leave it out"),
-        (10, "console.keepers", "write `group:ops`"),
+        (9, "rules.1.results_of_others", "leave it out"),
+        (11, "console.keepers", "write `group:ops`"),
     ]

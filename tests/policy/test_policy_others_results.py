@@ -6,6 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from sluicegate.policy.explain import denial
+from sluicegate.policy.sentences import rule_sentence
+from sluicegate.policy.trace import explain
+from sluicegate.settings import model
+from tests.policy.conftest import person
+
 ALLOW = {"id": "all", "effect": "allow"}
 OTHERS = {"id": "others", "effect": "allow", "results_of_others": True}
 HOLD = {"id": "held", "effect": "hold", "approvers": ["group:data-stewards"]}
@@ -40,3 +46,16 @@ def test_which_rules_cover_them(bench, ask, rules, own, of_others):
 def test_the_reason_says_whose_it_is_and_not_who_that_is(bench, ask):
     refused = bench(ALLOW).verdict(replace(ask("id"), owner="idp eve"))
     assert "handed to somebody else" in refused.reasons[0] and "eve" not in refused.reasons[0]
+
+
+def test_it_is_said_why_a_rule_does_not_cover_them_and_what_one_can_do(bench, ask):
+    made = bench(ALLOW, {**HOLD, "kind": ["write"]})
+    theirs = replace(ask("id"), result="query:1", owner="idp eve")
+    who = person("engineering")
+    (rule, _) = explain(made.policy, who, theirs).traces[0].rules
+    assert (rule.matched, rule.key) == (False, "results_of_others") and "somebody else" in rule.why
+    refused = denial(made.policy, who, theirs, made.verdict(theirs))
+    assert refused.code == "no-rule" and refused.next_step == "Run it yourself, and use the handle that you are given."
+    assert "eve" not in str(vars(refused))
+    (said,) = [rule_sentence(model.Rule.model_validate(one)) for one in [OTHERS]]
+    assert "results of others included" in said
