@@ -438,3 +438,15 @@ async def test_a_kept_token_never_outlives_the_sign_in(site: Site) -> None:
 @pytest.fixture(autouse=True)
 def whole_log(caplog: Any) -> None:
     caplog.set_level(logging.DEBUG, logger="sluicegate")
+
+
+async def test_after_a_failure_the_provider_is_left_alone_for_a_moment(site: Site, provider: Provider) -> None:
+    who, presented = await site.signed_in()
+    provider.answers["/token"] = lambda: ("down", 503)
+    for _ in range(5):
+        assert (await site.refused(who, presented)).code == "exchange-unavailable"
+    assert site.calls == 1
+    del provider.answers["/token"]
+    assert (await site.refused(who, presented)).code == "exchange-unavailable" and site.calls == 1
+    site.clock.ahead = 5.5
+    assert site.says(await site.tokens.obtain(who, presented, CHUNKS))["sub"] == "ada" and site.calls == 2
