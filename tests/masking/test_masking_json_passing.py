@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sluicegate.exchange import Obligation
 from sluicegate.mask_method import Manner
-from sluicegate.masking import json_passing
+from sluicegate.masking import alike, json_passing
 from sluicegate.masking.body import Declared, mask_plain
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.json_passing import JsonPassing
@@ -124,6 +124,29 @@ def test_what_is_no_json_never_ends_well(body: bytes, cuts: list[int]) -> None:
     except Unfit:
         with pytest.raises(Unfit):
             passed(body, sorted(min(cut, len(body)) for cut in cuts))
+
+
+@pytest.mark.parametrize("by", ["name", "path"])
+@pytest.mark.parametrize("top", [True, False])
+def test_rows_that_are_written_alike_are_masked_in_their_text(monkeypatch, top: bool, by: str) -> None:
+    owed = {"columns": frozenset({"ssn"})} if by == "name" else {"path": "$..ssn"}
+    plan = Plan((Obligation("ids", "last4", **owed),), METHODS)
+    monkeypatch.setattr(alike, "LEAST", 0)
+    rows = [{"id": n, "ssn": SSN, "note": "a, b"} for n in range(9)]
+    found = [*rows, {"ssn": SSN, "id": 1}, {"in": [{"ssn": SSN}]}, *rows, {"text": json.dumps(ROW), "n": 1}]
+    body = json.dumps(found if top else {"rows": found, "n": 1}).encode()
+    expected, exposure = mask_plain(body, SAID, plan, None, 1 << 20, 200)
+    as_written = 0
+    for place in range(len(body) + 1):
+        tally = Tally()
+        got = passed(body, [place], plan, tally)
+        assert json.loads(got) == json.loads(expected) and SSN.encode() not in got, place
+        assert tally.exposure() == exposure, place
+        as_written += b'"id": 1, ' in got
+    assert as_written > len(body) // 3
+    for place in range(len(body)):
+        with pytest.raises(Unfit):
+            passed(body[:place], [place // 2], plan)
 
 
 def row_of(value: object) -> bytes:
