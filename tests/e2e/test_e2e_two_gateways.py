@@ -20,6 +20,25 @@ EXPORTS = "/datasets/customers/exports"
 NUMBERS = itertools.count(1)
 REDEEMERS, AT_ONCE = 1000, 50
 
+MORE = """
+[approvals]
+hold_seconds = 120.0
+
+[datasets.staff]
+service = "chunks"
+columns = { salary = "restricted" }
+
+[[rules]]
+id = "two-people"
+effect = "hold"
+kind = ["export"]
+dataset = ["staff"]
+approvers = ["group:data-stewards", "group:fraud"]
+approval = { quorum = 2, reason = true, break_glass = ["group:engineering"] }
+reason = "Salaries leave with two people's word."
+"""
+STAFF = "/datasets/staff/exports"
+
 
 @pytest.fixture(scope="module")
 def origin(certs):
@@ -41,7 +60,7 @@ def gates(gateway, origin, address, tmp_path_factory):
     changes = {
         "hosts": [f"localhost:{origin.port}"],
         "gateway": f'database = "{url}"',
-        "more": "[approvals]\nhold_seconds = 120.0\n",
+        "more": MORE,
         "with_console": True,
     }
     with (
@@ -62,13 +81,19 @@ def destination():
 
 
 @pytest.fixture
+def inside():
+    """A bucket of our own, to which the rule that names two people holds exports alone."""
+    return f"s3://acme-two/{next(NUMBERS)}"
+
+
+@pytest.fixture
 def export(origin, provider):
     """Starts a curl through a gateway; it waits when it is held."""
     started = []
 
-    def asked(gate, destination, *arguments, person="ada"):
+    def asked(gate, destination, *arguments, person="ada", path=EXPORTS):
         content = json.dumps({"destination": destination, "chunks": [7]})
-        url = f"https://localhost:{origin.port}{EXPORTS}"
+        url = f"https://localhost:{origin.port}{path}"
         started.append(Curl(gate, provider.token(person), url, "--json", content, *arguments))
         return started[-1]
 
@@ -133,6 +158,47 @@ def test_both_wait_for_one_grant_and_one_gets_it(gates, desks, address, origin, 
         assert first.waits and second.waits
     desks[1].approve(code)
     assert sorted([first.reply().status, second.reply().status]) == [201, 403] and sent(origin, destination) == 1
+
+
+def test_two_people_at_two_gateways_and_one_of_them_is_not_enough(gates, desks, origin, export, inside):
+    waiting = export(gates[0], inside, path=STAFF)
+    code = desks[1].pending(inside)["code"]
+    status, said = desks[0].cli("linus", "approve", code)
+    assert status == 1 and "reason" in said
+    for _ in range(2):
+        desks[0].cli("linus", "approve", code, "--reason", "The auditors asked for it.")
+    assert desks[1].pending(inside)["code"] == code and waiting.waits and not sent(origin, inside)
+    status, said = desks[1].cli("grace", "approve", code, "--reason", "I have seen the letter.")
+    assert status == 0, said
+    assert waiting.reply().status == 201 and sent(origin, inside) == 1
+
+
+def test_glass_is_broken_at_one_for_who_waits_at_the_other_and_is_reviewed(gates, desks, origin, export, inside):
+    waiting = export(gates[0], inside, path=STAFF)
+    code = desks[0].pending(inside)["code"]
+    status, said = desks[1].cli("ada", "break-glass", code, "--reason", "The pager rang at three.")
+    assert status == 0, said
+    assert waiting.reply().status == 201 and sent(origin, inside) == 1
+    assert desks[0].cli("ada", "review", code, "--accept", "--note", "It was right.")[0] == 1, (
+        "nobody reviews their own"
+    )
+    other = inside + "-more"
+    held = export(gates[1], other, path=STAFF)
+    second = desks[1].pending(other)["code"]
+    status, said = desks[1].cli("linus", "review", code, "--accept", "--note", "It had rung.")
+    assert status == 0, said
+    status, said = desks[1].cli("ada", "withdraw", second)
+    assert status == 0, said
+    assert held.reply().status == 403 and not sent(origin, other)
+
+
+def test_a_requester_sees_their_own_at_either(gates, desks, export, destination):
+    code = at_once(export, gates[0], destination).json()["code"]
+    assert code in {one["code"] for one in desks[1].listed("ada")}
+    assert code not in {one["code"] for one in desks[1].listed("mallory")}
+    assert desks[1].cli("mallory", "show", code)[0] == 1
+    status, said = desks[1].cli("ada", "approve", code)
+    assert status == 1 and "You asked for this yourself" in said
 
 
 def test_a_thousand_redeemers_at_both_one_passes(gates, desks, origin, export, provider, destination):
