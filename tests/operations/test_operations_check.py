@@ -96,3 +96,19 @@ name = "customers"
 def test_destinations_of_ours_that_would_be_anybodys(tmp_path):
     text = '[gateway]\ninternal_destinations = ["s3://acme-*", "https://acme-*", "bucket"]\n' + GOOD
     assert [(line, where) for line, where, _ in found(tmp_path, text)] == [(2, "gateway.internal_destinations")] * 2
+
+
+def test_websockets_and_dialects_that_read_responses(tmp_path):
+    speaks = GOOD.replace('dialect = "chunks"\n[datasets', 'dialect = "chunks"\nwebsocket = true\n[datasets')
+    assert found(tmp_path, speaks) == []
+    for text in (
+        speaks.replace('dialect = "chunks"', 'dialect = "tiled"'),
+        speaks.replace('kind = "read"', 'kind = "read"\nrows = "$.rows"'),
+        speaks.replace('kind = "read"', 'kind = "read"\nhands_out = ["$.next"]'),
+    ):
+        assert "services.chunks.websocket" in [where for _, where, _ in found(tmp_path, text)]
+
+
+def test_no_request_is_a_message(tmp_path):
+    places = [where for _, where, _ in found(tmp_path, GOOD.replace('kind = "read"', 'kind = "message"'))]
+    assert places == ["dialects.chunks.routes.0.kind"]
