@@ -40,7 +40,9 @@ def media_of(content: bytes, *, text: bool) -> str:
             return SEQUENCE
         if _is_json(content):
             return JSON
-        return LINES if _are_lines(content) else TEXT
+        if _are_lines(content):
+            return LINES
+        return JSON if start in (b"{", b"[") else TEXT  # what begins like JSON and is none is refused, not read as text
     if content.startswith(_STREAM):
         return ARROW
     if start in (b"{", b"["):

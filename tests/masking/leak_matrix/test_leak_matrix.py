@@ -11,6 +11,7 @@ import pytest
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Obligation
 from sluicegate.masking.body import Masked, Reply, mask
+from sluicegate.masking.message import mask_message
 from sluicegate.masking.methods import Methods
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.stream import open_stream
@@ -131,3 +132,24 @@ def test_every_split_position_of_a_row_that_passes(name: str) -> None:
         assert stream is not None
         out = [*stream.feed(document.body[:place]), *stream.feed(document.body[place:]), *stream.end()]
         assert spaced(b"".join(out)) == whole, place
+
+
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("text", [True, False], ids=["text", "bytes"])
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_messages_of_a_websocket_have_no_type(name: str, text: bool, plan: str) -> None:
+    if plan == "paths" and name == "json, columns beside rows":
+        pytest.skip("a path means members, and there are none: docs/limits.md says so")
+    document = DOCUMENTS[name]
+    if text and not document.text:
+        pytest.skip("text is UTF-8")
+    step = 1 if len(document.body) < 400 else 37
+    # A value that is cut by the end of what is sent looks like nothing.
+    places = range(1, len(document.body), step) if plan != "looks" else ()
+    for place in (*places, len(document.body)):
+        try:
+            found = mask_message(document.body[:place], PLANS[plan], 1 << 20, text=text)
+        except Refusal:
+            assert place < len(document.body) or name not in ("json", "ndjson") or not text
+            continue
+        assert not leaked(found.body), place
