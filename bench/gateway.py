@@ -26,7 +26,7 @@ from bench.rounds import Target, load, samples
 from demo.people import token_for
 
 DIRECT = "direct"
-TARGETS = (DIRECT, report.BARE, report.GATE)
+TARGETS = (DIRECT, report.BARE, report.GATE, report.WORKERS)
 PERSON = "ada"
 BATCHES = 10
 WARM = 20_000
@@ -52,7 +52,9 @@ class Bench:
         """A way to the origin, with its process running. Raises Failed."""
         if name == report.BARE:
             return self._bare()
-        return self._gate() if name == report.GATE else Target(DIRECT, self.ca)
+        if name == report.WORKERS:
+            return self._gate(name, 2)
+        return self._gate(name) if name == report.GATE else Target(DIRECT, self.ca)
 
     def _bare(self) -> Target:
         port, confdir = free_port(), self._folder / "bare"
@@ -62,20 +64,23 @@ class Bench:
         process.wait_for_port(port)
         return Target(report.BARE, confdir / "mitmproxy-ca-cert.pem", port, process)
 
-    def _gate(self) -> Target:
+    def _gate(self, name: str, workers: int = 1) -> Target:
         provider = self._start(
-            "identity provider", [sys.executable, "-m", "demo.identity_provider", *self._port("provider")], self.rest
+            f"identity provider {workers}",
+            [sys.executable, "-m", "demo.identity_provider", *self._port(f"provider-{workers}")],
+            self.rest,
         )
-        issuer = f"http://127.0.0.1:{provider.wait_for_port_file(self._folder / 'provider.port')}"
-        port, console, state = free_port(), free_port(), self._folder / "gate"
-        file = self._folder / "policy.toml"
-        policy.write(file, port=port, console=console, service=self.port, ca=self.ca, issuer=issuer)
+        issuer = f"http://127.0.0.1:{provider.wait_for_port_file(self._folder / f'provider-{workers}.port')}"
+        port, console, state = free_port(), free_port(), self._folder / f"gate-{workers}"
+        file = self._folder / f"policy-{workers}.toml"
+        policy.write(file, port=port, console=console, service=self.port, ca=self.ca, issuer=issuer, workers=workers)
         command = [_tool("sluicegate"), "up", "--policy", str(file), "--state", str(state)]
-        process = self._start(report.GATE, command, self.measured)
+        # Several workers are for several cores: they share the second one with the load and the service.
+        process = self._start(name, command, self.measured if workers == 1 else None)
         process.wait_for_port(port)
         process.wait_for_port(console)  # its start must not fall into a measured run
         token = functools.partial(token_for, issuer, PERSON)
-        return Target(report.GATE, state / "ca" / "mitmproxy-ca-cert.pem", port, process, token, masked=True)
+        return Target(name, state / "ca" / "mitmproxy-ca-cert.pem", port, process, token, masked=True)
 
     def _start(self, name: str, command: Sequence[str], core: int | None) -> Process:
         log = self._folder / f"{name.replace(' ', '-')}.log"

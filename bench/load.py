@@ -135,7 +135,7 @@ class Plan:
 async def run(plan: Plan, expected: Expected) -> dict[str, float]:
     """Carry out the plan. Raises WrongAnswer, or OSError."""
     head = f"GET {TARGET} HTTP/1.1\r\nHost: {HOST}:{plan.port}\r\nAccept: application/json\r\n{plan.headers}\r\n"
-    connections = [await _open(plan, Connection(head.encode(), expected)) for _ in range(plan.connections)]
+    connections = [await _open(plan, Connection(head.encode(), expected), n) for n in range(plan.connections)]
     await asyncio.gather(*(connection.run(plan.warmup) for connection in connections))
     if plan.wait:
         print("ready", flush=True)
@@ -158,13 +158,15 @@ async def run(plan: Plan, expected: Expected) -> dict[str, float]:
     }
 
 
-async def _open(plan: Plan, connection: Connection) -> Connection:
+async def _open(plan: Plan, connection: Connection, number: int) -> Connection:
     """Connect, straight or through the proxy, and verify the certificate either way."""
     loop = asyncio.get_running_loop()
     if plan.proxy is None:
         await loop.create_connection(lambda: connection, "127.0.0.1", plan.port, ssl=plan.context, server_hostname=HOST)
         return connection
-    transport, tunnel = await loop.create_connection(Tunnel, *plan.proxy)
+    # Each connection is a workstation of its own, with its own address: workers share clients by that.
+    local = (f"127.0.1.{number % 250 + 1}", 0) if plan.proxy[0] == "127.0.0.1" and sys.platform == "linux" else None
+    transport, tunnel = await loop.create_connection(Tunnel, *plan.proxy, local_addr=local)
     authority = f"{HOST}:{plan.port}"
     transport.write(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{plan.credential}\r\n".encode())
     answer = await tunnel.answer

@@ -7,6 +7,7 @@ from pathlib import Path
 _POLICY = """\
 [gateway]
 listen = "127.0.0.1:{port}"
+workers = {workers}
 trusted_ca = "{ca}"
 internal_destinations = ["s3://acme-*"]
 
@@ -89,6 +90,6 @@ unless = ["group:fraud"]
 """
 
 
-def write(path: Path, *, port: int, console: int, service: int, ca: Path, issuer: str) -> None:
+def write(path: Path, *, port: int, console: int, service: int, ca: Path, issuer: str, workers: int = 1) -> None:
     """Write policy.toml for these ports, the service's authority and the identity provider."""
-    path.write_text(_POLICY.format(port=port, console=console, service=service, ca=ca, issuer=issuer))
+    path.write_text(_POLICY.format(port=port, console=console, service=service, ca=ca, issuer=issuer, workers=workers))

@@ -13,6 +13,7 @@ from sluicegate.clock import Clock, SetClock
 from sluicegate.database import Database
 from sluicegate.exchange import Exchange, Exposure, Obligation, Operation, Principal, Verdict
 from sluicegate.recording.addon import RecordingAddon
+from sluicegate.recording.recorder import Recorder
 from sluicegate.settings import State
 from sluicegate.settings.model import Recording
 
@@ -52,12 +53,18 @@ def live(
     return flow, exchange
 
 
+def recording(state: State, database: Database, clock: Clock, settings: Recording | None = None) -> RecordingAddon:
+    """The room, with a recorder of its own."""
+    settings = settings or Recording()
+    return RecordingAddon(settings, state, clock, Recorder(settings, state, database, clock))
+
+
 @contextlib.asynccontextmanager
 async def recorder(root: Path, clock: Clock | None = None, **settings: object) -> AsyncIterator[RecordingAddon]:
     """An open recorder on the state folder `root`."""
     state = State(root).open()
     database = Database.at(state.database)
-    addon = RecordingAddon(Recording.model_validate(settings), state, database, clock or SetClock())
+    addon = recording(state, database, clock or SetClock(), Recording.model_validate(settings))
     await database.open()
     await addon.open()
     try:

@@ -26,8 +26,7 @@ from sluicegate.recording.journal import RecorderDown
 from sluicegate.recording.recorded import Damage, Recorded
 from sluicegate.recording.verify import folder_keys, verify
 from sluicegate.settings import State
-from sluicegate.settings.model import Recording
-from tests.recording.recorders import exchange_through, live, recorder
+from tests.recording.recorders import exchange_through, live, recorder, recording
 
 
 def recorded(root) -> list[Recorded]:
@@ -43,7 +42,7 @@ def open_intents(root) -> list[Intent]:
 def jam(addon: RecordingAddon, kind: str) -> None:
     """A disk that is full from now on, for the open file and for new ones."""
     full = os.open("/dev/full", os.O_WRONLY)
-    os.dup2(full, addon._journal._files.segment.files[kind].descriptor)
+    os.dup2(full, addon._records._journal._files.segment.files[kind].descriptor)
     os.close(full)
 
 
@@ -192,7 +191,7 @@ async def test_recorder_down_in_response_refuses_and_an_error_may_still_be_recor
 
 async def test_a_recorder_that_is_not_open_refuses_everything(tmp_path):
     state = State(tmp_path).open()
-    addon = RecordingAddon(Recording(), state, Database.at(state.database), SetClock())
+    addon = recording(state, Database.at(state.database), SetClock())
     flow, exchange = live()
     for hook in (addon.request, addon.response, addon.error):
         with pytest.raises(Refusal):
@@ -202,7 +201,7 @@ async def test_a_recorder_that_is_not_open_refuses_everything(tmp_path):
 async def test_open_says_in_one_line_why_it_cannot(tmp_path):
     state = State(tmp_path)
     state.recordings.write_bytes(b"a file where the folder should be")
-    addon = RecordingAddon(Recording(), state, Database.at(state.database), SetClock())
+    addon = recording(state, Database.at(state.database), SetClock())
     with pytest.raises(Fault) as fault:
         await addon.open()
     assert str(state.recordings) in fault.value.message
@@ -227,11 +226,11 @@ async def test_a_second_recorder_is_refused_the_folder_and_the_first_goes_on(tmp
 
 async def test_events_of_other_processes_are_entered_once_and_taken_out(tmp_path):
     async with recorder(tmp_path) as addon:
-        database = addon._database
-        async with addon._outbox._one_at_a_time:  # or it may be taken out before it was looked at
+        database = addon._records._database
+        async with addon._records._outbox._one_at_a_time:  # or it may be taken out before it was looked at
             await database.run(lambda c: tell(c, "approval.decided", 5.0, {"who": "ada"}))
             kept = await database.read(waiting)
-        await addon._outbox.drain()
+        await addon._records._outbox.drain()
         assert await database.read(waiting) == []
         # A crash between the record and the removal brings the same event again.
         again = {"id": kept[0].id, "kind": kept[0].kind, "at": kept[0].at, "body": kept[0].body}
@@ -240,10 +239,10 @@ async def test_events_of_other_processes_are_entered_once_and_taken_out(tmp_path
     await database.run(lambda c: c.execute(insert(events).values(**again)))
     await database.close()
     async with recorder(tmp_path) as addon:
-        await addon._outbox.drain()
-        assert await addon._database.read(waiting) == []
+        await addon._records._outbox.drain()
+        assert await addon._records._database.read(waiting) == []
         # A database that begins anew gives the same numbers to other events.
-        await addon._database.run(lambda c: c.execute(insert(events).values(**{**again, "at": 6.0})))
+        await addon._records._database.run(lambda c: c.execute(insert(events).values(**{**again, "at": 6.0})))
     folder = State(tmp_path).recordings
     lines = [line for path in folder.rglob("*.events") for line in path.read_bytes().splitlines()]
     assert len(lines) == 2
@@ -255,11 +254,11 @@ async def test_an_event_stays_in_the_database_while_it_cannot_be_recorded(tmp_pa
     async with recorder(tmp_path) as addon:
         with monkeypatch.context() as broken:
             broken.setattr(ahead_module, "_put", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
-            await addon._database.run(lambda c: tell(c, "policy.changed", 5.0, {}))
+            await addon._records._database.run(lambda c: tell(c, "policy.changed", 5.0, {}))
             with pytest.raises(RecorderDown):
-                await addon._outbox.drain()
-        assert len(await addon._database.read(waiting)) == 1
-        assert await addon._outbox.drain() == 1
+                await addon._records._outbox.drain()
+        assert len(await addon._records._database.read(waiting)) == 1
+        assert await addon._records._outbox.drain() == 1
     folder = State(tmp_path).recordings
     report = verify(folder, folder_keys(folder))
     assert report.findings == [] and report.counts["policy.changed"] == 1

@@ -19,15 +19,13 @@ from sluicegate.database.tables import exchanges
 from sluicegate.exchange import Exposure, Finding, Operation
 from sluicegate.recording import index as index_module
 from sluicegate.recording import reindex as reindex_module
-from sluicegate.recording.addon import RecordingAddon
 from sluicegate.recording.flow_reader import read_file, read_summaries
 from sluicegate.recording.index import row, store
 from sluicegate.recording.journal import Place
 from sluicegate.recording.recorded import Damage, Recorded
 from sluicegate.recording.reindex import reindex
 from sluicegate.settings import State
-from sluicegate.settings.model import Recording
-from tests.recording.recorders import exchange_through, live, recorder
+from tests.recording.recorders import exchange_through, live, recorder, recording
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -168,11 +166,11 @@ async def test_a_folder_that_is_none_leaves_the_index_alone(tmp_path):
 
 async def test_a_broken_index_is_said_once_and_refuses_nothing(tmp_path, caplog):
     state = State(tmp_path).open()
-    addon = RecordingAddon(Recording(), state, Database.at(state.database), SetClock())  # which nobody opens
+    addon = recording(state, Database.at(state.database), SetClock())  # which nobody opens
     await addon.open()
     for number in range(3):
         await asyncio.wait_for(exchange_through(addon, *live(f"/{number}")), 10)
-        await addon._index._flush()
+        await addon._records._index._flush()
     await addon.close()
     assert len([record for record in caplog.records if "reindex" in record.getMessage()]) == 1
 
@@ -181,10 +179,10 @@ async def test_a_slow_database_does_not_fill_the_memory(tmp_path, monkeypatch, c
     monkeypatch.setattr(index_module, "MAX_WAITING", 5)
     async with recorder(tmp_path) as addon:
         for number in range(50):
-            addon._index.add({"id": str(number)}, Place("", 0))
-        assert len(addon._index._waiting) == 5
+            addon._records._index.add({"id": str(number)}, Place("", 0))
+        assert len(addon._records._index._waiting) == 5
         assert len([record for record in caplog.records if "reindex" in record.getMessage()]) == 1
-        addon._index._waiting.clear()
+        addon._records._index._waiting.clear()
 
 
 def reindex_command(root: Path, *more: str) -> subprocess.CompletedProcess[str]:

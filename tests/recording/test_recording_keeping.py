@@ -48,7 +48,7 @@ def proved(root: Path):
 
 
 def orders_of(addon, clock) -> Orders:
-    return Orders(addon._database, clock)
+    return Orders(addon._records._database, clock)
 
 
 async def both(orders: Orders, kind: str, what: dict) -> str:
@@ -70,7 +70,7 @@ async def test_shredding_takes_two_people_and_breaks_no_proof(tmp_path):
         first, orders = masked(1), orders_of(addon, clock)
         await exchange_through(addon, *first)
         order = await orders.ask("shred", ADA, "asked by the person", GRACE)
-        assert await addon._keeper.carry_out() == 0, "one person alone"
+        assert await addon._records._keeper.carry_out() == 0, "one person alone"
         with pytest.raises(Refusal, match="Somebody else"):
             await orders.agree(order.id, GRACE)
         with pytest.raises(Refusal, match="Somebody else"):
@@ -78,8 +78,8 @@ async def test_shredding_takes_two_people_and_breaks_no_proof(tmp_path):
         await orders.agree(order.id, LIN)
         with pytest.raises(Refusal, match="is agreed"):
             await orders.agree(order.id, LIN)
-        assert await addon._keeper.carry_out() == 1
-        assert await addon._keeper.carry_out() == 0, "an order comes once"
+        assert await addon._records._keeper.carry_out() == 1
+        assert await addon._records._keeper.carry_out() == 0, "an order comes once"
         second = masked(2)
         await exchange_through(addon, *second)
     folder = State(tmp_path).recordings
@@ -102,7 +102,7 @@ async def test_a_key_that_goes_without_an_order_is_still_a_finding(tmp_path):
         pair, orders = masked(1), orders_of(addon, clock)
         await exchange_through(addon, *pair)
         await both(orders, "shred", {"subject": "somebody", "issuer": "https://idp"})
-        await addon._keeper.carry_out()
+        await addon._records._keeper.carry_out()
     folder = State(tmp_path).recordings
     (key,) = (folder / "keys").iterdir()
     key.unlink()
@@ -117,17 +117,17 @@ async def test_a_hold_wins_over_shredding_until_two_people_release_it(tmp_path):
         await exchange_through(addon, *pair)
         hold = await orders.ask("hold", {"exchange": pair[1].id}, "court", GRACE)
         await both(orders, "shred", {"subject": "ada", "issuer": "https://idp"})
-        assert await addon._keeper.carry_out() == 2
+        assert await addon._records._keeper.carry_out() == 2
         folder = State(tmp_path).recordings
         assert len(list((folder / "keys").iterdir())) == 1
         shred = next(order for order in await orders.list() if order.kind == "shred")
         (result,) = shred.document()["done"].values()
         assert (result["shredded"], result["held"], result["holds"]) == (0, 1, [hold.id])
         await orders.ask("release", {"hold": hold.id}, "over", GRACE)
-        assert await addon._keeper.carry_out() == 0, "one person alone"
+        assert await addon._records._keeper.carry_out() == 0, "one person alone"
         await both(orders, "release", {"hold": hold.id})
         await both(orders, "shred", {"cls": "national-ids", "until": clock.now() + 7200})
-        assert await addon._keeper.carry_out() == 2
+        assert await addon._records._keeper.carry_out() == 2
         assert list((folder / "keys").iterdir()) == [] and in_force(folder) == []
     report = proved(tmp_path)
     assert [one.kind for one in report.removals] == ["held", "released", "shredded"]
@@ -144,15 +144,15 @@ async def test_retention_ends_files_by_kind_and_the_index_forgets_them(tmp_path)
     folder = State(tmp_path).recordings
     keep = {"flows": 20, "originals": 9}
     async with recorder(tmp_path, clock, recipients=RECIPIENTS, keep=keep) as addon:
-        due = await addon._keeper.retain()
+        due = await addon._records._keeper.retain()
         assert sorted(Path(name).suffix for name in due.files) == [".age", ".sealed"]
         assert not list(folder.glob("*/*.sealed")) and not list(folder.glob("keys/*"))
         later = masked(2)
         await exchange_through(addon, *later)
         clock.advance(11 * DAY)
-        due = await addon._keeper.retain()
+        due = await addon._records._keeper.retain()
         assert [Path(name).suffix for name in due.files if name.endswith(".flows")] == [".flows"]
-        rows = await addon._database.read(lambda c: c.execute(select(exchanges.c.id)).scalars().all())
+        rows = await addon._records._database.read(lambda c: c.execute(select(exchanges.c.id)).scalars().all())
         assert later[1].id not in rows or len(rows) == 1
     report = proved(tmp_path)
     assert {one.why for one in report.removals} == {"retention"}
@@ -164,7 +164,7 @@ async def test_what_is_written_now_is_never_taken_away(tmp_path):
     async with recorder(tmp_path, clock, keep={"flows": 1, "intents": 1, "events": 1}) as addon:
         await exchange_through(addon, *live())
         clock.advance(400 * DAY)
-        assert (await addon._keeper.retain()).files == [], "its segment is open"
+        assert (await addon._records._keeper.retain()).files == [], "its segment is open"
     proved(tmp_path)
 
 
@@ -188,8 +188,8 @@ async def test_a_hold_keeps_whole_segments_beyond_their_time(tmp_path, what, hel
     clock.advance(100 * DAY)
     async with recorder(tmp_path, clock, keep={"flows": 1, "intents": 1}) as addon:
         await orders_of(addon, clock).ask("hold", what, "court", GRACE)
-        await addon._keeper.carry_out()
-        due = await addon._keeper.retain()
+        await addon._records._keeper.carry_out()
+        due = await addon._records._keeper.retain()
         assert bool(due.held) is held and bool(due.files) is not held
     proved(tmp_path)
 
@@ -202,7 +202,7 @@ async def test_nothing_is_deleted_while_a_hold_cannot_be_read_or_orders_cannot(t
     clock.advance(100 * DAY)
     folder = State(tmp_path).recordings
     async with recorder(tmp_path, clock, keep={"flows": 1, "intents": 1}) as addon:
-        keeper = addon._keeper
+        keeper = addon._records._keeper
         (folder / "holds").mkdir()
         broken = folder / "holds" / "0.json"
         broken.write_bytes(b"{")
@@ -227,7 +227,7 @@ async def test_what_was_interrupted_is_finished_and_said_once(tmp_path):
     """Killed between the file of a hold and its entry, and between the entry of a shredding and its file."""
     clock = SetClock()
     async with recorder(tmp_path, clock, recipients=RECIPIENTS) as addon:
-        pair, orders, keeper = masked(1), orders_of(addon, clock), addon._keeper
+        pair, orders, keeper = masked(1), orders_of(addon, clock), addon._records._keeper
         await exchange_through(addon, *pair)
         await orders.ask("hold", {"session": "nobody's"}, "court", GRACE)
         enter = keeper._enter
@@ -262,7 +262,7 @@ async def test_a_key_that_was_shredded_in_the_segment_of_its_making_is_no_loss_a
     async with recorder(alive, clock, recipients=RECIPIENTS) as addon:
         await exchange_through(addon, *masked(1))
         await both(orders_of(addon, clock), "shred", ADA)
-        await addon._keeper.carry_out()
+        await addon._records._keeper.carry_out()
         shutil.copytree(alive, killed)  # as a kill would have left it
     async with recorder(killed, clock, recipients=RECIPIENTS) as addon:
         await exchange_through(addon, *masked(2))
@@ -282,7 +282,7 @@ async def test_an_order_that_nobody_agrees_to_is_over_after_a_week(tmp_path):
         with pytest.raises(Refusal, match="withdrawn"):
             await orders.agree(again.id, LIN)
         assert [one.state for one in await orders.list()] == ["withdrawn", "expired"]
-        assert await addon._keeper.carry_out() == 0
+        assert await addon._records._keeper.carry_out() == 0
 
 
 @pytest.mark.parametrize(

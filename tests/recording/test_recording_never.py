@@ -31,8 +31,8 @@ async def test_of_what_is_never_recorded_only_the_ledger_knows_that_it_passed(tm
         assert addon.response(flow, exchange) is None, "an outcome comes once"
         other = live("/public")
         await exchange_through(addon, *other)
-        await addon._index._flush()
-        rows = await addon._database.read(lambda c: c.execute(select(exchanges.c.id)).scalars().all())
+        await addon._records._index._flush()
+        rows = await addon._records._database.read(lambda c: c.execute(select(exchanges.c.id)).scalars().all())
         assert rows == [other[1].id]
     folder = State(tmp_path).recordings
     assert [item.id for item in read_all(folder)] == [other[1].id]
@@ -75,11 +75,11 @@ def test_nothing_is_left_out_where_nothing_is_named(host, target):
 async def test_a_recorder_that_is_down_lets_nothing_pass_that_is_never_recorded_either(tmp_path):
     async with recorder(tmp_path, never=["chunks.internal"]) as addon:
         pair = live(PRIVATE)
-        addon._journal._intake.closed = True
+        addon._records._journal._intake.closed = True
         for hook in (addon.request, addon.response):
             with pytest.raises(Refusal, match="cannot record"):
                 await hook(*pair)
-        addon._journal._intake.closed = False
+        addon._records._journal._intake.closed = False
 
 
 def wanted(path: str = "/x"):

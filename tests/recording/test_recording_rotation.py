@@ -92,20 +92,20 @@ def test_an_entry_in_which_anything_is_another_is_none(name):
 async def test_a_gateway_takes_the_next_key_into_use_and_keeps_the_name_of_its_log(tmp_path):
     async with recorder(tmp_path) as addon:
         await exchange_through(addon, *live())
-        name = addon._log
+        name = addon._records._log
     keys, folder = State(tmp_path).keys, State(tmp_path).recordings
     (first,) = [Verifier.parse(path.read_text()) for path in (folder / "log").glob("*.vkey")]
     coming = prepare_next(keys, "").public_key().public_bytes_raw()
     async with recorder(tmp_path) as addon:
         await exchange_through(addon, *live())
-        assert addon._log == name
+        assert addon._records._log == name
         assert not (keys / NEXT_KEY).exists(), "the old key is gone once the log says so"
         assert signing_key(keys).public_key().public_bytes_raw() == coming
         shutil.copytree(tmp_path, killed := tmp_path.with_name("killed"))
     for root in (tmp_path, killed):
         async with recorder(root) as addon:
             await exchange_through(addon, *live())
-            assert addon._log == name
+            assert addon._records._log == name
         report = verify(State(root).recordings, [first])
         assert report.findings == [] and [key.key for key in report.signed_by] == [coming]
 

@@ -14,9 +14,9 @@ from sluicegate.clock import SetClock
 from sluicegate.detection.addon import ExposureAddon, RiskAddon
 from sluicegate.detection.taint import worker
 from sluicegate.exchange import Exchange, Exposure, Operation, Principal, Verdict
-from sluicegate.recording.addon import RecordingAddon
 from sluicegate.settings import State, load
 from sluicegate_replay import cli
+from tests.recording.recorders import recording
 
 START = 1_795_470_301.0
 PEOPLE = [{"id": n, "name": f"Person Number{n}", "email": f"person{n}@example{n}.org", "ssn": "***"} for n in range(20)]
@@ -52,10 +52,10 @@ async def record(root, monkeypatch) -> list[str]:
     database = Database.at(state.database)
     risk = RiskAddon(loaded, state, database, clock)
     exposure = ExposureAddon(loaded.settings, risk)
-    recording = RecordingAddon(loaded.settings.recording, state, database, clock)
-    rooms = (risk, exposure, recording)
+    recorded = recording(state, database, clock, loaded.settings.recording)
+    rooms = (risk, exposure, recorded)
     await database.open()
-    for room in (risk, recording):
+    for room in (risk, recorded):
         await room.open()
     found = []
 
@@ -99,7 +99,7 @@ async def record(root, monkeypatch) -> list[str]:
         sent,
         answer=[],
     )
-    for room in (recording, risk):
+    for room in (recorded, risk):
         await room.close()
     await database.close()
     return found

@@ -47,14 +47,15 @@ class RiskAddon:
     name = "risk"
     limit = 20.0
 
-    def __init__(self, loaded: Loaded, state: State, database: Database, clock: Clock) -> None:
+    def __init__(self, loaded: Loaded, state: State, database: Database, clock: Clock, *, sends: bool = True) -> None:
+        """`sends`: findings go out from here; of several workers one does that."""
         self._key = load_or_create(state)
         weighing = self.prepare(loaded)
         self.watching = Watching(weighing)
         days = loaded.settings.detection.taint_days
         self.taints = Taints(database, self._key, Zones(loaded.settings, self._key), days)
         out = sinks(loaded.settings.detection)
-        self._sending = [Sending(database, sink, name) for name, sink in out.items()]
+        self._sending = [Sending(database, sink, name) for name, sink in out.items()] if sends else []
         self.sinks = tuple(out)
         """Where findings are sent."""
         self.signals: WeakKeyDictionary[http.HTTPFlow, tuple[Signal, ...]] = WeakKeyDictionary()

@@ -6,14 +6,18 @@ Here only the addons that the gate needs stand in the chain, and each hook knows
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import socket
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from mitmproxy import http
 from mitmproxy.addons import core, next_layer, proxyserver, tlsconfig
 from mitmproxy.master import Master
 from mitmproxy.options import Options
+from mitmproxy.proxy.mode_servers import AsyncioServerInstance
 
 from sluicegate.pipeline import connections
 from sluicegate.pipeline.addons import DirectAddons
@@ -46,6 +50,15 @@ def tune() -> None:
     # is among it is not worth the tenth of a second that looking for it takes at each start.
     gc.freeze()
     gc.set_threshold(10_000, 5, 5)
+
+
+def listen_on(sockets: Sequence[socket.socket]) -> None:
+    """Have this process listen on sockets that it was handed, whatever its options say."""
+
+    async def listen(self: AsyncioServerInstance[Any], host: str, port: int) -> list[asyncio.Server]:
+        return [await asyncio.start_server(self.handle_stream, sock=one) for one in sockets]
+
+    AsyncioServerInstance.listen = listen  # type: ignore[method-assign, assignment]
 
 
 class EmbeddedMaster(Master):

@@ -32,6 +32,7 @@ from sluicegate.pipeline.stage import Stage
 from sluicegate.policy.addon import AfterwardsAddon, PolicyAddon, UsageAddon
 from sluicegate.policy.usage import Usage
 from sluicegate.recording.addon import RecordingAddon
+from sluicegate.recording.recorder import Recorder, Records
 from sluicegate.settings import Loaded, State
 
 
@@ -77,13 +78,19 @@ def build(
     clock: Clock | None = None,
     checkpoints: bool = True,
     acknowledge_loss: bool = False,
+    records: Records | None = None,
+    first: bool = True,
 ) -> Gateway:
-    """The pipeline for a policy. Raises Fault when a part of it cannot be made."""
+    """The pipeline for a policy. Raises Fault when a part of it cannot be made.
+
+    `records` is where a worker's records go; it folds no database back. What only one of several workers may do, the
+    `first` does.
+    """
     clock = clock or SystemClock()
     settings = loaded.settings
     if settings.gateway.trusted_ca is not None:
         _check_authorities(Path(settings.gateway.trusted_ca))
-    database = Database.of(settings.gateway.database, state.database, checkpoints=checkpoints)
+    database = Database.of(settings.gateway.database, state.database, checkpoints=checkpoints and records is None)
     console = settings.console.address or f"http://{settings.console.listen}"
     own_ports = {int(settings.gateway.listen.rpartition(":")[2]), int(settings.console.listen.rpartition(":")[2])}
     line = Line(clock)
@@ -94,7 +101,9 @@ def build(
         view_of(flow.request, exchange.host), exchange.service, refusal
     )
     usage = Usage()
-    risk = RiskAddon(loaded, state, database, clock)
+    risk = RiskAddon(loaded, state, database, clock, sends=first)
+    if records is None:
+        records = Recorder(settings.recording, state, database, clock, acknowledge_loss=acknowledge_loss)
     policy = PolicyAddon(loaded, usage)
     identity = IdentityAddon(settings.identity, database, clock, console=console)
     personal = None
@@ -115,7 +124,7 @@ def build(
         AfterwardsAddon(policy),
         UsageAddon(usage, database, clock),
         judged,
-        RecordingAddon(settings.recording, state, database, clock, acknowledge_loss=acknowledge_loss),
+        RecordingAddon(settings.recording, state, clock, records),
         last,
     ]
     stages = [Stage(room, index, line) for index, room in enumerate(rooms)]
@@ -135,7 +144,7 @@ def build(
         line.in_force = parts
         gateway.loaded = new
 
-    gateway.watch = Watch(loaded, state, followers, put_in_force, clock)
+    gateway.watch = Watch(loaded, state, followers, put_in_force, clock, tells=first)
     return gateway
 
 

@@ -21,6 +21,7 @@ from sluicegate.settings.state import State
 
 if TYPE_CHECKING:
     from sluicegate.pipeline.order import Gateway
+    from sluicegate.pipeline.workers import Workers
 
 logger = logging.getLogger("sluicegate")
 
@@ -65,16 +66,21 @@ def run(wanted: Wanted) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="sluicegate: %(levelname)s %(message)s")
     loaded = load_checked(Path(wanted.policy))
     # Behind the policy: who made a mistake in it is told at once.
-    from sluicegate.pipeline import few_addons
-
-    few_addons.leave_out_the_rest()
-    from sluicegate.pipeline.order import build
-
     state = State(Path(wanted.state)).open()
     if loaded.settings.gateway.database is None and not state.database.exists():
         # What makes the tables is large and needed this once. Where this fails, the gateway tries and says why.
         made = [sys.executable, "-P", "-c", _MIGRATE, str(state.database)]
         subprocess.run(made, check=False, capture_output=True)  # noqa: S603 - nothing of it is anybody's words
+    if loaded.settings.gateway.workers > 1:
+        from sluicegate.pipeline.workers import Workers
+
+        asyncio.run(_run_workers(Workers(loaded, state, wanted.mode, acknowledge_loss=wanted.acknowledge_loss), wanted))
+        return
+    from sluicegate.pipeline import few_addons
+
+    few_addons.leave_out_the_rest()
+    from sluicegate.pipeline.order import build
+
     asyncio.run(_run(build(loaded, state, acknowledge_loss=wanted.acknowledge_loss), wanted))
 
 
@@ -93,25 +99,45 @@ def migrate(path: str) -> None:
 async def _run(gateway: Gateway, wanted: Wanted) -> None:
     from sluicegate.pipeline.serve import serve
 
-    beside: list[asyncio.Task[None]] = []
+    async with contextlib.AsyncExitStack() as beside:
 
-    def announce(host: str, port: int) -> None:
-        print(f"sluicegate: gateway on {host}:{port} ({wanted.mode}), state in {gateway.state.root}", flush=True)
-        if wanted.console:
-            beside.append(asyncio.get_running_loop().create_task(_keep_console(gateway)))
+        def announce(host: str, port: int) -> None:
+            print(f"sluicegate: gateway on {host}:{port} ({wanted.mode}), state in {gateway.state.root}", flush=True)
+            _console_beside(beside, wanted)
 
-    try:
         await serve(gateway, wanted.mode, announce)
-    finally:
-        for task in beside:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
 
-async def _keep_console(gateway: Gateway) -> None:
+async def _run_workers(workers: Workers, wanted: Wanted) -> None:
+    host, port = await workers.open()
+    async with contextlib.AsyncExitStack() as beside:
+        count = workers.loaded.settings.gateway.workers
+        said = f"gateway on {host}:{port} ({wanted.mode}), {count} workers, state in {workers.state.root}"
+        print(f"sluicegate: {said}", flush=True)
+        _console_beside(beside, wanted)
+        try:
+            await workers.serve()
+        finally:
+            await workers.close()
+
+
+def _console_beside(beside: contextlib.AsyncExitStack, wanted: Wanted) -> None:
+    """Have a console until the stack is closed, where one is wanted."""
+    if not wanted.console:
+        return
+    task = asyncio.get_running_loop().create_task(_keep_console(wanted))
+
+    async def end() -> None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    beside.push_async_callback(end)
+
+
+async def _keep_console(wanted: Wanted) -> None:
     """Run the console until cancelled. Without it nobody can approve, so held requests end refused: start it again."""
-    options = ("--policy", str(gateway.loaded.path), "--state", str(gateway.state.root), "--until-eof")
+    options = ("--policy", wanted.policy, "--state", wanted.state, "--until-eof")
     while True:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "sluicegate.cli", "console", *options, stdin=asyncio.subprocess.PIPE

@@ -72,9 +72,13 @@ class Watch:
         followers: Mapping[str, Follower],
         put_in_force: PutInForce,
         clock: Clock,
+        *,
+        tells: bool = True,
     ) -> None:
+        """`tells`: writes down what is in force, for `doctor`; of several workers one does."""
         self.loaded = loaded
         """The policy in force."""
+        self._tells = tells
         self._state = state
         self._followers = followers
         self._put = put_in_force
@@ -172,6 +176,8 @@ class Watch:
 
     def _write_down(self, loaded: Loaded, problems: list[Problem]) -> None:
         """For `doctor` and people: what is in force, and why the file is not, where it is not."""
+        if not self._tells:
+            return
         document = {
             "policy": str(loaded.path),
             "digest": loaded.digest,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from mitmproxy import ctx, exceptions
@@ -11,7 +12,7 @@ from mitmproxy.options import Options
 
 from sluicegate.errors import Fault
 from sluicegate.pipeline import authority, constraints
-from sluicegate.pipeline.embedded import EmbeddedMaster, tune
+from sluicegate.pipeline.embedded import EmbeddedMaster, listen_on, tune
 from sluicegate.pipeline.install import deaf, install
 from sluicegate.pipeline.order import Gateway
 
@@ -42,13 +43,18 @@ class Announcer:
         self.announce(addresses[0][0], addresses[0][1])
 
 
-async def serve(gateway: Gateway, mode: Mode, announce: Announce) -> None:
-    """Serve until SIGTERM or SIGINT, then drain. Raises Fault with one clear line when it cannot start."""
+async def serve(gateway: Gateway, mode: Mode, announce: Announce, sockets: Sequence[socket.socket] = ()) -> None:
+    """Serve until SIGTERM or SIGINT, then drain. `sockets` are listened on in place of new ones.
+
+    Raises Fault with one clear line when it cannot start.
+    """
     settings = gateway.loaded.settings.gateway
     host, _, port = settings.listen.rpartition(":")
     authority.prepare(gateway.state.ca, constraints.of_policy(gateway.loaded.settings))
     await gateway.open()
     try:
+        if sockets:
+            listen_on(sockets)
         master = EmbeddedMaster(Options())
         master.options.update(**authority.options(gateway.state.ca))
         master.options.update(listen_host=host.strip("[]"), listen_port=int(port))

@@ -6,9 +6,7 @@ import asyncio
 import hashlib
 import os
 import uuid
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from functools import partial
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 from weakref import WeakSet
 
@@ -16,30 +14,21 @@ from mitmproxy import http, tls
 from mitmproxy.proxy import mode_specs
 
 from sluicegate.clock import Clock
-from sluicegate.database import Database
-from sluicegate.errors import Fault, Refusal
+from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange, Original
 from sluicegate.recording import intents
 from sluicegate.recording.flow_untouched import passed_untouched
 from sluicegate.recording.flow_writer import FlowWriter
-from sluicegate.recording.index import Index
-from sluicegate.recording.journal import Journal, Place, RecorderDown
-from sluicegate.recording.keeping.due import Kept
-from sluicegate.recording.keeping.keeper import Keeper
+from sluicegate.recording.journal import Place, RecorderDown
 from sluicegate.recording.ledger.entry import about
-from sluicegate.recording.ledger.keys import NEXT_KEY, Pseudonyms, origin_of, signing_key
-from sluicegate.recording.ledger.log import Ledger
-from sluicegate.recording.ledger.note import Signer
-from sluicegate.recording.ledger.rotation import take_over
+from sluicegate.recording.ledger.keys import Pseudonyms
 from sluicegate.recording.never import Never
-from sluicegate.recording.outbox import Outbox, recorded_lately
+from sluicegate.recording.recorder import Records
 from sluicegate.recording.redact import Redactor
 from sluicegate.recording.sealing.keys import Made
-from sluicegate.recording.sealing.orphans import doubtful, settle
 from sluicegate.recording.sealing.recipients import Recipients
 from sluicegate.recording.sealing.sealer import Sealer
 from sluicegate.recording.segment import FileKind
-from sluicegate.recording.witness.client import Heads
 from sluicegate.settings import State
 from sluicegate.settings.model import Recording
 
@@ -53,111 +42,32 @@ class RecordingAddon:
     name = "recording"
     sees_refusals = True
 
-    def __init__(
-        self, settings: Recording, state: State, database: Database, clock: Clock, *, acknowledge_loss: bool = False
-    ) -> None:
+    def __init__(self, settings: Recording, state: State, clock: Clock, records: Records) -> None:
         self._clock = clock
         self._state = state
         self._settings = settings
-        self._log = ""
-        self._acknowledge_loss = acknowledge_loss
         self._never = Never(settings.never)
         self._redact = Redactor(settings.secret_query)
         self._run = uuid.uuid4().hex
         self._writer = FlowWriter(self._redact, self._run)
-        self._index = Index(database)
-        self._outbox: Outbox | None = None
         self._sealer: Sealer | None = None
-        self._heads: Heads | None = None
-        self._keeper: Keeper | None = None
-        self._database = database
         self._who: Callable[[str, str], str] = _unnamed
-        self._journal = Journal(
-            state.recordings,
-            clock,
-            durability=settings.durability,
-            sync_seconds=settings.sync_seconds,
-            segment_bytes=settings.segment_bytes,
-            segment_seconds=settings.segment_seconds,
-            reserve_bytes=settings.reserve_bytes,
-        )
+        self._records = records
         self._intended: WeakSet[http.HTTPFlow] = WeakSet()
         self._ended: WeakSet[http.HTTPFlow] = WeakSet()
 
     async def open(self) -> None:
-        """Make the folder and the first files. Raises Fault when the disk does not take them."""
-        try:
-            await asyncio.to_thread(self._open)
-        except OSError as error:
-            raise Fault(
-                f"The recordings in {self._journal.folder} cannot be written: {error.strerror or error}.",
-                hint="Nothing is let through that cannot be recorded.",
-            ) from None
-        self._index.open()
-        known = await asyncio.to_thread(recorded_lately, self._journal.folder)
-        self._outbox = Outbox(self._database, self._enter, known)
-        self._outbox.open()
-        self._keeper = Keeper(
-            self._journal.folder,
-            Kept.of(self._settings),
-            self._database,
-            self._clock,
-            log=self._log,
-            enter=self._entered,
-            who=self._who,
-            forget=self._forget,
-        )
-        self._keeper.open()
-        if self._heads is not None:
-            self._heads.open()
-
-    def _open(self) -> None:
+        """Have the recorder ready. Raises Fault when the disk does not take what it writes."""
+        await self._records.open()
         self._who = Pseudonyms(self._state.keys).of
-        key = signing_key(self._state.keys)
-        signer = Signer(self._settings.log_name or origin_of(self._state.keys, key), key)
-        self._log = signer.name
-        escrow = None
         if self._settings.recipients:
             recipients = Recipients(self._settings.recipients)
-            self._sealer = Sealer(self._journal.folder, recipients, self._who, self._key_made)
-            escrow = recipients.wrap_text
-        coming = (self._state.keys / NEXT_KEY).exists()
-        ledger = Ledger(
-            self._journal.folder,
-            signer,
-            escrow=escrow,
-            acknowledge_loss=self._acknowledge_loss,
-            successor=Signer(signer.name, signing_key(self._state.keys, NEXT_KEY)) if coming else None,
-            handed_over=partial(take_over, self._state.keys),
-        )
-        self._heads = self._outside()
-        self._journal.keep_ledger(ledger)
-        keys = doubtful(self._journal.folder)
-        self._journal.open()
-        settle(self._journal.folder, keys)
-
-    def _outside(self) -> Heads | None:
-        given = self._settings
-        if bool(given.witness_url) != bool(given.witness_key):
-            raise Fault("`witness_url` and `witness_key` under [recording] belong together.")
-        if not given.witness_url and not given.heads_folder:
-            return None
-        beside = Path(given.heads_folder) if given.heads_folder else None
-        return Heads(self._journal.folder, url=given.witness_url or "", key=given.witness_key or "", beside=beside)
+            self._sealer = Sealer(self._state.recordings, recipients, self._who, self._key_made)
+            self._records.forget = self._forget
 
     async def close(self) -> None:
         """Put everything that waits on the disk."""
-        if self._keeper is not None:
-            await self._keeper.close()
-            self._keeper = None
-        if self._outbox is not None:
-            await self._outbox.close()
-            self._outbox = None
-        await asyncio.to_thread(self._journal.close)
-        if self._heads is not None:
-            await self._heads.close()
-            self._heads = None
-        await self._index.close()
+        await self._records.close()
 
     def http_connect(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """A CONNECT reaches no other hook, so what ends with it is recorded here: refusals, and tunnels."""
@@ -283,20 +193,12 @@ class RecordingAddon:
             record, said = await self._sealer.seal(exchange, exchange.original, self._clock.now())
         except (OSError, RecorderDown):
             raise _down() from None
-        return self._journal.append("sealed", record, "sealed", said)
+        return self._records.append("sealed", record, "sealed", said)
 
     async def _key_made(self, what: str, said: dict[str, Any], made: Made) -> None:
-        await self._journal.append(None, b"", what, {**said, **about(made.key.file, 0, made.wrapped)})
+        await self._records.append(None, b"", what, {**said, **about(made.key.file, 0, made.wrapped)})
 
-    async def _enter(self, kind: str, record: bytes) -> None:
-        """Have the record of an event on the disk, and an entry of it in the ledger. Raises RecorderDown."""
-        await self._journal.append("events", record, kind)
-
-    async def _entered(self, record: bytes | None, what: str, said: Mapping[str, Any]) -> None:
-        """Have an entry in the ledger, with the record of an event or without. Raises RecorderDown."""
-        await self._journal.append("events" if record is not None else None, record or b"", what, said)
-
-    def _forget(self, keys: Collection[str]) -> None:
+    async def _forget(self, keys: Collection[str]) -> None:
         if self._sealer is not None:
             self._sealer.forget(keys)
 
@@ -310,17 +212,16 @@ class RecordingAddon:
     ) -> None:
         try:
             sealed = await self._seal(exchange) if summary["sealed"] else None
-            place = await self._append("flows", record, "outcome", said)
+            await self._kept(self._records.outcome(record, said, summary))
             if sealed is not None:
                 await self._kept(sealed)  # it is in the same batch
                 exchange.original = None
         except Refusal:
             self._ended.discard(flow)  # it is not on the disk, so an error that follows may still be
             raise
-        self._index.add(summary, place)
 
     async def _append(self, kind: FileKind | None, record: bytes, what: str, said: dict[str, Any]) -> Place:
-        return await self._kept(self._journal.append(kind, record, what, said))
+        return await self._kept(self._records.append(kind, record, what, said))
 
     @staticmethod
     async def _kept(done: asyncio.Future[Place]) -> Place:

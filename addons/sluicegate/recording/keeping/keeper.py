@@ -44,7 +44,7 @@ Enter = Callable[[bytes | None, str, Mapping[str, Any]], Awaitable[object]]
 
 
 class Keeper:
-    """Keeps the recordings of one folder. `log` is the name of its ledger; `forget` makes the sealer let go of keys."""
+    """Keeps the recordings of one folder. `log` is the name of its ledger; `forget` has sealers let go of keys."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Keeper:
         log: str,
         enter: Enter,
         who: Who,
-        forget: Callable[[Collection[str]], None],
+        forget: Callable[[Collection[str]], Awaitable[None]],
     ) -> None:
         self._folder = folder
         self._kept = kept
@@ -166,7 +166,7 @@ class Keeper:
 
     async def _shred(self, keys: Sequence[str], said: Mapping[str, Any], record: bytes | None) -> None:
         # Let go of first: nothing more may be sealed under a key that is about to go.
-        self._forget(keys)
+        await self._forget(keys)
         for names in _parts(keys):
             files = [f"keys/{name}.age" for name in names]
             await self._enter(record, "shredded", {**said, "files": files})

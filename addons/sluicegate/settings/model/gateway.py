@@ -36,6 +36,9 @@ class Gateway(Table):
     """How long a client may take to read what waits for it of an answer that passes piece by piece."""
     drain_seconds: Seconds = 20.0
     """How long SIGTERM waits for exchanges in flight."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes of `sluicegate up` that share the port, for machines with several cores (Linux). All connections from
+    one address come to the same worker."""
 
     @field_validator("tunnel_hosts")
     @classmethod
