@@ -177,3 +177,47 @@ def test_report_rules_are_counted(bench):
         exchange = exchange_of(read("a"))
         policy.request(None, exchange)
     assert exchange.verdict.reported == ("trial",) and policy.reported == {"trial": 3}
+
+
+async def test_several_gateways_count_together(tmp_path):
+    """Two on one database: what one of them lets through counts at the other, once, and again when it is more."""
+    database, clock = Database.at(tmp_path / "db.sqlite3"), SetClock(NOON)
+    await database.open()
+    here, there = Usage(), Usage()
+    here.counting = there.counting = True
+    kept = [UsageKept(usage, database, clock) for usage in (here, there)]
+    for one in kept:
+        await one.open()
+    here.asked(ADA, read("a", "b"), NOON)
+    there.asked(ADA, read("b", "c"), NOON)
+    for _ in range(2):  # twice changes nothing
+        for one in kept:
+            await one.write()
+        for one in kept:
+            await one.take_up()
+        for usage in (here, there):
+            use = usage.of(ADA, NOON)["customers", "UTC"]
+            assert (use.chunks, use.distinct) == (4, {"a", "b", "c"})
+    here.asked(ADA, read("d"), NOON + SLOT)
+    await kept[0].write()
+    clock.advance(SLOT + 1)
+    await kept[1].take_up()
+    assert there.of(ADA, NOON + SLOT)["customers", "UTC"].chunks == 5
+    for one in kept:
+        await one.close()
+    await database.close()
+
+
+async def test_what_others_take_and_cannot_be_read_is_said_once_and_ends_nothing(tmp_path, caplog):
+    database = Database.at(tmp_path / "db.sqlite3")
+    await database.open()
+    usage = Usage()
+    usage.counting = True
+    kept = UsageKept(usage, database, SetClock(NOON))
+    await kept.open()
+    usage.asked(ADA, read("a"), NOON)
+    await database.close()
+    await kept.take_up()
+    await kept.take_up()
+    assert len([line for line in caplog.records if "others take" in line.getMessage()]) == 1
+    assert usage.of(ADA, NOON)["customers", "UTC"].chunks == 1

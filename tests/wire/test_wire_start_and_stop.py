@@ -131,6 +131,12 @@ def test_the_disk_is_full_at_the_start(make, way, size):
     assert any(word in said for word in ("No space left", "disk is full", "disk full", "disk I/O")), said
 
 
+@pytest.mark.parametrize("size", ["24k", "100k"])
+def test_the_disk_is_full_at_the_start_of_workers(make, size):
+    said = fails_to_start(on_a_disk(make(gateway="workers = 2"), f"size={size}"))
+    assert any(word in said for word in ("No space left", "disk is full", "disk full", "disk I/O")), said
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_an_authority_of_our_own_that_is_no_certificate(make, way):
     running = make(way)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
@@ -113,7 +114,8 @@ class Database:
             thread.shutdown(wait=True)
         if self._sqlite and self._checkpoints and self._engines:
             # Only tidiness: what stays in the log is found there by whoever opens the file next.
-            with suppress(SQLAlchemyError, TimeoutError):
+            # A full disk comes as the driver's own error.
+            with suppress(SQLAlchemyError, sqlite3.Error, TimeoutError):
                 self._fold()
         for engine in self._engines:
             engine.dispose()

@@ -57,6 +57,8 @@ def _install() -> None:
 
     policy = Path(ctx.options.sluicegate_policy)
     loaded = load_checked(policy)
+    if loaded.settings.gateway.workers > 1:
+        print("sluicegate: mitmdump is one process; `workers` is for `sluicegate up`", file=sys.stderr)
     from sluicegate.pipeline import authority, constraints
     from sluicegate.pipeline.order import build
 

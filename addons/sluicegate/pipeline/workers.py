@@ -94,9 +94,11 @@ class Workers:
         listening.close(self._sockets)
         self._signal(signal.SIGTERM)
         seconds = self.loaded.settings.gateway.drain_seconds + AFTER_DRAIN_SECONDS
-        await asyncio.gather(*[_ended(worker, seconds) for worker in self._workers.values()])
-        await self._recorder.close()
-        await self._database.close()
+        await asyncio.gather(*[_ended(worker, seconds) for worker in self._workers.values()], return_exceptions=True)
+        try:
+            await self._recorder.close()
+        finally:
+            await self._database.close()
 
     def _asked_to_end(self, end: asyncio.Event) -> None:
         if end.is_set():

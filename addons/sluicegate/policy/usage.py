@@ -126,6 +126,14 @@ class Usage:
             slots.setdefault(key.slot, Count()).merge(count)
         self._days.clear()
 
+    def take_up(self, counts: Iterable[tuple[Key, Count]], since: int) -> None:
+        """What others have counted in slots from `since` on, in place of what was known of that."""
+        for datasets in self._before.values():
+            for slots in datasets.values():
+                for slot in [slot for slot in slots if slot >= since]:
+                    del slots[slot]
+        self.restore(counts)
+
     def changed(self) -> list[tuple[Key, Count]]:
         """Copies of what changed since this was last asked."""
         found = []

@@ -22,9 +22,12 @@ logger = logging.getLogger(__name__)
 SECONDS = 1.0
 """How long a count may be in memory alone. How often is not policy, so this is the machine's time."""
 
+LATE = 1800.0
+"""Seconds back from now in which others may still count: an exchange counts when its request came."""
+
 
 class UsageKept:
-    """Loads the counters once, and writes what changed. What could not be written is tried again."""
+    """Writes what changed, and takes up what other processes count. What could not be done is tried again."""
 
     def __init__(self, usage: Usage, database: Database, clock: Clock) -> None:
         self._usage = usage
@@ -33,6 +36,7 @@ class UsageKept:
         self._run = uuid.uuid4().hex
         self._task: asyncio.Task[None] | None = None
         self._lacking = False
+        self._blind = False
 
     async def open(self) -> None:
         """Raises Fault when the counters cannot be read: budgets would begin anew."""
@@ -67,14 +71,30 @@ class UsageKept:
         else:
             self._lacking = False
 
+    async def take_up(self) -> None:
+        """Take up what others have written lately. Older counts do not change any more."""
+        if not self._usage.counting:
+            return
+        since = int((self._clock.now() - LATE) // SLOT)
+        try:
+            self._usage.take_up(await self._database.read(partial(_load, oldest=since, but=self._run)), since)
+        except Exception:  # whatever the database does: what was known goes on
+            if not self._blind:
+                logger.exception("what others take cannot be read from the database; budgets hold for this process")
+            self._blind = True
+        else:
+            self._blind = False
+
     async def _keep(self) -> None:
         while True:
             await asyncio.sleep(SECONDS)
             await self.write()
+            await self.take_up()
 
 
-def _load(connection: Connection, *, oldest: int) -> list[tuple[Key, Count]]:
-    found = connection.execute(select(table).where(table.c.slot >= oldest))
+def _load(connection: Connection, *, oldest: int, but: str | None = None) -> list[tuple[Key, Count]]:
+    query = select(table).where(table.c.slot >= oldest)
+    found = connection.execute(query if but is None else query.where(table.c.run != but))
     return [
         (
             Key(row.person, row.dataset, row.slot),
