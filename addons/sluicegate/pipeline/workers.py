@@ -121,7 +121,7 @@ class Workers:
         ]
         with its:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "sluicegate.pipeline.worker", *arguments,
+                sys.executable, "-P", "-m", "sluicegate.pipeline.worker", *arguments,
                 stdin=asyncio.subprocess.DEVNULL, pass_fds=[its.fileno(), *files],
                 start_new_session=True,  # Ctrl-C is for the one that started it, which then ends them in order
             )  # fmt: skip
