@@ -16,7 +16,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-from bench.detection_worlds import LONG, SHARES, Played, Shape, play
+from bench.detection_worlds import LONG, QUICK, SHARES, Played, Shape, least, play
 from sluicegate.detection.budget import LEAST
 from sluicegate.detection.indicators import NAMES
 
@@ -114,6 +114,14 @@ def report(runs: list[Played], shape: Shape) -> None:
             print(f"  false alerts by their strongest sign: {dict(false.most_common())}")
 
 
+def spent(what: str, micro: list[float]) -> None:
+    """A line of how long events took."""
+    micro = sorted(micro)
+    shares = (("median", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("most", 1.0))
+    said = [f"{name} {micro[min(len(micro) - 1, int(len(micro) * at))]:.0f}" for name, at in shares]
+    print(f"{what}: {', '.join(said)} (of {len(micro):,})")
+
+
 def main() -> int:
     """Print the figures."""
     options = argparse.ArgumentParser()
@@ -126,11 +134,9 @@ def main() -> int:
     with ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as processes:
         runs = list(processes.map(partial(play, short), range(given.seed, given.seed + given.worlds)))
         report(runs, short)
-        micro, sizes = sorted(one for run in runs for one in run.micro), sorted(runs[0].sizes)
-        print("processor time of an event, us: " + ", ".join(
-            f"{name} {micro[min(len(micro) - 1, int(len(micro) * at))]:.0f}"
-            for name, at in (("median", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("most", 1.0))
-        ))  # fmt: skip
+        sizes = sorted(runs[0].sizes)
+        spent("processor time of an event, us", [one for run in runs for one in run.micro])
+        spent("the least of four runs of each, us", least(QUICK, given.seed, 4))
         print(f"bytes kept of a person: median {sizes[len(sizes) // 2]:,}, most {sizes[-1]:,}")
         if given.long:
             report(list(processes.map(partial(play, LONG), range(given.seed, given.seed + given.long))), LONG)

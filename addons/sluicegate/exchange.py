@@ -412,6 +412,9 @@ class Exchange:
     opened: Exchange | None = field(default=None, repr=False)
     """and the exchange that opened that."""
     findings: list[Finding] = field(default_factory=list)
+    weighed: tuple[int, int, int, tuple[int, ...]] | None = None
+    """What detection learned from: status, bytes of the answer and of the request, keys of some rows. It is recorded
+    where that answer was refused behind detection, so that the recording adds up to the same."""
     refusal: Refusal | None = None
     in_force: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """What each room made of the policy that the exchange began with, by the room's name. It is judged by that to the

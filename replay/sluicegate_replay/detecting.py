@@ -28,7 +28,7 @@ class Again:
     """Finds anew, under the settings that are given, what recordings add up to."""
 
     def __init__(self, settings: Settings) -> None:
-        self._watching = Watching(Weighing(settings))
+        self.watching = Watching(Weighing(settings))
         self._key = secrets.token_bytes(32)  # fingerprints are compared within this run alone
         self._zones = Zones(settings, self._key)
         self._days = settings.detection.taint_days * 86_400
@@ -37,8 +37,13 @@ class Again:
     def findings(self, item: Recorded) -> list[Found]:
         """What one exchange led to. Nothing where its metadata is not whole."""
         signals = self._looked(item)
+        unlearned = item.text("method") == "CONNECT" or item.text("error") or item.text("socket") or item.status == 101
+        if unlearned and not signals:
+            return []  # live, nothing is learned of tunnels, of what broke off, and of single messages of a WebSocket
         request, response = item.request.body or b"", item.response
         body = (response.body if response is not None else None) or b""
+        if item.summary.get("delivered") is not None:
+            body = b""  # it passed piece by piece, and detection saw nothing of it
         operation = item.table("operation")
         dataset = item.text("dataset")
         rows: tuple[int, ...] = ()
@@ -59,8 +64,8 @@ class Again:
             return []
         if event is None:
             return []
-        found = self._watching.after(event, signals)
-        self._watching.settle()
+        found = self.watching.after(event, signals)
+        self.watching.settle()
         self._learn(item)
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 
 import pytest
@@ -21,6 +22,18 @@ async def database(tmp_path):
     await made.open()
     yield made
     await made.close()
+
+
+@pytest.fixture
+async def server(postgres):
+    """Two gateways' connections to one PostgreSQL."""
+    url = postgres.new()
+    both = [Database(url), Database(url)]
+    for one in both:
+        await one.open()
+    yield both
+    for one in both:
+        await one.close()
 
 
 class Gateway:
@@ -100,6 +113,29 @@ async def test_two_gateways_add_up(database):
     await two.close()
     three = await Gateway(database).open()
     assert three.office.watching.habit(ADA).day.rows == 160
+    await three.close()
+
+
+async def test_two_gateways_add_up_in_postgresql_and_a_third_begins_with_it(server):
+    one, two = await Gateway(server[0]).open(), await Gateway(server[1]).open()
+    for number in range(6):
+        one.do(MONDAY + number, chunks=(str(number),))
+        two.do(MONDAY + number, chunks=(str(100 + number),))
+    await asyncio.gather(one.kept.write(), two.kept.write())  # at the same time: one of them has to begin anew
+    for gateway in (one, two, one, two):
+        await gateway.kept.write()
+    for gateway in (one, two):
+        day = gateway.office.watching.habit(ADA).day
+        assert (day.rows, len(day.chunks)) == (240, 12)
+    assert one.do(MONDAY + 60, job="letters", clear=("id", "ssn"))
+    await one.kept.write()
+    await two.kept.write()
+    assert "beyond-job" in two.office.watching.before(ADA, MONDAY + 61)[1]
+    await one.close()
+    await two.close()
+    three = await Gateway(server[0]).open()
+    assert three.office.watching.habit(ADA).day.rows == 260
+    assert "beyond-job" in three.office.watching.before(ADA, MONDAY + 61)[1]
     await three.close()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sluicegate.cli import recording_keeping, recording_keys
+from sluicegate.cli import recording_keeping, recording_keys, recording_relearn
 from sluicegate.cli.places import DEFAULT_POLICY, Policy, StateFolder, state_of
 from sluicegate.cli.progress import shown
 from sluicegate.errors import Fault
@@ -68,6 +68,7 @@ for _command in (
     recording_keeping.agree,
     recording_keeping.withdraw,
     recording_keeping.retain,
+    recording_relearn.relearn,
 ):
     app.command()(_command)
 

@@ -267,11 +267,14 @@ class ExposureAddon:
         rows: tuple[int, ...] = ()
         if response is not None and operation is not None and operation.declared and exchange.refusal is None:
             rows = bodies.subjects(body, *said(response.headers.fields), operation.dataset or "")
+        size, sent = len(body) + moved.received, len(request) + moved.sent
+        if exchange.refusal is None:
+            exchange.weighed = (status, size, sent, rows)
         event = of_exchange(
             exchange,
             status=status,
-            size=len(body) + moved.received,
-            sent=len(request) + moved.sent,
+            size=size,
+            sent=sent,
             asked=bodies.asked(request) if operation is None or not operation.chunks else "",
             subjects=rows,
             packed=bodies.packed(request),

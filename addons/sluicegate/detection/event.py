@@ -180,6 +180,9 @@ def of_recorded(
         return None
     operation: Mapping[str, Any] = summary.get("operation") or {}
     refused = str(summary.get("refusal") or "")
+    if summary.get("weighed"):  # detection saw something else than what is on the record
+        status, size, sent, keys = summary["weighed"]
+        refused, subjects = "", tuple(map(int, keys))
     exposure: Mapping[str, Any] = (summary.get("exposure") or {}) if not refused else {}
     told = [
         (str(one["indicator"]), str(one["detail"]))

@@ -71,6 +71,7 @@ def summarise(exchange: Exchange, redact: Redactor, finished: float) -> dict[str
         ),
         "socket": exchange.opened.id if exchange.opened else None,
         "refusal": refusal.code if refusal else None,
+        "weighed": exchange.weighed if refusal else None,
         "detail": refusal.detail if refusal else None,
     }
 

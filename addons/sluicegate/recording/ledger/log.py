@@ -236,3 +236,18 @@ def _codes(batches: Sequence[Batch]) -> list[Item]:
     coded = [[b.run, b.epoch, b.begin, b.size, b.tag] for b in batches if b.tag]
     parts = [coded[at : at + _MACS_AN_ENTRY] for at in range(0, len(coded), _MACS_AN_ENTRY)]
     return [Item("recovered", {"batches": part}) for part in parts]
+
+
+def is_written(folder: Path) -> bool:
+    """Whether a gateway has the ledger of a folder of recordings in use. Raises OSError."""
+    try:
+        lock = os.open(folder / FOLDER / ".lock", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
