@@ -251,3 +251,22 @@ def test_events_are_valid_in_the_schema_of_that_version(indicator, name):
 def test_places_that_cannot_be_meant_are_no_settings(model, given):
     with pytest.raises(ValueError, match=r"validation error"):
         model.model_validate(given)
+
+
+async def test_killed_between_the_address_and_the_cursor_what_was_taken_comes_again_and_nothing_else(
+    database, serve, monkeypatch
+):
+    place = serve(Place())
+    await put(database, found(1), found(2))
+    with monkeypatch.context() as killed:
+
+        async def gone(*_, **__):
+            raise OSError("killed before the rows were taken out")
+
+        killed.setattr(database, "run", gone)
+        assert await Sending(database, ToCollector(Collector(url=place.url)), HTTP).send() == 0
+    await put(database, found(3))
+    again = Sending(database, ToCollector(Collector(url=place.url)), HTTP)  # after the restart
+    assert [await again.send(), await again.send()] == [3, 0]
+    numbers = [int(key.strip('"'), 16) for key, _ in place.taken]
+    assert numbers == [1, 2, 1, 2, 3]  # under the same keys, in order
