@@ -1,180 +1,142 @@
-"""Masking against the parsers' own speed: JSON beside orjson's loads and dumps, CSV beside the csv module, Arrow.
+"""Masking beside the parsers' own speed and jsonpath-ng's own update, in one run.
 
-`python -m bench.masking` prints one table. Every output is checked before its time counts: a masked value in it, or a
-missing row, ends the run.
+`python -m bench.masking` prints one table: MB/s of decoded bytes in CPU time, the best of rounds in which everybody has
+a turn, and the memory that one masking takes beyond its input. Every output is checked before its time counts: a
+masked value in it, or missing rows, end the run.
 """
 
 from __future__ import annotations
 
-import csv
-import io
+import argparse
+import gc
 import sys
 import time
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from pathlib import Path
 
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from sluicegate.exchange import Delivery, Obligation, Output, Rows
+from bench.masking_cases import LINES, PARQUET, SECRET, Case, cases
+from sluicegate import codings
 from sluicegate.masking.body import Reply, mask
-from sluicegate.masking.methods import Methods
-from sluicegate.masking.rules import Plan
+from sluicegate.masking.stream import open_stream
 
-SECRET = "123-45-"
-"""What every masked value begins with; nothing else holds it."""
-
-MASKED = ("ssn", "email", "phone", "salary")
 LIMIT = 1 << 30
 ROUNDS = 7
-JSON_BAR, CSV_BAR, ARROW_BAR = 0.8, 300, 800
-"""Share of orjson's speed; MB/s; MB/s."""
-
-METHODS = Methods(b"k" * 32)
-NAMED = Plan((Obligation("b", "redact", frozenset(MASKED)),), METHODS)
-ANCHORED = Plan(tuple(Obligation(n, "redact", path=f"$.rows[*].{n}") for n in MASKED), METHODS)
-PSEUDONYMS = Plan((Obligation("b", "hmac", frozenset(MASKED)),), METHODS)
+SECONDS = 5.0
+"""What the rounds of one line may take, all of its turns together; one round is always done."""
+_PIECE = 64 << 10
+_LEAST = 500_000  # bytes a turn, so that a clock is good enough for short bodies
 
 
-_QUOTINGS: tuple[tuple[str, Literal[0, 1]], ...] = (("CSV 10 MB", 0), ("CSV 10 MB, all quoted", 1))
-
-
-class Case(NamedTuple):
-    """What is masked: a body, what is owed, and how its service delivers it."""
-
-    name: str
-    media: str
-    body: bytes
-    plan: Plan
-    delivery: Delivery | None = None
-    floor: Callable[[bytes], object] | None = None
-
-
-def row(number: int) -> dict[str, object]:
-    """A row of twelve columns, four of which owe a mask."""
-    secret = f"{SECRET}{number % 10000:04d}"
-    return {
-        "id": number,
-        "ssn": secret,
-        "email": f"{secret}@example.org",
-        "phone": f"{secret}-99",
-        "salary": f"{secret}.50",
-        "name": f"Name {number}",
-        "city": "Lübeck",
-        "country": "DE",
-        "created": "2026-01-02T03:04:05.678901Z",
-        "score": number / 7,
-        "active": number % 2 == 0,
-        "note": "nothing in particular, a few words of text",
-    }
-
-
-def cases() -> list[Case]:
-    """Every line of the table, in its order."""
-    found = []
-    columns = tuple(Output(name, frozenset({("d", name)})) for name in row(0))
-    told = Delivery((Rows(path="$.rows", shape="arrays", columns=columns),))
-    for count, size in ((3, "1 kB"), (360, "100 kB"), (3600, "1 MB"), (36000, "10 MB")):
-        table = [row(number) for number in range(count)]
-        objects = orjson.dumps({"rows": table})
-        arrays = orjson.dumps({"rows": [list(each.values()) for each in table]})
-        found += [
-            Case(f"JSON {size}, names", "application/json", objects, NAMED, None, _orjson),
-            Case(f"JSON {size}, paths", "application/json", objects, ANCHORED, None, _orjson),
-            Case(f"JSON {size}, positions", "application/json", arrays, NAMED, told, _orjson),
-        ]
-        if size == "1 MB":
-            found.append(Case("JSON 1 MB, pseudonyms", "application/json", objects, PSEUDONYMS, None, _orjson))
-            lines = b"".join(orjson.dumps(each) + b"\n" for each in table)
-            found.append(Case("NDJSON 1 MB, names", "application/x-ndjson", lines, NAMED, None, _orjson_lines))
-    table = [row(number) for number in range(36000)]
-    for name, quoting in _QUOTINGS:
-        sink = io.StringIO()
-        writer = csv.writer(sink, lineterminator="\n", quoting=quoting)
-        writer.writerow(table[0])
-        writer.writerows([str(v).replace(",", "") for v in each.values()] for each in table)
-        found.append(Case(name, "text/csv", sink.getvalue().encode(), NAMED, None, _csv))
-    arrow = pa.Table.from_pylist(table)
-    stream = pa.BufferOutputStream()
-    with pa.ipc.new_stream(stream, arrow.schema) as out:
-        out.write_table(arrow, max_chunksize=8192)
-    body = stream.getvalue().to_pybytes()
-    found.append(Case("Arrow stream", "application/vnd.apache.arrow.stream", body, NAMED))
-    found.append(Case("Arrow stream, pseudonyms", "application/vnd.apache.arrow.stream", body, PSEUDONYMS))
-    parquet = pa.BufferOutputStream()
-    pq.write_table(arrow, parquet)
-    found.append(Case("Parquet", "application/vnd.apache.parquet", parquet.getvalue().to_pybytes(), NAMED))
-    return found
-
-
-def speed(work: Callable[[], object], size: int) -> float:
-    """MB/s of the best round. CPU time, so that other work on the machine does not count."""
-    best = float("inf")
-    for _ in range(ROUNDS):
-        repeat = max(1, 200_000 // size)
-        start = time.process_time()
-        for _ in range(repeat):
-            work()
-        best = min(best, (time.process_time() - start) / repeat)
-    return size / best / 1e6
-
-
-def run(case: Case) -> bytes:
-    """The masked body, through the same door as in the gateway."""
-    reply = Reply("GET", 200, ((b"content-type", case.media.encode()),), case.body)
-    return mask(reply, case.plan, (), LIMIT, case.delivery).body
+def run(case: Case, *, keep: bool = False) -> bytes:
+    """The masked body, through the same door as in the gateway; of one that streams only if `keep`."""
+    fields: tuple[tuple[bytes, bytes], ...] = ((b"content-type", case.media.encode()),)
+    if case.coding:
+        fields += ((b"content-encoding", case.coding.encode()),)
+    if not case.streams:
+        accepts = (case.coding,) if case.coding else ()
+        return mask(Reply("GET", 200, fields, case.body), case.plan, accepts, LIMIT, case.delivery).body
+    passing = open_stream(fields, 200, case.plan, (), None)
+    if passing is None:
+        raise LookupError(f"{case.media} does not pass piece by piece")
+    kept: list[bytes] = []
+    for start in range(0, len(case.body), _PIECE):
+        pieces = passing.feed(case.body[start : start + _PIECE])
+        if keep:
+            kept += pieces
+    kept += passing.end()
+    return b"".join(kept)
 
 
 def checked(case: Case) -> None:
-    """Ends the run when a masked value is in the output."""
-    masked = run(case)
-    if case.media == "application/vnd.apache.parquet":
+    """Ends the run when a masked value is in the output, or something is missing."""
+    masked = run(case, keep=True)
+    if case.coding:
+        masked = codings.decode(masked, case.coding, LIMIT)
+    if case.media == PARQUET:
         masked = str(pq.read_table(pa.BufferReader(masked)).to_pydict()).encode()
-    if SECRET.encode() in masked or len(masked) < len(case.body) // 20:
+    wanted = case.body.count(b"\n") if case.media == LINES else 0
+    if not _hidden(case, masked) or len(masked) < len(case.body) // 20 or masked.count(b"\n") < wanted:
         sys.exit(f"{case.name}: a value is in clear, or rows are missing")
+
+
+def _hidden(case: Case, masked: bytes) -> bool:
+    if case.plan.content is not None:
+        return b"@example.org" not in masked
+    one = case.name.split(", ")[-1].startswith("1 ")
+    return (f'"ssn":"{SECRET}' if one else SECRET).encode() not in masked
+
+
+def measured(case: Case) -> list[float | None]:
+    """MB/s: ours, the parser alone, jsonpath-ng."""
+    works: list[Callable[[], object] | None] = [lambda: run(case)]
+    works += [None if work is None else lambda work=work: work(case.body) for work in (case.floor, case.naive)]  # type: ignore[misc]
+    size = case.size or len(case.body)
+    repeat = max(1, _LEAST // size)
+    best = [float("inf")] * len(works)
+    ends = time.monotonic() + SECONDS
+    for _ in range(ROUNDS):
+        for place, work in enumerate(works):
+            if work is None:
+                continue
+            start = time.process_time()
+            for _ in range(repeat):
+                work()
+            best[place] = min(best[place], (time.process_time() - start) / repeat)
+        if time.monotonic() > ends:
+            break
+    return [None if work is None else size / taken / 1e6 for work, taken in zip(works, best, strict=True)]
+
+
+def peak(case: Case) -> float | None:
+    """Megabytes that one masking takes at most beyond its input. None where nobody can tell."""
+    try:
+        gc.collect()
+        Path("/proc/self/clear_refs").write_text("5")
+        before = _memory("VmRSS")
+        run(case)
+        return max(0.0, _memory("VmHWM") - before)
+    except OSError:
+        return None
+
+
+def _memory(name: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024 / 1e6
 
 
 def main() -> None:
     """Measures and prints."""
-    console = Console(width=110)
-    table = Table(title=f"CPU time, best of {ROUNDS} rounds; 12 columns, 4 masked")
-    for column in ("what", "size kB", "ours MB/s", "parser alone MB/s", "share", "bar"):
+    parser = argparse.ArgumentParser(prog="python -m bench.masking", description="Masking beside the parsers alone.")
+    parser.add_argument("--largest", type=int, default=100, help="megabytes of the largest body")
+    parser.add_argument("--only", default="", help="lines with this in their name")
+    options = parser.parse_args()
+    console = Console(width=130)
+    table = Table(title="12 columns; MB/s of CPU time, best of interleaved rounds")
+    columns = ("what", "size kB", "ours", "parser alone", "jsonpath-ng", "share of parser", "bar", "peak MB")
+    for column in columns:
         table.add_column(column, justify="left" if column == "what" else "right")
-    for case in cases():
-        checked(case)
-        size = len(case.body)
-        ours = speed(lambda case=case: run(case), size)  # type: ignore[misc]
-        floor = speed(lambda case=case: case.floor(case.body), size) if case.floor else None  # type: ignore[misc]
-        share = f"{ours / floor:.2f}" if floor else "-"
-        table.add_row(
-            case.name, f"{size / 1000:,.1f}", f"{ours:,.0f}", f"{floor:,.0f}" if floor else "-", share, _bar(case)
-        )
+    for case in cases(options.largest):
+        if options.only not in case.name:
+            continue
+        try:
+            checked(case)
+        except LookupError:
+            table.add_row(case.name, f"{len(case.body) / 1000:,.0f}", *["-"] * 4, case.bar, "-")
+            continue
+        taken = peak(case)
+        ours, floor, naive = measured(case)
+        shown = [f"{speed:,.0f}" if speed is not None else "-" for speed in (ours, floor, naive)]
+        share = f"{ours / floor:.2f}" if ours is not None and floor is not None else "-"
+        memory = "-" if taken is None else f"{taken:,.0f}"
+        found = (case.name, f"{(case.size or len(case.body)) / 1000:,.0f}", *shown, share, case.bar, memory)
+        table.add_row(*found)
+        print(" | ".join(found), file=sys.stderr, flush=True)  # a run takes minutes
     console.print(table)
-
-
-def _bar(case: Case) -> str:
-    if case.name.startswith("JSON"):
-        return f"{JSON_BAR} of orjson" if not case.name.startswith("JSON 1 kB") else "-"
-    if case.name.startswith("CSV"):
-        return f"{CSV_BAR} MB/s"
-    return f"{ARROW_BAR} MB/s" if case.name == "Arrow stream" else "-"
-
-
-def _orjson(body: bytes) -> bytes:
-    return orjson.dumps(orjson.loads(body))
-
-
-def _orjson_lines(body: bytes) -> bytes:
-    return b"\n".join(orjson.dumps(orjson.loads(line)) for line in body.splitlines())
-
-
-def _csv(body: bytes) -> str:
-    sink = io.StringIO()
-    csv.writer(sink).writerows(csv.reader(io.StringIO(body.decode(), newline="")))
-    return sink.getvalue()
 
 
 if __name__ == "__main__":
