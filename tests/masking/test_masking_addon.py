@@ -89,6 +89,17 @@ async def test_what_tables_need_is_not_loaded_on_the_event_loop(addon: MaskingAd
             await later
 
 
+@pytest.mark.parametrize("kind", ["text/csv", "application/vnd.apache.arrow.stream"])
+async def test_nor_where_a_table_begins_to_pass(addon: MaskingAddon, kind: str) -> None:
+    flow, of = flow_of(headers=((b"content-type", kind.encode()),)), exchange()
+    with patch("sluicegate.masking.addon.load_tables") as load:
+        later = addon.response_begins(flow, of)
+        assert later is not None and of.stream is None and load.call_count == 0
+        await later
+        assert load.call_count == 1 and of.stream is not None
+        assert addon.response_begins(flow, of) is None
+
+
 # -- request ------------------------------------------------------------------------------------------------------
 
 

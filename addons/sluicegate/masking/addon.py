@@ -19,7 +19,7 @@ from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.methods import Methods
 from sluicegate.masking.refusal import unaskable, unmaskable
 from sluicegate.masking.rules import Plan, Plans
-from sluicegate.masking.stream import open_stream
+from sluicegate.masking.stream import load_tables, open_stream
 from sluicegate.settings import Loaded, Settings
 
 AT_ONCE = 256 << 10
@@ -39,6 +39,7 @@ class MaskingAddon:
         self._plans = Plans(Methods(key, settings.masking.tenant, settings.masking.key_version))
         self._accepts: WeakKeyDictionary[http.HTTPFlow, tuple[str, ...]] = WeakKeyDictionary()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="masking")
+        self._tables = False
         self.part = self._ready(settings)
 
     def prepare(self, loaded: Loaded) -> bool:
@@ -72,13 +73,24 @@ class MaskingAddon:
         if owing:
             self._accepts[flow] = codings
 
-    def response_begins(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+    def response_begins(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """Opens the stream of a response that can be masked in passing. All others are waited for."""
         plan, response = self._plan(exchange), flow.response
         if response is None or exchange.verdict is None:
             raise RuntimeError("there is no response to mask")
         if exchange.whole or exchange.verdict.seal:
-            return
+            return None
+        if plan is not None and not self._tables and is_heavy(body.declared(response.headers.fields).media):
+            return self._begins_later(flow, exchange, plan, response)
+        self._begin(flow, exchange, plan, response)
+        return None
+
+    async def _begins_later(self, flow: http.HTTPFlow, exchange: Exchange, plan: Plan, response: http.Response) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._threads, load_tables)
+        self._tables = True
+        self._begin(flow, exchange, plan, response)
+
+    def _begin(self, flow: http.HTTPFlow, exchange: Exchange, plan: Plan | None, response: http.Response) -> None:
         try:
             exchange.stream = open_stream(
                 response.headers.fields, response.status_code, plan, self._accepts.get(flow, ()), exchange.watch

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sluicegate.masking.content import Content
 from sluicegate.masking.documents import mask_documents
 from sluicegate.masking.json_body import Unfit, parse, serialise
 from sluicegate.masking.neighbours import Neighbours
 from sluicegate.masking.plain_text import mask_strings
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.tally import Tally
+
+if TYPE_CHECKING:
+    from sluicegate.masking.content import Content
 
 _LINE = re.compile(r"\r\n|\n|\r")
 _WORD = re.compile(r"[\w.:+/=~-]{1,256}", re.ASCII)

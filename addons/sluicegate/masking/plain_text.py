@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from sluicegate.masking.content import Content
 from sluicegate.masking.detectors.secrets import before_keys
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.methods import REDACTED
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.tally import Tally
+
+if TYPE_CHECKING:
+    from sluicegate.masking.content import Content
 
 LONGEST = 4 << 20
 """Characters of a line, or of a private key, that wait for their end where a text passes piece by piece."""
