@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.pouring import CHUNK, CHUNKED, SSN, pour, read
 from tests.e2e.tunnels import over_http2
-from tests.origin import Origin
+from tests.origin import Origin, Poured
 
 LATE = b"987-65-4321"
 DETECTING = """
@@ -204,3 +204,20 @@ def test_a_private_key_that_never_ends_does_not_pass(looking, origin, provider):
     pour(origin, "text/plain", cut(body, 60_000))
     status, _, got, whole = get(looking, origin, provider.token("frank", groups=["fraud"]), "1.1")
     assert status == 200 and not whole and b"MIIE" not in got and b"lovelace" not in got
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_fails_early_is_refused(gate, origin, provider, name):
+    found = FORMATS[name]
+    body = found.body[:3000] + LATE + found.body[3100:] if name == "arrow" else b'"x"y,' + LATE + b"\n" + found.body
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: {found.media}\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+
+    def respond(request):
+        raise Poured([head, *cut(body)])
+
+    origin.respond = respond
+    status, _, got, whole = get(gate, origin, provider.token("ada"), "1.1")
+    if name == "arrow":  # what was put in is a value, or no text: it is masked, or nothing leaves
+        assert status in (200, 502) and LATE not in got
+    else:
+        assert (status, whole) == (502, True) and b"unmaskable" in got and LATE not in got

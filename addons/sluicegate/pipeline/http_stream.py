@@ -63,6 +63,9 @@ class GateStream(layers.HttpStream):
     def handle_protocol_error(
         self, event: http_events.RequestProtocolError | http_events.ResponseProtocolError
     ) -> Commands:
+        late = isinstance(event, http_events.ResponseProtocolError)
+        if late and self.server_state == self.state_done and self.client_state == self.state_done:
+            return  # its answer has left whole, and the client's connection may be at its next request
         broken.note(
             self.flow, event.message, event.code, answerable=isinstance(event, http_events.ResponseProtocolError)
         )
