@@ -41,7 +41,12 @@ def test_long_texts_are_never_read_on_the_event_loop():
 
 
 @pytest.mark.parametrize(
-    "text", ["select " + "(" * 40 + "1" + ")" * 40, "select cast(a as " + "tuple(" * 40 + "int" + ")" * 40 + ")"]
+    "text",
+    [
+        "select 1 from emp" + " join emp" * 100,
+        "select " + "(" * 40 + "1" + ")" * 40,
+        "select cast(a as " + "tuple(" * 40 + "int" + ")" * 40 + ")",
+    ],
 )
 def test_deep_texts_are_not_read_there_either(text):
     async def here():

@@ -22,6 +22,8 @@ INLINE = 8 << 10
 """Longest text, in characters, that is read on the event loop."""
 DEPTH = 12
 """Deepest nesting of brackets that is read on the event loop: some of it takes the parser twice as long a level."""
+JOINS = 8
+"""Most joins that are read on the event loop: joins without ON take the parser twice as long each."""
 MAX_CHARACTERS = 1 << 20
 """Longest text that is read at all."""
 
@@ -83,7 +85,7 @@ def read_sql(
     asked = Asked(text, language, known, catalog, schema, prepared)
     if len(text) > MAX_CHARACTERS:
         return asked.refused("the statement is too long")
-    if len(text) > INLINE or _depth(text) > DEPTH:
+    if len(text) > INLINE or _depth(text) > DEPTH or len(_JOIN.findall(text)) > JOINS:
         if may_wait():
             raise Later(asked)
         if _on_loop():
@@ -93,6 +95,7 @@ def read_sql(
     return read
 
 
+_JOIN = re.compile(r"join\b", re.IGNORECASE)
 _BRACKET = re.compile(r"[(\[{<>}\])]")
 
 
