@@ -423,6 +423,26 @@ async def test_the_refresh_token_is_kept_sealed(site: Site, tmp_path: Path) -> N
             site.sealing.open(bad, whose)
 
 
+async def test_a_token_that_was_rotated_is_kept_although_the_rest_of_the_answer_cannot_be_had(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one before is spent at the provider: used once more, it would end the session."""
+    handle, _ = await refreshed(site)
+    with monkeypatch.context() as broken:
+
+        async def down(*_: object) -> None:
+            raise ProviderTrouble("is down")
+
+        broken.setattr(site.sign_ins, "_who", down)
+        site.clock.ahead += 10
+        assert await site.refreshing.round() == 1
+    site.clock.ahead += 60
+    assert await site.refreshing.round() == 1
+    await site.gateway.sessions.look()
+    assert await site.gateway.verify(handle, HERE)
+    assert len(site.provider.state.spent) == 2
+
+
 async def test_a_closed_account_ends_the_session(site: Site) -> None:
     handle, _ = await refreshed(site)
     site.provider.state.disabled.add("ada")

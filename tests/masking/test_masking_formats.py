@@ -149,6 +149,15 @@ def test_concatenated_json(between: str) -> None:
     refused(body + b'"', "application/x-json-stream")
 
 
+@pytest.mark.parametrize("body", [b'{"id":1} 123-45-6789', b"123-45-6789\n", b'{"id":"a b c"}\n1.5-2\n', b"1 2"])
+def test_numbers_that_run_into_each_other_are_no_lines_of_json(body: bytes) -> None:
+    refused(body, "application/x-ndjson")
+
+
+def test_numbers_with_a_line_each_are() -> None:
+    assert masked(b"1\n\n2.50\n-3\n", "application/x-ndjson").body.split() == [b"1", b"2.50", b"-3"]
+
+
 # -- forms and parts ----------------------------------------------------------------------------------------------
 
 

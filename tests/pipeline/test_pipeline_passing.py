@@ -4,9 +4,12 @@ import asyncio
 import threading
 
 import pytest
+from mitmproxy.test import tflow
 
 from sluicegate.errors import Refusal
+from sluicegate.exchange import Exchange
 from sluicegate.masking.stream import open_stream
+from sluicegate.pipeline import passing
 from tests.origin import Poured
 from tests.pipeline.conftest import Room
 from tests.pipeline.test_pipeline_fails_closed import ERRORS, NAMES, raising
@@ -161,3 +164,31 @@ async def test_what_a_service_sends_behind_a_refusal_harms_nobody(rig, caplog):
     status, body, _ = await get(rig)
     assert status == 451 and b"zzz" not in body
     assert "crashed" not in caplog.text
+
+
+@pytest.mark.parametrize("seals", [True, False])
+def test_the_original_is_kept_only_for_whoever_could_open_it(seals):
+    class Doubling:
+        exposure = None
+
+        def feed(self, data):
+            return [data * 2]
+
+        def end(self):
+            return []
+
+    flow = tflow.tflow(resp=True)
+    exchange = Exchange("1", 0.0)
+    passage = passing.Passage(Doubling(), 100, flow.response, seals=seals)
+    before = passing.Passage.kept
+    for data in (b"abc", b"de", None):
+        passage.take(data)
+    assert passing.Passage.kept - before == (15 if seals else 10)
+    passage.settle(flow, exchange)
+    assert passing.Passage.kept == before
+    assert flow.response.data.content == b"abcabcdede" and exchange.delivered.size == 10
+    assert (exchange.original.body if exchange.original else None) == (b"abcde" if seals else None)
+    large = passing.Passage(Doubling(), 9, flow.response, seals=seals)
+    large.take(b"abcde")
+    large.settle(flow, exchange)
+    assert flow.response.data.content is None and passing.Passage.kept == before

@@ -22,6 +22,7 @@ _RECORD = b"\x1e"
 _decoder = msgspec.json.Decoder(float_hook=msgspec.Raw)
 _encoder = msgspec.json.Encoder()
 _bounds = json.JSONDecoder(parse_int=str, parse_float=str)  # says only where a text ends; the strict parser reads it
+_NUMBERS = frozenset((int, float, msgspec.Raw))
 _BLANK = re.compile(r"[ \t\r\n]*")
 
 
@@ -162,7 +163,10 @@ def _concatenated(plain: bytes) -> list[Any] | None:
 
 def _lines(plain: bytes) -> list[Any]:
     try:
-        return _decoder.decode_lines(plain)
+        found = _decoder.decode_lines(plain)
+        if _NUMBERS & set(map(type, found)) and len(found) > len([1 for line in plain.split(b"\n") if line.strip()]):
+            raise Unfit("its numbers do not have a line each")  # 123-45-6789 is no three of them
+        return found
     except RecursionError:
         raise Unfit("its JSON is nested too deeply") from None
     except UnicodeDecodeError:

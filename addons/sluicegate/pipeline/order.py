@@ -95,6 +95,7 @@ def build(
     own_ports = {int(settings.gateway.listen.rpartition(":")[2]), int(settings.console.listen.rpartition(":")[2])}
     line = Line(clock)
     judged, last = Judged("judged", line), Last("sentinel", line)
+    judged.seals = bool(settings.recording.recipients)
     reader = Reader(settings, clock)
     reading = OperationsAddon(reader, settings.gateway.max_body_bytes)
     line.voice = lambda flow, exchange, refusal: reading.reader(exchange).refuse(

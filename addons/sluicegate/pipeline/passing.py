@@ -51,19 +51,20 @@ class ResponsePieceHook(commands.StartHook):
 
 
 class Passage:
-    """One response on its way through; `limit` bounds what is kept of it."""
+    """One response on its way through; `limit` bounds what is kept of it, and `seals` says whether its original is."""
 
     kept = 0
     """Bytes that are kept of all responses on their way."""
 
-    def __init__(self, stream: Stream, limit: int, response: http.Response) -> None:
+    def __init__(self, stream: Stream, limit: int, response: http.Response, *, seals: bool = True) -> None:
         self.stream = stream
+        self._came = 0
         self._limit = limit
         said = response.headers
         self._said = said.get("content-type", ""), said.get("content-encoding", "")
         self._digest = hashlib.sha256()
         self._size = 0
-        self._raw: bytearray | None = bytearray()
+        self._raw: bytearray | None = bytearray() if seals else None
         self._out: bytearray | None = bytearray()
         self.work: Callable[[], None] | None = None
         self.waiting: Callable[[], int] | None = None
@@ -78,27 +79,28 @@ class Passage:
             for piece in pieces:
                 self._size += len(piece)
                 self._digest.update(piece)
-            if self._raw is not None and self._out is not None:
+            self._came += len(data or b"")
+            if self._out is not None:
                 self._keep(data or b"", pieces)
             self.pieces = [piece for piece in pieces if piece]
         except BaseException as error:
             self.error = error
 
     def _keep(self, data: bytes, pieces: list[bytes]) -> None:
-        assert self._raw is not None and self._out is not None
-        more = len(data) + sum(map(len, pieces))
-        if max(len(self._raw) + len(data), self._size) > self._limit or Passage.kept + more > KEPT:
+        assert self._out is not None
+        more = (0 if self._raw is None else len(data)) + sum(map(len, pieces))
+        if max(self._came, self._size) > self._limit or Passage.kept + more > KEPT:
             self.drop()
             return
         Passage.kept += more
-        self._raw += data
+        if self._raw is not None:
+            self._raw += data
         for piece in pieces:
             self._out += piece
 
     def drop(self) -> None:
         """Keep nothing of it any more."""
-        if self._raw is not None and self._out is not None:
-            Passage.kept -= len(self._raw) + len(self._out)
+        Passage.kept -= len(self._raw or b"") + len(self._out or b"")
         self._raw = self._out = None
 
     def settle(self, flow: http.HTTPFlow, exchange: Exchange) -> None:

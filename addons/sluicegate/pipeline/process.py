@@ -140,7 +140,7 @@ async def _keep_console(wanted: Wanted) -> None:
     options = ("--policy", wanted.policy, "--state", wanted.state, "--until-eof")
     while True:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "sluicegate.cli", "console", *options, stdin=asyncio.subprocess.PIPE
+            sys.executable, "-P", "-m", "sluicegate.cli", "console", *options, stdin=asyncio.subprocess.PIPE
         )
         try:
             status = await process.wait()

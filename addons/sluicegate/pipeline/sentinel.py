@@ -60,6 +60,9 @@ class Sentinel:
 class Judged(Sentinel):
     """The sentinel before the recorder. It has the first piece of a response masked that may pass piece by piece."""
 
+    seals = True
+    """Whether originals are kept for sealing; without recipients nobody could open them."""
+
     def response_begins(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         super().response_begins(flow, exchange)
         if exchange.stream is None or exchange.whole:
@@ -71,7 +74,7 @@ class Judged(Sentinel):
         if response is None or response.raw_content is None:
             raise RuntimeError("there is nothing yet of the response")
         limit = human.parse_size(ctx.options.body_size_limit) or 0
-        passage = passing.Passage(stream, limit, response)
+        passage = passing.Passage(stream, limit, response, seals=self.seals)
         if stream.light:
             passage.take(response.raw_content)
         else:

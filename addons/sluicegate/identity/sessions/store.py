@@ -183,6 +183,12 @@ def confirm(
         events.tell(connection, "session.groups-changed", now, {**_about(session), **changed})
 
 
+def rotated(connection: Connection, session: Session, token: bytes) -> None:
+    """The provider has handed out another refresh token, sealed here, and has not said anew who the person is."""
+    wanted = update(sessions).where(sessions.c.id == session.id, sessions.c.ended.is_(None))
+    connection.execute(wanted.values(refresh_token=token))
+
+
 def take_address(connection: Connection, session: Session, digest: bytes, address: str, now: float) -> None:
     """From now on an address stands for a session, and no more for the one before."""
     revision = _change(connection)

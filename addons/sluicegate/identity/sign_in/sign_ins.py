@@ -21,7 +21,7 @@ from sluicegate.identity.sessions import addresses, store
 from sluicegate.identity.sessions.session import Session
 from sluicegate.identity.sign_in import id_token, logout_token
 from sluicegate.identity.sign_in.exchangeable import Exchangeable
-from sluicegate.identity.sign_in.grants import GrantRefused, Grants
+from sluicegate.identity.sign_in.grants import GrantRefused, Grants, Refreshed
 from sluicegate.identity.sign_in.sealing import Sealing
 from sluicegate.settings.model import Identity
 
@@ -221,6 +221,7 @@ class SignIns:
 
         What it refuses ends the session. A session whose token cannot be opened is not confirmed any more.
         """
+        found: Refreshed | None = None
         try:
             found = await self.grants.refresh(self._sealing.open(sealed, session.subject))
             claims = await self._claims(found.id_token)
@@ -231,7 +232,13 @@ class SignIns:
                 lambda connection: store.end(connection, [session], now, by="provider", why="provider"), durable=True
             )
             return
-        except (ValueError, Refusal) as error:
+        except (ProviderTrouble, ValueError, Refusal) as error:
+            if found is not None:
+                # The one before counts no more at a provider that hands out another each time.
+                rotated = self._sealing.seal(found.refresh_token, session.subject)
+                await self._database.run(lambda connection: store.rotated(connection, session, rotated), durable=True)
+            if isinstance(error, ProviderTrouble):
+                raise
             raise ProviderTrouble(f"gave an answer that cannot be used: {error}") from None
         now, fresh = self._clock.now(), self._sealing.seal(found.refresh_token, session.subject)
         due = now + self._exchangeable.next_refresh(found.access_token, found.lasts)
