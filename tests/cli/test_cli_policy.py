@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,6 +19,7 @@ from sluicegate.exchange import Principal
 from tests.recording.recorders import live, recorder
 
 ROOT = Path(__file__).parent.parent.parent
+BIN = Path(sys.executable).parent
 BASE = "https://localhost:9443/datasets/customers"
 
 
@@ -167,6 +170,42 @@ def test_a_denial_says_what_the_person_is_told(run):
 def test_a_hold_names_the_approvers(run):
     code, output = explain(run, "curl", "--json", '{"destination": "s3://x/y"}', f"{BASE}/exports")
     assert code == 0 and "held for an approval by external-export" in output and "group:data-stewards" in output
+
+
+WAREHOUSE = """
+[identity]
+issuer = "http://127.0.0.1:9"
+[services.w]
+hosts = ["w.internal"]
+dialect = "clickhouse"
+[[rules]]
+id = "reading"
+effect = "allow"
+service = ["w"]
+kind = ["read"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("SELECT " + "(" * 50_000 + "1" + ")" * 50_000, "cannot be read"),
+        ("SELECT 1 FROM a " + "JOIN a " * 100, "takes too long"),
+        ("SELECT '" + "x" * 100_000 + "'", "allowed by reading"),
+    ],
+    ids=["deep", "joins", "long"],
+)
+def test_a_statement_that_would_take_the_reader_down_is_explained_as_the_gateway_judges_it(tmp_path, statement, said):
+    (tmp_path / "policy.toml").write_text(WAREHOUSE)
+    (tmp_path / "statement").write_text(statement)
+    # In a process of its own: the parser's stack is the machine's, and would end whoever reads there.
+    done = subprocess.run(
+        [BIN / "sluicegate", "policy", "explain", "--as", "ada", "--", "curl", "https://w.internal/",
+         "--data-binary", "@statement"],
+        capture_output=True, text=True, cwd=tmp_path, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 0 and said in " ".join(done.stdout.split()), done.stdout[-500:] + done.stderr
+    assert "more characters" in done.stdout or len(statement) <= 2_000
 
 
 def test_what_no_rule_was_asked_about(run):

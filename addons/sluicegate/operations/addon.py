@@ -12,7 +12,7 @@ from mitmproxy import http
 from sluicegate import codings
 from sluicegate.errors import Refusal
 from sluicegate.exchange import OTHERS, Exchange
-from sluicegate.operations.later import Later, waiting
+from sluicegate.operations.later import MAX_LONG, Later, waiting
 from sluicegate.operations.read import Reader
 from sluicegate.operations.view import Lines, ReplyView, RequestView
 from sluicegate.settings import Loaded
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 AT_ONCE = 256 << 10
 """Raw bytes up to which a response is decoded in the hook; larger and coded ones are decoded in a thread."""
-MAX_LONG = 4
-"""How many long statements one request may have."""
 
 
 class OperationsAddon:

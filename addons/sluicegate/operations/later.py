@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sluicegate.operations.sql.reader import Asked
 
+MAX_LONG = 4
+"""How many long statements one request may have."""
+
 _waits: ContextVar[bool] = ContextVar("waits", default=False)
 
 

@@ -6,7 +6,9 @@ Who asks is taken as given, since there is no token to verify.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sluicegate.clock import SetClock
@@ -16,6 +18,7 @@ from sluicegate.lockdown import head, shape
 from sluicegate.lockdown.authority import Arrival, place
 from sluicegate.lockdown.places import Places
 from sluicegate.operations import Reader, RequestView
+from sluicegate.operations.later import MAX_LONG, Later, waiting
 from sluicegate.operations.view import Lines, ReplyView
 from sluicegate.policy import Policy, decide
 from sluicegate.policy.context import NOTHING, Context
@@ -23,6 +26,9 @@ from sluicegate.policy.explain import denial
 from sluicegate.policy.trace import Explanation, explain
 from sluicegate.settings import Loaded
 from sluicegate.settings.hosts import Origin
+
+if TYPE_CHECKING:
+    from sluicegate.operations.sql import Asked as Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +92,23 @@ class Rehearsal:
         except Refusal as refusal:
             return Judged(principal, refusal=refusal)
         shown = str(origin) if service == OTHERS else ""
-        operation = self._reader.read(view, service, shown, _owner(principal))
+        try:
+            operation = self._read(view, service, shown, _owner(principal))
+        except Refusal as refusal:
+            return Judged(principal, service, refusal=refusal)
         return self._verdict(
             principal, service, operation, replace(context, job=job if job is not None else context.job)
         )
+
+    def _read(self, view: RequestView, service: str, shown: str, owner: str) -> Operation:
+        """As the gateway reads it: long and deep statements in a process of their own, which may take it down."""
+        for _ in range(MAX_LONG + 1):
+            try:
+                with waiting():
+                    return self._reader.read(view, service, shown, owner)
+            except Later as later:
+                asyncio.run(_aside(later.asked))
+        raise Refusal(503, "statement-not-read", "Statement not read", "The request has too many long statements.")
 
     def _verdict(self, principal: Principal, service: str, operation: Operation, context: Context) -> Judged:
         verdict = decide(self.policy, principal, operation, context)
@@ -134,6 +153,16 @@ class Rehearsal:
         origin = place(way)
         view = RequestView(asked.method, parts.path or "/", parts.query, Lines(found.onward), asked.body, origin.host)
         return origin, view, found.job
+
+
+async def _aside(statement: Statement) -> None:
+    from sluicegate.operations.sql import Worker
+
+    worker = Worker()
+    try:
+        await worker.read(statement)
+    finally:
+        worker.stop()
 
 
 def _target(view: RequestView) -> str:

@@ -20,6 +20,8 @@ from sluicegate.policy.trace import Explanation, MaskTrace, RuleTrace, Trace
 if TYPE_CHECKING:
     from sluicegate.pipeline.rehearsal import Asked, Judged
 
+STATEMENT = 2_000
+"""Characters of a statement that are shown."""
 _COLOURS = {"allow": "green", "hold": "yellow", "deny": "red", "refused": "red"}
 _OUTCOMES = {
     "owed": "masks",
@@ -143,7 +145,7 @@ def _operation(console: Console, trace: Trace, number: int, judged: Judged) -> N
     if operation.into:
         field(console, "Goes into", ", ".join(operation.into))
     if operation.statement is not None:
-        field(console, "Statement", operation.statement)
+        field(console, "Statement", _beginning(operation.statement))
     if operation.opaque or operation.kind == "unknown":
         field(console, "Why", operation.opaque or operation.route)
     elif operation.route:
@@ -168,3 +170,9 @@ def _mask(mask: MaskTrace, denied: bool) -> Row:
     style = "bold" if mask.outcome in ("owed", "guards") else "dim"
     word = "would mask" if denied and mask.outcome == "owed" else _OUTCOMES[mask.outcome]
     return (Text(word, style), Text(safe(f"mask {mask.id} ({mask.method})"))), said
+
+
+def _beginning(text: str) -> str:
+    """Of a long statement what fits a screen; the rest is counted."""
+    rest = len(text) - STATEMENT
+    return text if rest <= 0 else f"{text[:STATEMENT]} ... and {rest:,} more characters"
