@@ -1,7 +1,12 @@
-"""The people of the demo, and how a script signs in as one of them."""
+"""The people of the demo, and how a script signs in as one of them.
+
+python -m demo.people linus          a token of linus, from the provider that `make up` has started
+"""
 
 from __future__ import annotations
 
+import argparse
+import sys
 from dataclasses import dataclass
 
 import httpx2
@@ -65,3 +70,21 @@ def _answer(response: httpx2.Response) -> dict[str, str]:
         raise RuntimeError(f"The identity provider answered {response.status_code}: {document.get('error')}.")
     assert isinstance(document, dict)
     return document
+
+
+def main() -> int:
+    """Print a token for one of them; 2 where there is no provider."""
+    parser = argparse.ArgumentParser(prog="python -m demo.people", description="A token for one of the demo's people.")
+    parser.add_argument("person", choices=sorted(PEOPLE))
+    parser.add_argument("--issuer", default="http://127.0.0.1:9500", help="the provider (default: that of `make up`)")
+    options = parser.parse_args()
+    try:
+        print(token_for(options.issuer, options.person))
+    except (RuntimeError, httpx2.HTTPError) as error:
+        print(f"sluicegate demo: no token from {options.issuer}: {error}. Does `make up` run?", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
