@@ -97,12 +97,18 @@ def instead_of(settings: Sequence[Check], trials: Sequence[Check]) -> Iterator[C
             yield check
         elif "ignores proxy" in why.said or "goes past" in why.said:
             # What it met and did not trust, if that is what it says, was the service and not the gateway.
-            yield Check(check.name, why.level, f"goes past the gateway (tried): {why.said}", why.mend)
+            yield Check(check.name, why.level, f"goes past the gateway (tried): {_reason(why)}", why.mend)
         else:
-            yield Check(check.name, check.level, f"{check.said}: {why.said}", why.mend)
+            yield Check(check.name, check.level, f"{check.said}: {_reason(why)}", why.mend)
     for check in settings:
         if _wins(check) or not (check.name in names or (check.name == "python" and pythons)):
             yield check
+
+
+def _reason(check: Check) -> str:
+    """Why its settings say so, without what they say: that stands there already."""
+    said, _, why = check.said.partition(": ")
+    return why if said in ("does not trust the gateway", "goes past the gateway") and why else check.said
 
 
 def _wins(check: Check) -> bool:
