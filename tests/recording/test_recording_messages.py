@@ -80,7 +80,7 @@ async def test_secrets_do_not_stay(tmp_path):
 async def test_what_cannot_be_recorded_is_refused(tmp_path, monkeypatch):
     async with recorder(tmp_path) as addon:
         flow, exchange = message(LEFT)
-        monkeypatch.setattr(addon._journal, "append", _full)
+        monkeypatch.setattr(addon._records._journal, "append", _full)
         with pytest.raises(Refusal) as refused:
             await addon.socket_message(flow, exchange)
         monkeypatch.undo()

@@ -56,8 +56,8 @@ def _plain(operation: Operation) -> list[Any]:
             value = [[o.name, None if o.origins is None else sorted(map(list, o.origins)), o.copied] for o in value]
         if field.name == "once":
             value = sorted(value)
-        if field.name == "into" and not value:
-            continue  # approvals from before there was that field still fit
+        if field.name in ("into", "owner") and not value:
+            continue  # approvals from before there were these fields still fit
         if field.name not in ("parts", "route"):
             found.append([field.name, value])
     return found

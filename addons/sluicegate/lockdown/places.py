@@ -28,7 +28,9 @@ class _Place(NamedTuple):
 def console_places(settings: Settings) -> frozenset[tuple[str, int]]:
     """Host and port under which people and the gateway know the console. Other names that lead to it are found out
     where they are dialled; behind a server of its own, only `[console].address` tells where it is."""
-    found = {split_authority(settings.console.listen)}
+    found: set[tuple[str, int | None]] = set()
+    if not settings.console.listen.endswith(":0"):  # whatever port is free: nobody knows it yet
+        found.add(split_authority(settings.console.listen))
     if settings.console.address is not None:
         origin = Origin.parse(settings.console.address)
         found.add((origin.host, origin.port))
