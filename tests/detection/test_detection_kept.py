@@ -125,6 +125,8 @@ async def test_two_gateways_add_up_in_postgresql_and_a_third_begins_with_it(serv
     for gateway in (one, two, one, two):
         await gateway.kept.write()
     for gateway in (one, two):
+        await gateway.kept.refresh()
+    for gateway in (one, two):
         day = gateway.office.watching.habit(ADA).day
         assert (day.rows, len(day.chunks)) == (240, 12)
     assert one.do(MONDAY + 60, job="letters", clear=("id", "ssn"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 from mitmproxy import exceptions
@@ -68,6 +69,8 @@ async def listen(rig, *, says=b""):
             head = wire.head()
             if head.startswith(b"HTTP/1.1 101") and says:
                 wire.send(frame(says, masked=True) + frame((1000).to_bytes(2, "big"), CLOSE, masked=True))
+            if not head.startswith(b"HTTP/1.1 101"):
+                wire.socket.shutdown(socket.SHUT_WR)  # or the connection would be kept
             return head, wire.rest()
         finally:
             wire.close()

@@ -12,7 +12,8 @@ import logging
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Select, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from sluicegate.clock import Clock
@@ -271,11 +272,20 @@ def _store(connection: Connection, *, states: dict[str, list[Any]], known: dict[
         )
         if changed.rowcount:
             continue
-        row = connection.execute(
-            select(table.c.name, table.c.version, table.c.state).where(table.c.name == name)
-        ).first()
+        row = connection.execute(_row(name)).first()
         if row is None:
-            connection.execute(insert(table).values(name=name, **values))
+            # Another gateway may make it at the same moment: then its state is the newer one.
+            made = _insert(connection)(table).values(name=name, **values).on_conflict_do_nothing()
+            if connection.execute(made.returning(table.c.name)).first() is None:
+                newer.append(Row(*connection.execute(_row(name)).one()))
         else:
             newer.append(Row(*row))
     return newer
+
+
+def _row(name: str) -> Select[Any]:
+    return select(table.c.name, table.c.version, table.c.state).where(table.c.name == name)
+
+
+def _insert(connection: Connection) -> Any:
+    return sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
