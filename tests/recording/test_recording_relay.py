@@ -115,6 +115,16 @@ async def test_when_the_recorder_goes_away_nobody_waits_for_ever_and_nothing_mor
     assert len(book.kept) == 3
 
 
+async def test_a_worker_that_listens_when_the_recorder_is_gone_is_told_so_again():
+    """What it was told before may have come too early to end it."""
+    async with pair(Book()) as (relay, relayed):
+        relayed.close()
+        await asyncio.wait_for(relay.lost.wait(), 10)
+        relay.lost.clear()
+        relay.serving("127.0.0.1", 1)
+        assert relay.lost.is_set()
+
+
 async def test_an_end_that_was_never_opened_takes_nothing():
     ours, its = socket.socketpair()
     with ours, its, pytest.raises(RecorderDown):

@@ -49,7 +49,13 @@ async def _run(options: argparse.Namespace) -> None:
     from sluicegate.pipeline.order import build
     from sluicegate.pipeline.serve import serve
 
-    relay = Relay(socket.socket(fileno=options.relay), lambda: ctx.master.shutdown())
+    def lost() -> None:
+        # Before there is a master, nothing is served yet; the relay says it again once this worker listens.
+        master = getattr(ctx, "master", None)
+        if master is not None:
+            master.shutdown()
+
+    relay = Relay(socket.socket(fileno=options.relay), lost)
     sockets = [socket.socket(fileno=int(file)) for file in options.listen.split(",")]
     gateway = build(load_checked(options.policy), State(options.state), records=relay, first=options.index == 0)
     await serve(gateway, options.mode, relay.serving, sockets)

@@ -153,8 +153,8 @@ class Workers:
                 try:
                     await self._start(index)
                     break
-                except Fault as fault:
-                    logger.error("%s", fault)
+                except (Fault, OSError) as error:  # whatever it is, the others serve, and it is tried again
+                    logger.error("worker %d cannot be started: %s", index + 1, error)
 
     async def _forget(self, keys: Collection[str]) -> None:
         await asyncio.gather(*[worker.relayed.forget(keys) for worker in self._workers.values()])

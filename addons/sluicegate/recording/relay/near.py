@@ -55,8 +55,10 @@ class Relay(asyncio.Protocol):
             self._transport = None
 
     def serving(self, host: str, port: int) -> None:
-        """Say that this worker listens."""
-        if self._transport is not None:
+        """Say that this worker listens; where the recorder is gone by then, that is said here once more."""
+        if self._transport is None:
+            self._lost()
+        else:
             self._transport.write(words.frame(words.Serving(host, port)))
 
     def append(
