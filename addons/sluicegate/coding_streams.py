@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import brotli
 import zstandard
 
-from sluicegate.codings import CodingError
+from sluicegate.codings import MAX_LAYERS, CodingError
 
 STEP = 256 << 10
 """Decoded bytes that are handed out at a time."""
@@ -35,9 +35,14 @@ class Unpacker(Protocol):
 
 
 def unpacker(coding: str) -> Unpacker | None:
-    """A decoder for one coding; empty means identity. None where there is none that works piece by piece."""
-    made = _UNPACKERS.get(coding)
-    return None if made is None else made()
+    """A decoder for a whole Content-Encoding; empty means identity. None for what nobody here reads."""
+    names = [name for name in (part.strip().lower() for part in coding.split(",")) if name not in ("", "identity")]
+    if len(names) > MAX_LAYERS or any(name not in _UNPACKERS for name in names):
+        return None
+    if not names:
+        return _Identity()
+    first, *others = [_UNPACKERS[name]() for name in reversed(names)]  # the last one was applied last
+    return _Layers(first, *others) if others else first
 
 
 class Packer:
@@ -189,9 +194,61 @@ class _Zstd(_Bounded):
             raise CodingError("the zstd body is cut off")
 
 
+class _Deflate(_Bounded):
+    """The format is zlib's (RFC 9110 section 8.4.1.2); some services leave its head and its sum out."""
+
+    _name = "deflate"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._front = b""
+        self._reader: Any = None
+
+    def _pieces(self, data: bytes) -> Iterator[bytes]:
+        if self._reader is None:
+            self._front += data
+            if len(self._front) < 2:
+                return
+            data, head = self._front, self._front[:2]
+            wrapped = head[0] & 15 == 8 and (head[0] << 8 | head[1]) % 31 == 0
+            self._reader = zlib.decompressobj(15 if wrapped else -15)
+        if self._reader.eof and data:
+            raise CodingError("there is something behind the end of the deflate body")
+        while not self._reader.eof:
+            piece = self._reader.decompress(data, STEP)
+            data = self._reader.unconsumed_tail
+            if not piece and not data:
+                break
+            yield piece
+        if self._reader.unused_data:
+            raise CodingError("there is something behind the end of the deflate body")
+
+    def end(self) -> None:
+        if self._reader is None or not self._reader.eof:
+            raise CodingError("the deflate body is cut off")
+
+
+class _Layers(_Bounded):
+    """Two codings, one on top of the other. What they do together is bounded as one coding is."""
+
+    _name = "body"
+
+    def __init__(self, outer: Unpacker, inner: Unpacker) -> None:
+        super().__init__()
+        self._outer = outer
+        self._inner = inner
+
+    def _pieces(self, data: bytes) -> Iterator[bytes]:
+        for piece in self._outer.feed(data):
+            yield from self._inner.feed(piece)
+
+    def end(self) -> None:
+        self._outer.end()
+        self._inner.end()
+
+
 _UNPACKERS: dict[str, Any] = {
-    "": _Identity,
-    "identity": _Identity,
+    "deflate": _Deflate,
     "gzip": _Gzip,
     "x-gzip": _Gzip,
     "br": _Brotli,

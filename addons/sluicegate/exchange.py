@@ -288,6 +288,9 @@ class Stream(Protocol):
     def exposure(self) -> Exposure:
         """What has left so far."""
 
+    def findings(self) -> list[Finding]:
+        """What masks that only report have met so far; each is given once."""
+
     def feed(self, data: bytes) -> list[bytes]:
         """The next bytes of the service; what may leave now."""
 

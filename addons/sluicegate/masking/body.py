@@ -5,14 +5,15 @@ The bytes that leave are always the engine's own output, also when nothing in th
 
 from __future__ import annotations
 
+import codecs
 from typing import Literal, NamedTuple
 
 from sluicegate import codings, rows
 from sluicegate.codings import CodingError
 from sluicegate.exchange import Delivery, Exposure
-from sluicegate.masking.charset import UTF8
+from sluicegate.masking.charset import UTF8, to_utf8
 from sluicegate.masking.content_walk import mask_content_of
-from sluicegate.masking.formats import mask_content, media_of
+from sluicegate.masking.formats import mask_content, media_of, passing_kind
 from sluicegate.masking.headers import Pairs, recoded, rewrite
 from sluicegate.masking.json_body import Unfit, parse, serialise
 from sluicegate.masking.json_text import mask_text
@@ -93,15 +94,27 @@ def mask_plain(
     """The masked body of a response whose codings were taken off, and what is in it. Raises Unfit."""
     if delivery is not None and delivery.bare:
         return plain, Exposure()
-    if delivery is None and said.media == "application/json" and plain[:1] not in _MARKS:
-        found = mask_text(plain, plan)
+    text = _json_text(plain, said) if delivery is None else None
+    if text is not None:
+        found = mask_text(text, plan)
         if found is not None:
             return found.text, _exposure(found.node, plan, found.counts, found.more)
-        document, counts = mask_document(parse(plain), plan, plain)
+        document, counts = mask_document(parse(text), plan, text)
         if plan.content is not None:
             document = mask_content_of(document, plan.content, counts)
         return serialise(document), _exposure(document, plan, counts)
     return mask_content(plain, said.media, plan, delivery, limit, status)
+
+
+def _json_text(plain: bytes, said: Declared) -> bytes | None:
+    """The body in UTF-8 without a mark where its type is JSON, however that is written; None for all others."""
+    if said.media == "application/json" and plain[:1] not in _MARKS:
+        return plain
+    media = media_of(said.media)
+    if media.twice or passing_kind(media.kind) != "json":
+        return None
+    recoded = to_utf8(plain, media.charset)
+    return (plain if recoded is None else recoded).removeprefix(codecs.BOM_UTF8)
 
 
 _MARKS = (b"\xef", b"\xff", b"\xfe", b"\0")

@@ -135,21 +135,3 @@ class Opened:
         masked, exposure = self._whole(held)
         self._tally.include(exposure)
         return masked
-
-
-class Unmarked:
-    """A body whose byte order mark does not leave."""
-
-    def __init__(self, records: Records) -> None:
-        self._records = records
-        self._begun = False
-
-    def feed(self, piece: bytes) -> bytes:
-        """The next bytes; what may leave."""
-        text = piece if self._begun else piece.removeprefix(_MARK)
-        self._begun = True
-        return self._records.feed(text)
-
-    def end(self) -> bytes:
-        """Nothing more comes; the rest."""
-        return self._records.end()

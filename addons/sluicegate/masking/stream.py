@@ -10,20 +10,22 @@ from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 
+from sluicegate import codings
 from sluicegate.coding_streams import Packer, Unpacker, unpacker
 from sluicegate.codings import CodingError
 from sluicegate.errors import Refusal
-from sluicegate.exchange import Exposure, Rows, Watch
+from sluicegate.exchange import Exposure, Finding, Rows, Watch
 from sluicegate.masking.body import Declared, declared, mask_plain
-from sluicegate.masking.charset import UTF8
+from sluicegate.masking.charset import UTF8, Recoded, is_read
 from sluicegate.masking.formats import Media, media_of, passing_kind
-from sluicegate.masking.headers import Pairs, rewrite
+from sluicegate.masking.headers import Pairs, recoded, rewrite
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.json_passing import JsonPassing
 from sluicegate.masking.methods import Forbidden
 from sluicegate.masking.plain_text import TextPassing
-from sluicegate.masking.records import FIRST, Lines, Opened, Records, Unmarked
+from sluicegate.masking.records import FIRST, Lines, Opened, Records
 from sluicegate.masking.refusal import unmaskable, withheld
+from sluicegate.masking.reports import Looking
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.tally import Tally
 
@@ -48,39 +50,65 @@ def open_stream(
         return None
     media = media_of(said.media)
     kind = passing_kind(media.kind)
-    if plan is None:
+    looking = None
+    if plan is not None and plan.reported is not None:
+        tally = Tally()
+        records = _readable(kind, media, said, status, plan.reported, tally)
+        if records is None and not _is_sized(pairs):
+            return None  # what is no larger than what is kept whole can be looked at
+        looking = Looking(plan.reported, records, tally)
+    if plan is None or not plan.owes:
+        light = plan is None or plan.reported is None or plan.reported.content is None
         if said.coding in ("", "identity"):
-            return Passing(pairs, None, reader, Packer(""), watch, kind)
+            return Passing(pairs, None, reader, Packer(""), watch, kind, looking=looking, light=light)
         coding = "gzip" if said.coding == "x-gzip" else said.coding
-        return Passing(_unsized(pairs), None, reader, Packer(coding), watch, kind)
-    if status != 200 or said.part or media.twice or media.charset not in UTF8 or plan.reported is not None:
-        return None
+        fields = _unsized(pairs)
+        if coding not in codings.NAMES:
+            coding, fields = "", tuple(pair for pair in fields if pair[0].lower() != b"content-encoding")
+        return Passing(fields, None, reader, Packer(coding), watch, kind, looking=looking, light=light)
     tally = Tally()
-    records = _records(kind, media, said, plan, tally)
+    records = _readable(kind, media, said, status, plan, tally)
     if records is None:
         return None
     coding = said.coding if said.coding in accepts else ""
     fields = rewrite(pairs, None, coding, plan.columns, content=plan.content)
-    return Passing(fields, plan, reader, Packer(coding), watch, kind, records, tally)
+    if media.charset not in UTF8:
+        fields = recoded(fields)
+    light = plan.content is None and (plan.reported is None or plan.reported.content is None)
+    return Passing(fields, plan, reader, Packer(coding), watch, kind, records, tally, looking=looking, light=light)
+
+
+def _is_sized(pairs: Pairs) -> bool:
+    return any(name.lower() == b"content-length" for name, _ in pairs)
+
+
+def _readable(kind: str | None, media: Media, said: Declared, status: int, plan: Plan, tally: Tally) -> Records | None:
+    """Who masks such a response, in any character set that we read. None where all of it is needed first."""
+    if status != 200 or said.part or media.twice or not is_read(media.charset):
+        return None
+    plain = said._replace(media=f"{media.kind}; header={media.header}" if media.header else media.kind)
+    records = _records(kind, media, plain, plan, tally)
+    if records is None or kind == "arrow":
+        return records
+    return Recoded(records, media.charset, keeps_mark=kind in ("csv", "tsv"))
 
 
 def _records(kind: str | None, media: Media, said: Declared, plan: Plan, tally: Tally) -> Records | None:
-    """Who masks a body of this format. None where all of it is needed first."""
+    """Who masks a body of this format, in UTF-8. None where all of it is needed first."""
     whole = partial(_whole, said=said, plan=plan)
     content, named = plan.content, bool(plan.columns or plan.paths)
     match kind:
         case "lines" | "events":
             return Lines(plan, tally, events=kind == "events")
         case "json" if plan.root is None:
-            return Opened(whole, lambda: Unmarked(JsonPassing(plan, tally)), tally)
+            return Opened(whole, lambda: JsonPassing(plan, tally), tally)
         case "csv" | "tsv" if named and content is None:
             from sluicegate.masking.csv_passing import CsvPassing
 
             rows, tabs = Rows(header_row=media.header == "present"), kind == "tsv"
             return Opened(whole, lambda: CsvPassing(plan, tally, rows, tabs=tabs), tally)
         case "csv" | "tsv" | "text" if not named and content is not None and not content.empties("private-key"):
-            text = TextPassing(content, tally)
-            return Opened(whole, lambda: Unmarked(text) if kind == "text" else text, tally)
+            return Opened(whole, lambda: TextPassing(content, tally), tally)
         case "arrow":
             from sluicegate.masking.arrow_passing import ArrowPassing
 
@@ -105,8 +133,13 @@ class Passing:
         kind: str | None,
         records: Records | None = None,
         tally: Tally | None = None,
+        *,
+        looking: Looking | None = None,
+        light: bool = True,
     ) -> None:
-        """`records` masks what owes masks; without, everything leaves as it came."""
+        """`records` masks what owes masks; without, everything leaves as it came. `looking` is shown what came.
+        `light`: whether both are short work; detectors take their time.
+        """
         self.fields = fields
         self._plan = plan
         self._tally = Tally() if tally is None else tally
@@ -115,8 +148,9 @@ class Passing:
         self._watch = watch
         self._kind = kind
         self._records = records
-        self.light = reader.light and (plan is None or plan.content is None)
-        """Whether a piece is short work: a coded one may be a bomb, and detectors take their time."""
+        self._looking = looking
+        self.light = reader.light and light
+        """Whether a piece is short work: a coded one may be a bomb."""
         self._rest = b""
         """What has been made ready and waits: it may be the beginning of what is watched for."""
         self._before = b""
@@ -126,6 +160,10 @@ class Passing:
     def exposure(self) -> Exposure:
         """What has left so far."""
         return self._tally.exposure()
+
+    def findings(self) -> list[Finding]:
+        """What masks that only report have met so far; each is given once."""
+        return [] if self._looking is None else self._looking.take()
 
     def feed(self, data: bytes) -> list[bytes]:
         """The next bytes of the service; what may leave now."""
@@ -137,6 +175,8 @@ class Passing:
 
     def _last(self) -> list[bytes]:
         self._reader.end()
+        if self._looking is not None:
+            self._looking.end()
         last = self._out(self._records.end() if self._records is not None else b"", final=True)
         return [piece for piece in (last, self._packer.end()) if piece]
 
@@ -158,6 +198,8 @@ class Passing:
 
     def _new(self, piece: bytes) -> bytes:
         """What a piece adds to what may leave."""
+        if self._looking is not None:
+            self._looking.feed(piece)
         if self._records is not None:
             return self._records.feed(piece)
         if self._kind == "lines":

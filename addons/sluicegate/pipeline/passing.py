@@ -106,6 +106,7 @@ class Passage:
     def settle(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         """Say what left. Where all of it was kept, the record gets it like that of any other response."""
         exchange.exposure = self.stream.exposure
+        exchange.findings += self.stream.findings()
         exchange.delivered = Delivered(self._size, self._digest.hexdigest())
         if flow.response is not None:
             flow.response.data.content = None if self._out is None else bytes(self._out)

@@ -129,6 +129,12 @@ LONG: dict[str, Planted] = {
         "text/tab-separated-values", "\n".join(["id,ssn,email,city", *_rows(_CELLS)]).replace(",", "\t").encode()
     ),
     "arrow stream": Planted("application/vnd.apache.arrow.stream", _long_arrow()),
+    "json rows in utf-16": Planted(
+        "application/json", f'{{"rows": [{",".join(_rows(LINE, LONGER // 2))}]}}'.encode("utf-16")
+    ),
+    "ndjson in utf-16": Planted(
+        "application/x-ndjson; charset=utf-16le", "\n".join(_rows(LINE, LONGER // 2)).encode("utf-16-le")
+    ),
 }
 """Bodies that pass piece by piece."""
 

@@ -96,7 +96,7 @@ def test_a_value_that_is_cut_anywhere_by_the_border_of_two_chunks(value: str, sh
 
 
 @pytest.mark.parametrize("plan", PLANS)
-@pytest.mark.parametrize("coding", ["identity", "gzip", "gzip, two members", "br", "zstd"])
+@pytest.mark.parametrize("coding", CODINGS)
 @pytest.mark.parametrize("name", LONG)
 def test_no_planted_value_passes_in_pieces(name: str, coding: str, plan: str) -> None:
     if (plan == "paths" and name == "json columns") or (plan == "looks" and name == "tsv" and coding == "br"):
