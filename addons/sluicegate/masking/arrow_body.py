@@ -13,6 +13,7 @@ import pyarrow as pa
 from sluicegate.exchange import Rows
 from sluicegate.masking import arrow_size
 from sluicegate.masking.arrow_columns import mask_column
+from sluicegate.masking.arrow_content import check_schema
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.tabular import MAX_COLUMNS, Columns
@@ -77,6 +78,8 @@ class Masker:
     def __init__(self, schema: pa.Schema, rows: Rows, plan: Plan, tally: Tally, limit: int) -> None:
         if len(schema) > MAX_COLUMNS:
             raise Unfit("it has too many columns")
+        if plan.content is not None:
+            check_schema(schema, plan.content)
         self._schema = schema
         self._plan = plan
         self._tally = tally

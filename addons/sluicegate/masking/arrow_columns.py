@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sluicegate.masking import nested
-from sluicegate.masking.content_walk import mask_content_of
+from sluicegate.masking import arrow_content, nested
 from sluicegate.masking.hit import Hit
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.methods import REDACTED
@@ -23,9 +22,6 @@ from sluicegate.masking.names import normal
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.tally import Tally
 from sluicegate.masking.walk import Walk
-
-if TYPE_CHECKING:
-    from sluicegate.masking.content import Content
 
 types = pa.types
 
@@ -171,10 +167,14 @@ def guarded(array: pa.Array, field: pa.Field, plan: Plan, tally: Tally) -> pa.Ar
         return array if found is plain else pc.run_end_encode(found, run_end_type=kind.run_end_type)
     if _is_text(kind):
         if plan.content is not None:
-            array = _looked(array, field, plan.content, tally)
+            array = arrow_content.texts(array, field, plan.content, tally)
         return _json_texts(array, plan, tally, lambda text: text)
-    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind):
-        return _json_texts(array, plan, tally, _decoded)
+    if _is_bytes(kind):
+        if plan.content is not None:
+            array = arrow_content.in_bytes(array, field, plan.content, tally, empty)
+        return array if types.is_fixed_size_binary(kind) else _json_texts(array, plan, tally, _decoded)
+    if plan.content is not None and not types.is_nested(kind):
+        return arrow_content.numbers(array, field, plan.content, tally, empty)
     if types.is_nested(kind) and _speaks(kind, plan):
         walk = Walk(plan, 0)
         for value in _objects(array, kind):
@@ -183,29 +183,14 @@ def guarded(array: pa.Array, field: pa.Field, plan: Plan, tally: Tally) -> pa.Ar
             # What is inside cannot be taken out of every type, so nothing of it leaves.
             tally.add(walk.counts)
             return empty(kind, len(array), field.nullable)
+    if types.is_nested(kind) and plan.content is not None:
+        return arrow_content.nested(array, field, plan.content, tally, empty)
     return array
 
 
-def _looked(array: pa.Array, field: pa.Field, content: Content, tally: Tally) -> pa.Array:
-    """Texts with what the detectors find in them masked. Each value is looked at once, and neighbours as one."""
-    large = array if types.is_large_string(array.type) else array.cast(pa.large_string())
-    found = large.dictionary_encode()
-    texts = [text if text is not None else "" for text in found.dictionary.to_pylist()]
-    name = field.name or ""
-    box: list[Any] = [{name: [text]} for text in texts]  # in lists, since these are no neighbours
-    before = sum(tally.counts.values())
-    names = mask_content_of(box, content, tally.counts)
-    rows = large.to_pylist() if any(" " in text for text in texts[:64]) else []
-    borders = content.cut(rows)
-    if sum(tally.counts.values()) == before and not borders:
-        return array
-    masked = pa.array([next(iter(row.values()))[0] for row in names], pa.large_string()).take(found.indices)
-    if borders:
-        shown = masked.to_pylist()
-        for place in borders:
-            shown[place], shown[place + 1] = content.across(shown[place], shown[place + 1], tally.counts)
-        masked = pa.array(shown, pa.large_string())
-    return (masked if field.nullable else pc.fill_null(masked, "")).cast(array.type)
+def _is_bytes(kind: pa.DataType) -> bool:
+    plain = types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
+    return bool(plain or types.is_fixed_size_binary(kind))
 
 
 def _json_texts(array: pa.Array, plan: Plan, tally: Tally, text_of: Callable[[Any], str | None]) -> pa.Array:
