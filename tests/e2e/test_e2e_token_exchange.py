@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,13 +31,53 @@ def test_the_service_sees_the_person(driver: DemoDriver, desk: Desk) -> None:
     exchange_suite.sees_the_person(driver, desk, acts={"sub": "sluicegate-gateway"})
 
 
+def test_no_request_of_a_session_meets_the_provider(driver: DemoDriver, desk: Desk) -> None:
+    """The token is there when the sign-in is, also for the very first request; then the provider may be gone."""
+    assert desk.workstation.login(driver, "ada").code == 0
+    before = driver.provider.hits["/token"]
+    driver.provider.answers["/token"] = lambda: ("down", 503)
+    try:
+        assert [desk.get(desk.workstation.handle).status_code for _ in range(5)] == [200] * 5
+    finally:
+        del driver.provider.answers["/token"]
+    assert driver.provider.hits["/token"] == before
+
+
+def test_a_token_that_comes_for_the_first_time_does_not_wait(driver: DemoDriver, desk: Desk) -> None:
+    """A provider that is slow holds nothing up: the request is refused, and the next one has it."""
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> None:
+        arrived.set()
+        go_on.wait(4)
+
+    driver.provider.answers["/token"] = slowly
+    token = driver.provider.token("ada", sid="first")
+    try:
+        for _ in range(3):
+            answer = desk.get(token)
+            assert code(answer) == "503 exchange-under-way" and answer.headers["retry-after"] == "1"
+        assert arrived.wait(30)
+    finally:
+        go_on.set()
+        del driver.provider.answers["/token"]
+    assert desk.patiently(token).json()["rows"][0]["seen"] == "ada"
+
+
+def test_where_the_policy_says_so_requests_wait(driver: DemoDriver, certs: Any, tmp_path: Path) -> None:
+    with exchange_suite.desk(
+        tmp_path, driver.issuer, certs, identity=f"{exchange_suite.IDENTITY}wait_seconds = 8.0\n"
+    ) as desk:
+        assert desk.get(driver.provider.token("ada", sid="waits")).status_code == 200
+
+
 def test_it_goes_with_the_session(driver: DemoDriver, desk: Desk) -> None:
     exchange_suite.goes_with_the_session(driver, desk)
 
 
 def test_whoever_brings_a_token_of_the_provider_is_seen_too(driver: DemoDriver, desk: Desk) -> None:
     for person in ("ada", "linus"):
-        answer = desk.get(driver.provider.token(person, sid=f"bearer-{person}"))
+        answer = desk.patiently(driver.provider.token(person, sid=f"bearer-{person}"))
         assert answer.json()["rows"][0]["seen"] == person, answer.text
 
 
@@ -47,7 +88,7 @@ def test_many_people_at_once_are_not_mixed_up(driver: DemoDriver, desk: Desk) ->
         (person, driver.provider.token(person, sid=f"{person}-{n}")) for n in range(8) for person in ("ada", "linus")
     ]
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda one: desk.get(one[1]).json()["rows"][0]["seen"], people))
+        answers = list(pool.map(lambda one: desk.patiently(one[1]).json()["rows"][0]["seen"], people))
     assert answers == [person for person, _ in people]
 
 
@@ -60,7 +101,7 @@ def test_whoever_a_rule_denies_gets_no_token(driver: DemoDriver, desk: Desk) -> 
 def test_a_service_that_stops_taking_it(driver: DemoDriver, desk: Desk) -> None:
     """Its own refusal comes through as it is; nothing else is tried in the place of the token."""
     token = driver.provider.token("ada", sid="deaf")
-    assert desk.get(token).status_code == 200
+    assert desk.patiently(token).status_code == 200
     desk.service.deaf = True
     used = len(desk.service.tokens)
     assert desk.get(token).status_code == 401
@@ -81,7 +122,7 @@ def test_without_a_token_nothing_goes_out(driver: DemoDriver, desk: Desk, answer
     driver.provider.answers["/token"] = lambda: answer
     before = len(desk.service.origin.received)
     try:
-        found = desk.get(driver.provider.token("ada", sid=f"none-{said}-{answer}"))
+        found = desk.patiently(driver.provider.token("ada", sid=f"none-{said}-{answer}"))
     finally:
         del driver.provider.answers["/token"]
     assert code(found) == said and "sluicegate" in found.headers["proxy-status"] and found.json()["next_step"]
@@ -91,18 +132,18 @@ def test_without_a_token_nothing_goes_out(driver: DemoDriver, desk: Desk, answer
 
 def test_it_is_nowhere_to_be_found(driver: DemoDriver, desk: Desk) -> None:
     """The last one: it stops the gateway."""
-    assert desk.workstation.login(driver, "ada").code == 0
     given = []
 
     def watched() -> None:
         from flask import request
 
-        given.append(request.form.get("subject_token", ""))
+        given.extend(request.form.getlist("subject_token"))
 
     driver.provider.answers["/token"] = watched
+    assert desk.workstation.login(driver, "ada").code == 0
     bearer = driver.provider.token("ada", sid="nowhere")
     for secret in (desk.workstation.handle, bearer):
-        assert desk.get(secret).status_code == 200
+        assert desk.patiently(secret).status_code == 200
     assert bearer in given and len(given) == 2
     exchange_suite.is_nowhere(desk, *given)
 

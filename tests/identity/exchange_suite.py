@@ -110,6 +110,15 @@ class Desk:
         with httpx2.Client(proxy=proxy, trust_env=False, verify=context, timeout=60) as client:
             return client.get(self.url + path, headers=headers)
 
+    def patiently(self, secret: str) -> httpx2.Response:
+        """As a client asks that tries again when it is told to: no request waits for the provider."""
+        for _ in range(500):
+            answer = self.get(secret)
+            if answer.status_code != 503 or code(answer) != "503 exchange-under-way":
+                return answer
+            assert answer.headers["retry-after"] == "1"
+        raise AssertionError(answer.text)
+
 
 @contextmanager
 def desk(

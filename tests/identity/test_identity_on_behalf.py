@@ -47,10 +47,12 @@ class Shifted(SystemClock):
 class Site:
     """A gateway's part, its database, and the provider."""
 
-    def __init__(self, provider: Provider, database: Database, folder: Path, **settings: Any) -> None:
-        chosen = {"client_id": GATEWAY, "client_secret": "${SECRET}", **settings}
+    def __init__(
+        self, provider: Provider, database: Database, folder: Path, clock: Shifted | None = None, **settings: Any
+    ) -> None:
+        chosen = {"client_id": GATEWAY, "client_secret": "${SECRET}", "wait_seconds": 5.0, **settings}
         self.settings = Identity(issuer=provider.issuer, token_exchange=TokenExchange(**chosen))
-        self.provider, self.database, self.clock = provider, database, Shifted()
+        self.provider, self.database, self.clock = provider, database, clock or Shifted()
         self.sealing = Sealing(State(folder / "state").open())
         self.recognizer = Recognizer(self.settings, database, self.clock)
         environ = {"SECRET": GATEWAY_SECRET}
@@ -262,9 +264,30 @@ async def test_a_token_that_the_service_turns_down_is_fetched_anew(site: Site) -
     assert site.tokens.cached(who, presented, CHUNKS) == first  # quite new: the next one would fare no better
     site.clock.ahead = 20
     site.tokens.turned_down(who, presented, CHUNKS, "another")
+    assert site.tokens.cached(who, presented, CHUNKS) == first and site.calls == 1
+    for _ in range(3):
+        site.tokens.turned_down(who, presented, CHUNKS, first)
+    # Nobody waits for the next one: until it is there the service answers for itself.
     assert site.tokens.cached(who, presented, CHUNKS) == first
-    site.tokens.turned_down(who, presented, CHUNKS, first)
+    await asyncio.gather(*site.tokens._flights.values())
+    assert site.calls == 2 and site.tokens.cached(who, presented, CHUNKS) not in (first, None)
+
+
+async def test_whom_the_provider_refuses_behind_the_requests_gets_no_further(site: Site, provider: Provider) -> None:
+    who, presented = await site.signed_in()
+    first = await site.tokens.obtain(who, presented, CHUNKS)
+    provider.answers["/token"] = lambda: ({"error": "invalid_client"}, 401)
+    site.clock.ahead = 210
+    assert site.tokens.cached(who, presented, CHUNKS) == first
+    await asyncio.gather(*site.tokens._flights.values(), return_exceptions=True)
+    assert site.tokens.cached(who, presented, CHUNKS) == first  # the gateway's own trouble, and not the person's
+    provider.state.disabled.add("ada")
+    del provider.answers["/token"]
+    site.clock.ahead = 220
+    assert site.tokens.cached(who, presented, CHUNKS) == first
+    await asyncio.gather(*site.tokens._flights.values(), return_exceptions=True)
     assert site.tokens.cached(who, presented, CHUNKS) is None
+    assert (await site.refused(who, presented)).code == "exchange-refused"
 
 
 async def test_without_a_token_of_the_provider_one_signs_in_again(site: Site, caplog: Any) -> None:
@@ -391,6 +414,7 @@ async def test_a_provider_that_says_nothing_is_waited_for_no_longer_than_was_sai
     assert (refusal.status, refusal.code) == (503, "exchange-unavailable") and refusal.headers["retry-after"]
     assert (await site.refused(who, presented)).code == "exchange-unavailable" and site.calls == 1
     released.set()
+    await asyncio.gather(*site.tokens._flights.values(), return_exceptions=True)
     del provider.answers["/token"]
     site.clock.ahead = 6
     assert site.says(await site.tokens.obtain(who, presented, CHUNKS))["sub"] == "ada"
@@ -433,6 +457,34 @@ async def test_a_kept_token_never_outlives_the_sign_in(site: Site) -> None:
     await site.tokens.obtain(who, token, CHUNKS)
     site.clock.ahead = 95
     assert site.tokens.cached(who, token, CHUNKS) is None
+
+
+async def test_no_request_waits_for_the_provider(made: Any, provider: Provider) -> None:
+    """What there is not is fetched behind a request that is refused at once, with a provider that says nothing."""
+    site: Site = await made(wait_seconds=0.0)
+    released = threading.Event()
+    provider.answers["/token"] = lambda: released.wait(30) and None
+    for who, presented in (await site.signed_in(), await site.bearer("grace")):
+        for _ in range(3):
+            refusal = await site.refused(who, presented)
+            assert (refusal.status, refusal.code) == (503, "exchange-under-way")
+            assert refusal.headers["retry-after"] == "1"
+    released.set()
+    await asyncio.gather(*site.tokens._flights.values())
+    assert site.calls == 2 and site.tokens.cached(who, presented, CHUNKS) is not None
+
+
+async def test_why_there_is_none_is_told_while_it_is_tried_again(made: Any, provider: Provider) -> None:
+    site: Site = await made(wait_seconds=0.0)
+    provider.answers["/token"] = lambda: ({"error": "invalid_target"}, 400)
+    who, presented = await site.bearer()
+    assert (await site.refused(who, presented)).code == "exchange-under-way"
+    await asyncio.gather(*site.tokens._flights.values(), return_exceptions=True)
+    for ahead, calls in ((0, 1), (6, 2), (12, 3)):
+        site.clock.ahead = ahead
+        assert (await site.refused(who, presented)).code == "exchange-refused"
+        await asyncio.gather(*site.tokens._flights.values(), return_exceptions=True)
+        assert site.calls == calls
 
 
 @pytest.fixture(autouse=True)

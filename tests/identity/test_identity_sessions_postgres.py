@@ -14,10 +14,10 @@ from demo.provider_state import SignIn
 from sluicegate.clock import SetClock, SystemClock
 from sluicegate.database import Database
 from sluicegate.errors import Refusal
-from sluicegate.exchange import Finding, Principal
+from sluicegate.exchange import Finding, Principal, Target
 from sluicegate.identity import handle
 from sluicegate.identity.recognise import Recognizer
-from sluicegate.identity.sessions import addresses, store
+from sluicegate.identity.sessions import addresses, service_tokens, store
 from sluicegate.identity.sessions.in_force import GRACE_SECONDS, SessionsInForce
 from sluicegate.identity.sign_in.sealing import Sealing
 from sluicegate.identity.sign_in.sign_ins import Proof, SignIns
@@ -124,6 +124,34 @@ async def test_a_token_that_counts_once_counts_once_for_all_consoles(site: Site)
         *(one.run(lambda connection: store.use_once(connection, b"x" * 32, 1e12)) for one in databases)
     )
     assert sorted(used) == [False, False, True]
+
+
+async def test_tokens_for_services_are_fetched_by_one_and_read_by_both(site: Site) -> None:
+    target, taken = Target("chunks", audience="a"), [[], []]
+    for gateway, found in zip(site.gateways, taken, strict=True):
+        gateway.granted = found.extend
+    _, session = await site.sign_in()
+    databases = [site.console, *(gateway._database for gateway in site.gateways)]
+
+    async def claimed(due: float | None, until: float) -> list[bool]:
+        return sorted(
+            await asyncio.gather(
+                *(
+                    one.run(lambda connection: service_tokens.claim(connection, session.id, target, due, until))
+                    for one in databases
+                )
+            )
+        )
+
+    assert await claimed(None, 10.0) == [False, False, True] == await claimed(10.0, 20.0)
+    token = service_tokens.ServiceToken(session.id, target, 1.0, 1e12, 2.0, sealed=b"sealed")
+    await site.console.run(lambda connection: service_tokens.write(connection, [token]))
+    await site.look()
+    assert taken == [[token], [token]]
+    await site.console.run(lambda connection: store.end(connection, [session], 3.0, by="ada", why="logout"))
+    await site.console.run(lambda connection: service_tokens.write(connection, [token]))
+    assert await claimed(None, 30.0) == [False] * 3
+    assert await site.console.read(service_tokens.due_times) == {}
 
 
 async def test_an_address_is_taken_over_on_both(site: Site) -> None:

@@ -20,13 +20,16 @@ from sluicegate.clock import Clock
 from sluicegate.console.app import build
 from sluicegate.console.searches import Searches
 from sluicegate.console.tending import Tending
+from sluicegate.credentials.personal import wanted
 from sluicegate.database import Database
 from sluicegate.errors import Fault
+from sluicegate.identity.on_behalf.ahead import Ahead
 from sluicegate.identity.provider import ProviderTrouble
 from sluicegate.identity.recognise import Recognizer
 from sluicegate.identity.sign_in.refreshing import Refreshing
 from sluicegate.identity.sign_in.sealing import Sealing
 from sluicegate.identity.sign_in.sign_ins import SignIns
+from sluicegate.policy.reach import Reach
 from sluicegate.settings import Loaded, State
 
 DRAIN_SECONDS = 5
@@ -51,7 +54,8 @@ async def serve(
     stop, closing = stop or asyncio.Event(), asyncio.Event()
     identity = loaded.settings.identity
     recognizer = Recognizer(identity, database, clock)
-    sign_ins = SignIns(identity, recognizer, database, Sealing(state), clock)
+    ahead = _ahead(loaded, recognizer, database, Sealing(state), clock)
+    sign_ins = SignIns(identity, recognizer, database, Sealing(state), clock, ahead=ahead)
     refreshing = Refreshing(identity, sign_ins, database, clock)
     tending = Tending(
         Store(database, loaded.settings.approvals, clock),
@@ -63,6 +67,8 @@ async def serve(
             await database.open()
             await recognizer.open()
             await sign_ins.open()
+            if ahead is not None:
+                await ahead.open()
             await refreshing.open()
             tending.open()
             with _signals(stop):
@@ -77,9 +83,21 @@ async def serve(
             await searches.close()
             await tending.close()
             await refreshing.close()
+            if ahead is not None:
+                await ahead.close()
             await sign_ins.close()
             await recognizer.close()
             await database.close()
+
+
+def _ahead(loaded: Loaded, recognizer: Recognizer, database: Database, sealing: Sealing, clock: Clock) -> Ahead | None:
+    """Who fetches tokens for services at sign-in, where services want any."""
+    settings = loaded.settings
+    targets = [found.target for _, found in wanted(settings.services)]
+    if settings.identity.token_exchange is None or not targets:
+        return None
+    reach = Reach(settings)
+    return Ahead(settings.identity, targets, reach.may_use, recognizer, database, sealing, os.environ, clock)
 
 
 @contextmanager

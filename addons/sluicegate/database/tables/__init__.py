@@ -12,7 +12,14 @@ from sluicegate.database.tables.events import events
 from sluicegate.database.tables.notices import notices
 from sluicegate.database.tables.orders import orders, orders_done
 from sluicegate.database.tables.recordings import exchanges
-from sluicegate.database.tables.sessions import handles, revocations, session_revision, sessions, used_tokens
+from sluicegate.database.tables.sessions import (
+    handles,
+    revocations,
+    service_tokens,
+    session_revision,
+    sessions,
+    used_tokens,
+)
 from sluicegate.database.tables.usage import usage
 
 __all__ = [
@@ -30,6 +37,7 @@ __all__ = [
     "orders",
     "orders_done",
     "revocations",
+    "service_tokens",
     "session_revision",
     "sessions",
     "taints",

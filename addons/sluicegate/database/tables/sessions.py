@@ -85,3 +85,22 @@ used_tokens = Table(
     Column("until", Double, nullable=False),
 )
 """Tokens that count once (ID tokens, logout tokens), until they have expired."""
+
+service_tokens = Table(
+    "service_tokens",
+    metadata,
+    Column("session", String(32), ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True),
+    Column("target", LargeBinary(32), primary_key=True),
+    Column("wanted", JSON, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("refused", String(64)),
+    Column("begun", Double, nullable=False),
+    Column("until", Double, nullable=False),
+    Column("due", Double, nullable=False),
+)
+"""What the provider gave for a service on a person's behalf, while their session is in force. `target` is the SHA-256
+of `wanted`, `sealed` the token, or None with the provider's own word in `refused`. `due`: when it is asked for next;
+who raises that first does it."""
+
+Index("ix_service_tokens_revision", service_tokens.c.revision)

@@ -18,6 +18,19 @@ def unavailable(service: str) -> Refusal:
     )
 
 
+def under_way(service: str) -> Refusal:
+    """Nothing was fetched ahead, as for a token of the provider that comes for the first time: it is fetched now."""
+    return Refusal(
+        503,
+        "exchange-under-way",
+        "Token for the service is being fetched",
+        f"The service {service} takes requests with a token of yours alone. The gateway had none at hand and is asking "
+        "the identity provider for one now; no request waits for that.",
+        next_step="Send the request again in a second.",
+        headers={"retry-after": "1"},
+    )
+
+
 def refused(service: str, error: str) -> Refusal:
     """The provider does not give the gateway a token, or none that can be used. `error` is its own word, or empty."""
     why = f" ({error})" if error else ""

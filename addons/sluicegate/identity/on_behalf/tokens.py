@@ -1,8 +1,9 @@
-"""The tokens of people for services: fetched when first needed, kept until shortly before they end, dropped with the
-sign-in that they rest on.
+"""The tokens of people for services, as a gateway has them at hand: no request waits for the provider.
 
-A request waits for the provider only where nothing is kept for its person and service, and for a bounded time; many
-that wait share one call. What is used and near its end is fetched anew behind the requests.
+For sessions they come from the database, where the console has put them at sign-in and puts the next before one ends.
+Where none is there, as for a token of the provider that comes for the first time, it is fetched behind the request,
+which is refused for the moment; or waits, for a bounded time, where the policy says so. Many that want the same share
+one call. All are dropped with the sign-in that they rest on.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from typing import NamedTuple
 
 from sluicegate.clock import Clock
 from sluicegate.database import Database
-from sluicegate.errors import Fault, Refusal
+from sluicegate.errors import Refusal
 from sluicegate.exchange import Principal, Target
 from sluicegate.identity import tokens
 from sluicegate.identity.handle import PREFIX
-from sluicegate.identity.on_behalf import answer, refusals, request
-from sluicegate.identity.on_behalf.endpoint import TokenEndpoint
-from sluicegate.identity.provider import ProviderTrouble
+from sluicegate.identity.on_behalf import answer, refusals
+from sluicegate.identity.on_behalf.exchanger import Exchanger, NoToken
 from sluicegate.identity.recognise import Recognizer
 from sluicegate.identity.sessions import store
-from sluicegate.identity.sign_in.sealing import SUBJECT_TOKEN, Sealing
+from sluicegate.identity.sessions.service_tokens import ServiceToken
+from sluicegate.identity.sign_in.sealing import SERVICE_TOKEN, SUBJECT_TOKEN, Sealing
 from sluicegate.settings.model import Identity
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,10 @@ AHEAD = 0.25
 """In this last part of its life a token that is used is fetched anew."""
 AGAIN_SECONDS = 5.0
 """After a failure, the provider is asked for the same thing again no sooner."""
-MOST_KEPT = 4096
+MOST_FAILING = 600.0
+TOLD_SECONDS = 60.0
+"""So long a failure is told to whoever asks while the next try is under way."""
+MOST_KEPT = 32_768
 MOST_WAITING = 256
 """Calls to the provider that are under way; beyond these, requests are refused for the moment."""
 
@@ -59,8 +63,9 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    at: float
     refusal: Refusal
+    until: float
+    """When it may be tried again."""
 
 
 class PersonalTokens:
@@ -78,27 +83,21 @@ class PersonalTokens:
         """Raises Fault when the secret of the gateway's client cannot be had. [identity.token_exchange] must be set."""
         assert settings.token_exchange is not None
         self._settings = settings.token_exchange
-        self._environ = dict(environ)
         self._recognizer = recognizer
         self._database = database
         self._sealing = sealing
         self._clock = clock
-        self._endpoint = TokenEndpoint(settings, self._settings.wait_seconds)
+        self._exchanger = Exchanger(settings, environ, clock, recognizer.claims_to_be_ours)
         self._kept: dict[_Key, _Kept] = {}
         self._failed: dict[_Key, _Failed] = {}
         self._flights: dict[_Key, asyncio.Task[str]] = {}
-        try:
-            request.client_secret(self._settings, self._environ)
-        except request.NoSecret as trouble:
-            raise Fault(f"The gateway's client at the identity provider: {trouble}.") from None
+        # Before the sessions are read for the first time, which is when the identity room opens.
+        recognizer.sessions.forget = self.forget
+        recognizer.sessions.granted = self._take
 
     async def open(self) -> None:
         """Raises Fault for a file of authorities that cannot be used."""
-        try:
-            await self._endpoint.open()
-        except ProviderTrouble as trouble:
-            raise Fault(f"The identity provider {trouble}.", hint="Check [identity].") from None
-        self._recognizer.sessions.forget = self.forget
+        await self._exchanger.open()
 
     async def close(self) -> None:
         """Forget everything. Closing twice is harmless."""
@@ -108,7 +107,7 @@ class PersonalTokens:
         await asyncio.gather(*flights, return_exceptions=True)
         self._kept.clear()
         self._failed.clear()
-        await self._endpoint.close()
+        await self._exchanger.close()
 
     def cached(self, who: Principal, presented: str | None, target: Target) -> str | None:
         """The token that is kept, if one is. Never waits, never raises. `presented` as for `obtain`."""
@@ -122,18 +121,31 @@ class PersonalTokens:
         return kept.token
 
     async def obtain(self, who: Principal, presented: str | None, target: Target) -> str:
-        """A token for `target` on behalf of `who`. Raises Refusal, after `wait_seconds` at the latest.
+        """A token for `target` on behalf of `who`, where `cached` had none. Raises Refusal, after `wait_seconds` at the
+        latest: at once, unless the policy says that requests wait.
 
         `presented` is what signed the person in: a handle, or a token of the provider; None for an address.
         """
-        key = _key(who, presented, target)
-        failed = self._failing(key, self._clock.now())
+        key, patience = _key(who, presented, target), self._settings.wait_seconds
+        if key.session:
+            # A console may have put one into the database since the last look, as for who has signed in this moment.
+            await self._recognizer.sessions.look()
+            there = self.cached(who, presented, target)
+            if there is not None:
+                return there
+        now = self._clock.now()
+        failed = self._failing(key, now)
         if failed is not None:
             raise failed.with_traceback(None)
         if key not in self._flights and len(self._flights) >= MOST_WAITING:
             raise refusals.unavailable(target.service)
         flight = self._start(key, who, presented)
-        await asyncio.wait([flight], timeout=self._settings.wait_seconds)
+        if patience == 0:
+            before = self._failed.get(key)
+            if before is not None and 0 <= now - before.until < TOLD_SECONDS:
+                raise before.refusal.with_traceback(None)
+            raise refusals.under_way(target.service)
+        await asyncio.wait([flight], timeout=patience)
         if not flight.done() or flight.cancelled():
             raise refusals.unavailable(target.service)
         failure = flight.exception()
@@ -143,11 +155,14 @@ class PersonalTokens:
         return flight.result()
 
     def turned_down(self, who: Principal, presented: str | None, target: Target, token: str) -> None:
-        """The service says that this token is none. It is fetched anew, unless it is quite new itself."""
-        key = _key(who, presented, target)
+        """The service says that this token is none. It is fetched anew, unless it is quite new itself; until the next
+        one is there, requests go on with it, and the service answers for itself."""
+        key, now = _key(who, presented, target), self._clock.now()
         kept = self._kept.get(key)
-        if kept is not None and kept.token == token and self._clock.now() - kept.begun >= AGAIN_SECONDS:
-            del self._kept[key]
+        if kept is None or kept.token != token or now - kept.begun < AGAIN_SECONDS or self._failing(key, now):
+            return
+        if len(self._flights) < MOST_WAITING:
+            self._start(key, who, presented)
 
     def forget(self, session: str | None) -> None:
         """A session has ended; or, with None, tokens of the provider were taken back. What rests on it is dropped."""
@@ -156,9 +171,27 @@ class PersonalTokens:
 
     def _failing(self, key: _Key, now: float) -> Refusal | None:
         failed = self._failed.get(key)
-        if failed is None or not 0 <= now - failed.at < AGAIN_SECONDS:
-            return None
-        return failed.refusal
+        # A console's clock may differ from this one, and a clock that was set back must not lock people out.
+        return failed.refusal if failed is not None and 0 < failed.until - now < MOST_FAILING else None
+
+    def _take(self, fetched: list[ServiceToken]) -> None:
+        """What consoles have fetched for sessions."""
+        for one in fetched:
+            session = self._recognizer.sessions.known(one.session)
+            if session is None:
+                continue
+            key = _Key(one.session, b"", one.target)
+            if one.sealed is None:
+                self._kept.pop(key, None)
+                if one.refused is not None:
+                    self._fails(key, refusals.refused(one.target.service, one.refused), one.begun, one.due)
+                continue
+            try:
+                token = self._sealing.open(one.sealed, session.subject, SERVICE_TOKEN)
+            except ValueError:
+                logger.error("a token of session %s cannot be opened: keys/sessions.key differs", one.session)
+                continue
+            self._keep(key, answer.Granted(token, one.until), one.begun)
 
     def _start(self, key: _Key, who: Principal, presented: str | None) -> asyncio.Task[str]:
         flight = self._flights.get(key)
@@ -177,40 +210,26 @@ class PersonalTokens:
             done.exception()  # looked at, also where nobody waits
 
     async def _fetch(self, key: _Key, who: Principal, presented: str | None) -> str:
-        service, now = key.target.service, self._clock.now()
+        now = self._clock.now()
         try:
-            async with asyncio.timeout(self._settings.wait_seconds):
-                found = await self._exchanged(key, presented)
+            subject, kind = await self._subject(key, presented)
+            found = await self._exchanger.exchanged(key.target, who.subject, subject, kind)
         except Refusal as refusal:
-            raise self._fails(key, refusal) from None
-        except answer.NotGranted as trouble:
-            logger.error("no token for the service %s on behalf of %r: the provider %s", service, who.subject, trouble)
-            raise self._fails(key, refusals.refused(service, trouble.error)) from None
-        except (ProviderTrouble, request.NoSecret) as trouble:
-            whose = "the provider " if isinstance(trouble, ProviderTrouble) else ""
-            logger.error("no token for the service %s on behalf of %r: %s%s", service, who.subject, whose, trouble)
-            raise self._fails(key, refusals.unavailable(service)) from None
-        except TimeoutError:
-            logger.error("no token for the service %s on behalf of %r: no answer in time", service, who.subject)
-            raise self._fails(key, refusals.unavailable(service)) from None
+            raise self._fails(key, refusal, now) from None
+        except NoToken as none:
+            if none.said:
+                # The provider has spoken about this person: what was fetched before goes no further either.
+                self._kept.pop(key, None)
+            raise self._fails(key, none.refusal, self._clock.now()) from None
         except Exception as error:
-            # Only its kind is told: what it says may quote what was sent.
+            service = key.target.service
             logger.error("no token for the service %s on behalf of %r: %s", service, who.subject, type(error).__name__)
-            raise self._fails(key, refusals.unavailable(service)) from None
+            raise self._fails(key, refusals.unavailable(service), self._clock.now()) from None
         if not await self._counts(who, presented):
             raise refusals.ended()
-        self._keep(key, who, found, now)
+        until = min(found.until, who.expires) if who.expires else found.until
+        self._keep(key, answer.Granted(found.token, until), now)
         return found.token
-
-    async def _exchanged(self, key: _Key, presented: str | None) -> answer.Granted:
-        subject, kind = await self._subject(key, presented)
-        asking = await asyncio.to_thread(request.made, self._settings, self._environ, key.target, subject, kind)
-        sent = self._clock.now()
-        status, body = await self._endpoint.ask(asking)
-        granted = answer.read(status, body, key.target, sent, asking.secrets)
-        if self._recognizer.claims_to_be_ours(granted.token):
-            raise answer.NotGranted("", "gave a token for the gateway itself, with which the service could come here")
-        return granted
 
     async def _subject(self, key: _Key, presented: str | None) -> tuple[str, str]:
         """The token to exchange, and its kind."""
@@ -240,22 +259,21 @@ class PersonalTokens:
             return False
         return True
 
-    def _keep(self, key: _Key, who: Principal, found: answer.Granted, now: float) -> None:
-        until = min(found.until, who.expires) if who.expires else found.until
-        margin = min(MARGIN_SECONDS, 0.1 * (until - now))
+    def _keep(self, key: _Key, found: answer.Granted, begun: float) -> None:
+        margin = min(MARGIN_SECONDS, 0.1 * (found.until - begun))
         self._failed.pop(key, None)
-        if len(self._kept) >= MOST_KEPT:
+        if len(self._kept) >= MOST_KEPT and key not in self._kept:
+            now = self._clock.now()
             self._kept = {one: kept for one, kept in self._kept.items() if now < kept.until}
-        while len(self._kept) >= MOST_KEPT:
+        while len(self._kept) >= MOST_KEPT and key not in self._kept:
             del self._kept[next(iter(self._kept))]
-        self._kept[key] = _Kept(found.token, now, until - margin)
+        self._kept[key] = _Kept(found.token, begun, found.until - margin)
 
-    def _fails(self, key: _Key, refusal: Refusal) -> Refusal:
-        now = self._clock.now()
+    def _fails(self, key: _Key, refusal: Refusal, at: float, until: float | None = None) -> Refusal:
         if len(self._failed) >= MOST_KEPT:
-            self._failed = {one: failed for one, failed in self._failed.items() if now - failed.at < AGAIN_SECONDS}
+            self._failed = {one: failed for one, failed in self._failed.items() if at < failed.until}
         if len(self._failed) < MOST_KEPT:
-            self._failed[key] = _Failed(now, refusal)
+            self._failed[key] = _Failed(refusal, at + AGAIN_SECONDS if until is None else until)
         return refusal
 
 

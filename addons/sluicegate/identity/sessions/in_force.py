@@ -24,7 +24,7 @@ from sluicegate.clock import Clock
 from sluicegate.database import Database
 from sluicegate.exchange import Finding, Principal
 from sluicegate.identity import handle
-from sluicegate.identity.sessions import addresses, said, store
+from sluicegate.identity.sessions import addresses, said, service_tokens, store
 from sluicegate.identity.sessions.live import Held, Live
 from sluicegate.identity.sessions.places import PlaceNames
 from sluicegate.identity.sessions.session import Session
@@ -61,6 +61,8 @@ class SessionsInForce:
         """Ended here, and not yet written down."""
         self.forget: Callable[[str | None], None] = lambda session: None
         """Told of each session that ends, and, with None, that tokens of the provider were taken back."""
+        self.granted: Callable[[list[service_tokens.ServiceToken]], None] | None = None
+        """Told what consoles have fetched for services; None where nobody asks for that."""
         self._revision = -1
         self._read = float("-inf")
         """When the last look that succeeded began."""
@@ -249,8 +251,18 @@ class SessionsInForce:
 
     async def _take_changes(self) -> None:
         began, after = self._clock.now(), self._revision
-        found = await self._database.read(lambda connection: store.changes(connection, after, began))
+        granted = self.granted
+
+        def read(connection: Connection) -> tuple[store.Changes, list[service_tokens.ServiceToken]]:
+            found = store.changes(connection, after, began)
+            # In the same transaction, and nothing to read where no revision is newer.
+            fetched = granted is not None and found.revision != after
+            return found, service_tokens.changed(connection, after) if fetched else []
+
+        found, fetched = await self._database.read(read)
         self._take(found)
+        if granted is not None and fetched:
+            granted(fetched)
         self._read = began
         if self._trouble:
             logger.warning("the sessions can be read again")

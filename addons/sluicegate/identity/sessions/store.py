@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sluicegate.database import events
-from sluicegate.database.tables import handles, revocations, session_revision, sessions, used_tokens
+from sluicegate.database.tables import handles, revocations, service_tokens, session_revision, sessions, used_tokens
 from sluicegate.exchange import Principal
 from sluicegate.identity.sessions.session import Session, Why
 
@@ -40,7 +40,7 @@ class SignIn:
 
 def begin(connection: Connection, sign_in: SignIn, digest: bytes, now: float) -> Session:
     """A new session and its first handle."""
-    revision, who = _change(connection), sign_in.principal
+    revision, who = change(connection), sign_in.principal
     identity = secrets.token_hex(8)
     connection.execute(
         insert(sessions).values(
@@ -80,6 +80,12 @@ def one(connection: Connection, identity: str) -> Session | None:
     return None if row is None else Session.of(row)
 
 
+def in_force(connection: Connection, identity: str) -> str | None:
+    """The id, if the session has not ended."""
+    query = select(sessions.c.id).where(sessions.c.id == identity, sessions.c.ended.is_(None))
+    return connection.execute(query).scalar_one_or_none()
+
+
 def listed(connection: Connection, *, issuer: str | None = None, subject: str | None = None) -> list[Session]:
     """All sessions that are kept, of one person or of everybody, newest first."""
     query = select(sessions).order_by(sessions.c.created.desc()).limit(1000)
@@ -114,7 +120,7 @@ def end(connection: Connection, ending: Iterable[Session], now: float, *, by: st
             update(sessions)
             .where(sessions.c.id == session.id, sessions.c.ended.is_(None))
             .values(
-                revision=_change(connection),
+                revision=change(connection),
                 ended=now,
                 ended_by=by[:255],
                 ended_why=why,
@@ -125,6 +131,7 @@ def end(connection: Connection, ending: Iterable[Session], now: float, *, by: st
         )
         if done.rowcount:
             ended += 1
+            connection.execute(delete(service_tokens).where(service_tokens.c.session == session.id))
             kind = "session.stolen" if why == "stolen" else "session.ended"
             events.tell(connection, kind, now, {**_about(session), "by": by, "why": why, **more})
     return ended
@@ -132,7 +139,7 @@ def end(connection: Connection, ending: Iterable[Session], now: float, *, by: st
 
 def supersede(connection: Connection, session: Session, old: bytes, new: bytes, now: float) -> bool:
     """Put a new handle into the place of an old one, which goes on for a moment. False when it was replaced before."""
-    revision = _change(connection)
+    revision = change(connection)
     done = connection.execute(
         update(handles)
         .where(handles.c.digest == old, handles.c.session == session.id, handles.c.superseded.is_(None))
@@ -163,7 +170,7 @@ def confirm(
         update(sessions)
         .where(sessions.c.id == session.id, sessions.c.ended.is_(None))
         .values(
-            revision=_change(connection),
+            revision=change(connection),
             name=who.name,
             groups=sorted(who.groups),
             relations=sorted(who.relations),
@@ -191,7 +198,7 @@ def rotated(connection: Connection, session: Session, token: bytes) -> None:
 
 def take_address(connection: Connection, session: Session, digest: bytes, address: str, now: float) -> None:
     """From now on an address stands for a session, and no more for the one before."""
-    revision = _change(connection)
+    revision = change(connection)
     connection.execute(delete(handles).where(handles.c.digest == digest))
     connection.execute(insert(handles).values(digest=digest, session=session.id, revision=revision, created=now))
     events.tell(connection, "session.address", now, {**_about(session), "address": address})
@@ -231,7 +238,7 @@ def revoke_tokens(
     """From now on no token of the provider's session `sid` counts, or none that `subject` was given until now."""
     connection.execute(
         insert(revocations).values(
-            revision=_change(connection),
+            revision=change(connection),
             issuer=issuer,
             subject=subject,
             provider_session=sid,
@@ -320,12 +327,13 @@ def sweep(connection: Connection, now: float, idle_before: float) -> None:
     old = select(sessions.c.id).where(sessions.c.expires < now - KEPT_SECONDS)
     for ids in batched(connection.execute(old).scalars().all(), 500):
         connection.execute(delete(handles).where(handles.c.session.in_(ids)))
+        connection.execute(delete(service_tokens).where(service_tokens.c.session.in_(ids)))
         connection.execute(delete(sessions).where(sessions.c.id.in_(ids)))
     connection.execute(delete(revocations).where(revocations.c.until <= now))
     connection.execute(delete(used_tokens).where(used_tokens.c.until <= now))
 
 
-def _change(connection: Connection) -> int:
+def change(connection: Connection) -> int:
     """The number of a change. Its row stays locked until the commit, which puts all changes in one order."""
     connection.execute(update(session_revision).values(value=session_revision.c.value + 1))
     return int(connection.execute(select(session_revision.c.value)).scalar_one())

@@ -12,6 +12,8 @@ from sluicegate.settings.key_file import load_or_create
 
 SUBJECT_TOKEN = "\0subject token"
 """What tokens that gateways exchange are sealed for; refresh tokens for nothing said. No subject has a NUL."""
+SERVICE_TOKEN = "\0service token"
+"""What tokens that services are to get are sealed for."""
 
 _NONCE = 12
 

@@ -14,6 +14,7 @@ from sluicegate.errors import Refusal
 from sluicegate.exchange import Principal
 from sluicegate.identity import handle, tokens
 from sluicegate.identity.claims import MAX_LIFETIME
+from sluicegate.identity.on_behalf.ahead import Ahead
 from sluicegate.identity.provider import Provider, ProviderTrouble
 from sluicegate.identity.recognise import Recognizer
 from sluicegate.identity.refusals import rejected
@@ -51,8 +52,17 @@ class SignIns:
     """Sessions begin, change hands, and end here. Lives on one event loop: `open` before, `close` after use."""
 
     def __init__(
-        self, settings: Identity, recognizer: Recognizer, database: Database, sealing: Sealing, clock: Clock
+        self,
+        settings: Identity,
+        recognizer: Recognizer,
+        database: Database,
+        sealing: Sealing,
+        clock: Clock,
+        *,
+        ahead: Ahead | None = None,
     ) -> None:
+        """`ahead`: who fetches tokens for services at sign-in; None where no service wants any. Not opened here."""
+        self._ahead = ahead
         self._settings = settings
         self._recognizer = recognizer
         self._database = database
@@ -100,7 +110,10 @@ class SignIns:
                 raise rejected("token-used", "Somebody has signed in with this ID token already.")
             return store.begin(connection, sign_in, handle.digest(text), now)
 
-        return Begun(await self._database.run(write, durable=True), text)
+        session = await self._database.run(write, durable=True)
+        if self._ahead is not None and exchangeable is not None:
+            await self._ahead.begun(session, exchangeable)
+        return Begun(session, text)
 
     async def renew(self, old: str) -> Begun:
         """A new handle in the place of one that counts. Raises Refusal."""

@@ -28,8 +28,9 @@ class TokenExchange(Table):
     """File with a token of the gateway itself, sent as `actor_token`; read for each exchange."""
     actor_token_type: Text = "urn:ietf:params:oauth:token-type:jwt"
     """What kind of token that is."""
-    wait_seconds: Annotated[float, Field(ge=0.5, le=8)] = 5.0
-    """How long a request waits for the first token of its person and service. Later ones are fetched ahead of need."""
+    wait_seconds: Annotated[float, Field(ge=0, le=8)] = 0.0
+    """How long a request waits for the provider where no token was fetched ahead (as for a machine's token that comes
+    for the first time). With 0 it does not: it is refused (503, Retry-After) while the token is fetched behind it."""
 
     @model_validator(mode="after")
     def _one_secret(self) -> TokenExchange:
