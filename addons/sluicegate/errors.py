@@ -37,13 +37,17 @@ class Refusal(Exception):
 
 
 class Fault(Exception):
-    """Something the operator has to mend: one clear line, and what to do about it. Commands exit with `exit_code`."""
+    """Something the operator has to mend: one clear line, and what to do about it. Commands exit with `exit_code`.
 
-    def __init__(self, message: str, *, hint: str = "", exit_code: int = 2) -> None:
+    `code` is a stable slug, where somebody may want to look the case up.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", exit_code: int = 2, code: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.exit_code = exit_code
+        self.code = code
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".strip()
+        return " ".join(part for part in (self.message, self.hint, f"[{self.code}]" if self.code else "") if part)

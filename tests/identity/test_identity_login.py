@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from sluicegate.cli.login import reachable
-from sluicegate.cli.signing_in import device
+from sluicegate.cli.signing_in import browser, device
 from sluicegate.cli.signing_in.callback import Callback
 from sluicegate.cli.signing_in.provider import Terms
 from sluicegate.errors import Fault
@@ -87,7 +87,7 @@ def test_the_answer_of_another_provider_is_not_taken(driver: DemoDriver, worksta
             assert "iss=https" in back and client.get(back).status_code == 200
 
     ended = workstation.login(driver, "ada", browse=mixed_up)
-    assert ended.code == 1 and "another identity provider" in ended.err
+    assert ended.code == 1 and "another identity provider" in ended.err and "[sign-in-issuer]" in ended.err
 
 
 def test_an_answer_without_its_issuer_is_not_taken(driver: DemoDriver, workstation: Workstation) -> None:
@@ -97,7 +97,7 @@ def test_an_answer_without_its_issuer_is_not_taken(driver: DemoDriver, workstati
             client.get("&".join(part for part in back.split("&") if not part.startswith("iss=")))
 
     ended = workstation.login(driver, "ada", browse=stripped)
-    assert ended.code == 1 and "which identity provider" in ended.err
+    assert ended.code == 1 and "which identity provider" in ended.err and "[sign-in-issuer]" in ended.err
 
 
 def test_the_answer_to_another_sign_in_changes_nothing(driver: DemoDriver, workstation: Workstation) -> None:
@@ -106,7 +106,8 @@ def test_the_answer_to_another_sign_in_changes_nothing(driver: DemoDriver, works
             back = client.post(url, data={"person": "mallory", "decision": decision}).headers["location"]
             address = back.partition("?")[0]
             for query in ("code=x&state=y", "code=x", "", "error=access_denied", "state=%00&code=x"):
-                assert client.get(f"{address}?{query}").status_code == 400
+                refused = client.get(f"{address}?{query}")
+                assert refused.status_code == 400 and "[sign-in-state]" in refused.text
             assert client.get(address.replace("/callback", "/favicon.ico")).status_code == 404
             state = next(part for part in back.partition("?")[2].split("&") if part.startswith("state="))
             assert client.get(f"{address}?code=x&code=y&{state}").status_code == 400
@@ -149,6 +150,32 @@ def test_a_code_counts_once_and_only_with_its_verifier(driver: DemoDriver, works
         weaker = f"{plain.url}&code_challenge={'x' * 43}&code_challenge_method=plain"
         refused = client.get(weaker)
         assert "error=invalid_request" in refused.headers.get("location", refused.text)
+
+
+def test_a_code_that_was_used_before_signs_nobody_in(driver: DemoDriver, workstation: Workstation) -> None:
+    """Somebody was quicker with the code: whatever the provider says of that is the end of this sign-in."""
+
+    def used(url: str, person: str, decision: str) -> None:
+        with httpx2.Client(trust_env=False, timeout=20) as client:
+            back = client.post(url, data={"person": person, "decision": decision}).headers["location"]
+            driver.provider.state.codes.clear()
+            client.get(back)
+
+    ended = workstation.login(driver, "ada", browse=used)
+    assert ended.code == 1 and "invalid_grant" in ended.err and "[sign-in-refused]" in ended.err
+
+
+def test_a_provider_without_pkce_signs_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    terms = Terms("https://id.example", "sluicegate-cli", ("openid",), True, "127.0.0.1:8080", None)
+    for methods in (["plain"], []):
+        found = {
+            "authorization_endpoint": "https://id.example/authorize",
+            "code_challenge_methods_supported": methods,
+        }
+        monkeypatch.setattr(browser, "discover", lambda _, found=found: found)
+        with pytest.raises(Fault, match="does not support PKCE") as caught:
+            browser.sign_in(terms, pytest.fail)
+        assert caught.value.code == "sign-in-pkce"
 
 
 def test_no_console_and_no_provider_are_one_clear_line(tmp_path: Path, workstation: Workstation) -> None:

@@ -258,10 +258,11 @@ async def test_a_session_of_the_list(tmp_path: Path, case: str) -> None:
 IN_THE_BROWSER = {
     "state replay": login.test_the_answer_to_another_sign_in_changes_nothing,
     "`iss` parameter mix-up": login.test_the_answer_of_another_provider_is_not_taken,
-    "code replay": login.test_a_code_counts_once_and_only_with_its_verifier,
-    "PKCE downgrade": login.test_a_code_counts_once_and_only_with_its_verifier,
+    "code replay": login.test_a_code_that_was_used_before_signs_nobody_in,
+    "PKCE downgrade": login.test_a_provider_without_pkce_signs_nobody_in,
 }
-"""What is between `sluicegate login`, a browser and the provider, and so in tests/identity/test_identity_login.py."""
+"""What is between `sluicegate login`, a browser and the provider, and so in tests/identity/test_identity_login.py, with
+the codes `sign-in-state`, `sign-in-issuer`, `sign-in-refused` and `sign-in-pkce`."""
 
 
 def test_every_case_has_its_row_and_every_row_its_case() -> None:

@@ -47,7 +47,7 @@ def sign_in(
     address = endpoint(metadata, "authorization_endpoint", terms)
     methods = metadata.get("code_challenge_methods_supported")
     if isinstance(methods, list) and "S256" not in methods:
-        raise Fault(f"The identity provider {terms.issuer} does not support PKCE with S256.")
+        raise Fault(f"The identity provider {terms.issuer} does not support PKCE with S256.", code="sign-in-pkce")
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
     with Callback(state) as callback, client(terms, callback.address) as oauth:
         more = {"prompt": "login", "max_age": "0"} if fresh else {}
@@ -80,17 +80,21 @@ def fetch(oauth: Any, address: str, **request: Any) -> dict[str, Any]:
 def refused(error: object, description: object) -> Fault:
     """The provider said no."""
     more = f" ({safe(description)[:200]})" if description else ""
-    return Fault(f"The identity provider refused: {safe(error)[:80]}{more}.", exit_code=1)
+    return Fault(f"The identity provider refused: {safe(error)[:80]}{more}.", exit_code=1, code="sign-in-refused")
+
+
+def _another(how: str) -> Fault:
+    return Fault(f"The answer {how}, so it is not taken.", exit_code=1, code="sign-in-issuer")
 
 
 def _check(answer: dict[str, str], metadata: dict[str, Any], terms: Terms) -> None:
     # First whose answer it is (RFC 9207): an error of another provider says nothing either.
     issuer = answer.get("iss")
     if issuer is None and metadata.get("authorization_response_iss_parameter_supported") is True:
-        raise Fault("The answer does not say which identity provider it is from, so it is not taken.", exit_code=1)
+        raise _another("does not say which identity provider it is from")
     if issuer is not None and issuer != terms.issuer:
-        raise Fault("The answer is from another identity provider, so it is not taken.", exit_code=1)
+        raise _another("is from another identity provider")
     if "error" in answer:
         raise refused(answer["error"], answer.get("error_description"))
     if not answer.get("code"):
-        raise Fault("The answer of the identity provider has no code.", exit_code=1)
+        raise Fault("The answer of the identity provider has no code.", exit_code=1, code="sign-in-refused")

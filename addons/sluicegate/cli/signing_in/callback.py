@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 _PAGE = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>Sluicegate</title><h1>{title}</h1><p>{text}</p></html>'
 )
+_NOT_OURS = "This is not the answer to the sign-in that was begun. [sign-in-state]"
 _HEADERS = {
     "content-type": "text/html; charset=utf-8",
     "cache-control": "no-store",
@@ -61,9 +62,9 @@ class Callback:
         # Another page can send the browser here too; without our state it changes nothing, and we go on waiting.
         state = given.get("state", [""])
         if len(state) != 1 or not hmac.compare_digest(state[0].encode(), self._state.encode()):
-            return _say(handler, 400, "Not the answer", "This is not the answer to the sign-in that was begun.")
+            return _say(handler, 400, "Not the answer", _NOT_OURS)
         if any(len(values) != 1 for values in given.values()):
-            return _say(handler, 400, "Not the answer", "Something in this answer comes twice.")
+            return _say(handler, 400, "Not the answer", "Something in this answer comes twice. [sign-in-state]")
         if self.answer is None:
             self.answer = {name: values[0] for name, values in given.items()}
         if "error" in self.answer:

@@ -101,22 +101,22 @@ class Door:
         begun = self._begun.pop(request.cookies.get(BEGUN, ""), None)
         said = request.query_params
         if begun is None or not secrets.compare_digest(said.get("state", ""), begun.state):
-            return self._failed("This sign-in was not begun in this browser, or took too long.")
-        if said.get("iss", self._settings.issuer) != self._settings.issuer:
-            return self._failed("The answer came from another identity provider.")
-        if "code" not in said:
-            return self._failed("The identity provider did not sign you in.")
+            return self._failed("This sign-in was not begun in this browser, or took too long.", "sign-in-state")
         try:
+            if not await self._from_the_provider(said.get("iss")):
+                return self._failed("The answer came from another identity provider.", "sign-in-issuer")
+            if "code" not in said:
+                return self._failed("The identity provider did not sign you in.", "sign-in-refused")
             tokens = await self._tokens(begun, said["code"])
             proof = Proof(
                 tokens["id_token"], tokens.get("access_token"), tokens.get("refresh_token"), begun.nonce, "console"
             )
             session = await self._sign_ins.begin(proof, request.client.host if request.client else "")
         except Refusal as refusal:
-            return self._failed(refusal.detail)
+            return self._failed(refusal.detail, refusal.code)
         except Exception as error:
             _log.warning("A sign-in could not be finished: %s", type(error).__name__)
-            return self._failed("The identity provider did not give the tokens that it should have.")
+            return self._failed("The identity provider did not give the tokens that it should have.", "sign-in-refused")
         answer = self._site.bare("arrived.html", onward=begun.onward)
         # Strict: no link on another site brings the session along. The page in between makes the next step our own.
         answer.set_cookie(COOKIE, session.handle, secure=True, httponly=True, samesite="strict", path="/")
@@ -157,8 +157,15 @@ class Door:
             verify=ssl.create_default_context(cafile=ca) if ca else True,
         )
 
-    def _failed(self, why: str) -> Response:
-        return self._site.bare("not_signed_in.html", 400, why=why)
+    async def _from_the_provider(self, issuer: str | None) -> bool:
+        """Whether an answer is the provider's: one that says that it names itself always does (RFC 9207)."""
+        if issuer is not None:
+            return issuer == self._settings.issuer
+        metadata = await self._sign_ins.grants.metadata()
+        return metadata.get("authorization_response_iss_parameter_supported") is not True
+
+    def _failed(self, why: str, code: str) -> Response:
+        return self._site.bare("not_signed_in.html", 400, why=why, code=code)
 
     def _sweep(self) -> None:
         old = self._clock.now() - BEGUN_SECONDS
