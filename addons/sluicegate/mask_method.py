@@ -59,6 +59,8 @@ class Manner:
     on_match: OnMatch = "mask"
     regions: tuple[str, ...] = ()
     """Countries (ISO 3166, two letters) whose phone numbers and national numbers a detector knows without a prefix."""
+    borders: bool = False
+    """Whether a detector takes what may be parts of values at the ends of texts too."""
 
 
 USUAL = Manner()

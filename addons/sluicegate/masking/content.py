@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
 from sluicegate.exchange import Obligation
 from sluicegate.mask_method import Detector
-from sluicegate.masking.detectors import Look, Span, find, hidden
+from sluicegate.masking.detectors import Look, Span, borders, find, hidden
 from sluicegate.masking.detectors.first_pass import Clue, FirstPass, warm
 from sluicegate.masking.detectors.spans import Finder
 from sluicegate.masking.detectors.table import FINDERS
@@ -18,16 +19,39 @@ from sluicegate.masking.methods import REDACTED, Action
 __all__ = ["Content", "Counts", "warm"]
 
 Counts = dict[Hit, int]
+Ends = Callable[[int], tuple[bool, bool]]
+"""Whether the beginning and the end of the text at a place may have been cut."""
 
 _WHOLE = 0.8
 _EDGE = 64
 """Characters at the ends of neighbouring texts that are read as one."""
 
+_BLANK = re.compile(r"\s")
+_CUT_TEXTS = frozenset(("text", "content", "page_content", "chunk", "passage", "body", "raw_text"))
+"""Keys whose values are pieces of a larger text, in lower case; texts with blanks may be that anywhere."""
+
+
+def _outside(cut: Sequence[Span], found: Sequence[Span], text: str) -> set[Span]:
+    """Parts without the whole values in them, which leave as their mask says; and without what is too short beside
+    those.
+    """
+    left: set[Span] = set()
+    for span in cut:
+        inside = [other for other in found if other.end > span.start and other.start < span.end]
+        if not inside:
+            left.add(span)
+            continue
+        edges = [span.start, *(edge for other in inside for edge in (other.start, other.end)), span.end]
+        for start, end in zip(edges[::2], edges[1::2], strict=True):
+            if start < end and borders.says_something(text[start:end]):
+                left.add(Span(start, end, span.detector))
+    return left
+
 
 class Content:
     """The detectors of a plan, each with the strictest mask that wants what it finds."""
 
-    def __init__(self, obligations: Iterable[Obligation], hit: Callable[[Action, str], Hit]) -> None:
+    def __init__(self, obligations: Sequence[Obligation], hit: Callable[[Action, str], Hit]) -> None:
         self._actions: dict[Detector, Action] = {}
         regions: dict[Detector, set[str] | None] = {}
         for owed in obligations:
@@ -41,13 +65,25 @@ class Content:
             (name, FINDERS[name], tuple(sorted(regions.get(name) or ()))) for name in sorted(self._actions)
         ]
         self._first = FirstPass(self._actions)
+        self._parts = frozenset(name for owed in obligations if owed.manner.borders for name in owed.detect)
+        """What is looked for in parts too, at the ends of texts that were cut."""
 
-    def texts(self, texts: Sequence[str], name: str | Sequence[str], counts: Counts) -> list[Any] | None:
-        """The texts as they may leave, or None where they stay as they are. `name` is the key of all, or of each."""
+    def texts(
+        self, texts: Sequence[str], name: str | Sequence[str], counts: Counts, *, ends: Ends | None = None
+    ) -> list[Any] | None:
+        """The texts as they may leave, or None where they stay as they are. `name` is the key of all, or of each.
+
+        `ends`: which ends of a text may have been cut, so that a part of a value may stand there.
+        """
         found = self._first.suspects(texts)
+        cut = ends if self._parts else None
         made: list[Any] | None = None
-        for place in sorted(found):
-            new = self._masked(texts[place], name if isinstance(name, str) else name[place], found[place], counts)
+        for place in sorted(found) if cut is None else range(len(texts)):
+            key = name if isinstance(name, str) else name[place]
+            parts = [] if cut is None else self._parts_of(texts[place], key, *cut(place))
+            if not parts and place not in found:
+                continue
+            new = self._masked(texts[place], key, found.get(place, ()), counts, parts)
             if new is not texts[place]:
                 made = list(texts) if made is None else made
                 made[place] = new
@@ -90,8 +126,13 @@ class Content:
             return one[: len(one) - border + span.start] + REDACTED, REDACTED + other[span.end - border :]
         return one, other
 
-    def blocks(self, text: str, counts: Counts) -> str:
-        """The text with what goes over many lines masked: private keys."""
+    def blocks(self, text: str, counts: Counts, *, first: bool = False) -> str:
+        """The text with what goes over many lines masked: private keys. `first`: it may begin within one."""
+        if first and "private-key" in self._parts:
+            for span in borders.fragments(text, ("private-key",)):
+                hit = self.hits["private-key"]
+                counts[hit] = counts.get(hit, 0) + 1
+                text = REDACTED + text[span.end :]
         if "private-key" not in self._actions or ("PRIVATE KEY" not in text and "PuTTY-User-Key-File" not in text):
             return text
         found = self._masked(text, "", [("private-key", "")], counts)
@@ -107,7 +148,7 @@ class Content:
 
     def suspicious(self, data: bytes) -> bool:
         """Whether anything may be in a text in UTF-8, what is encoded apart."""
-        return self._first.any(data)
+        return bool(self._parts) or self._first.any(data)
 
     def found(self, text: str) -> Detector | None:
         """The first thing that is found in a text, what is encoded in it too."""
@@ -139,13 +180,26 @@ class Content:
                 kept.append(span)
         return kept
 
-    def _masked(self, text: str, name: str, clues: Iterable[Clue], counts: Counts) -> Any:
+    def _parts_of(self, text: str, name: str, first: bool, last: bool) -> list[Span]:
+        """What may be parts of values at the ends of a text that may have been cut there."""
+        if not (first or last) or (not _BLANK.search(text) and name.lower() not in _CUT_TEXTS):
+            return []
+        found = borders.fragments(text, self._parts)
+        return [s for s in found if (first and s.start == 0) or (last and s.end == len(text))]
+
+    def _masked(self, text: str, name: str, clues: Iterable[Clue], counts: Counts, cut: Sequence[Span] = ()) -> Any:
         spans = self._spans(text, name, clues)
-        if not spans:
+        if not spans and not cut:
             return text
         parts, done = [], 0
-        for span in spans:
-            new = self._replaced(span.detector, text[span.start : span.end], counts)
+        rest = _outside(self._together(list(cut)), spans, text)
+        for span in sorted([*spans, *rest]) if rest else spans:
+            if span in rest:
+                # Each side shows too much, whatever the method; and what may be a part refuses nothing.
+                counts[self.hits[span.detector]] = counts.get(self.hits[span.detector], 0) + 1
+                new: Any = REDACTED
+            else:
+                new = self._replaced(span.detector, text[span.start : span.end], counts)
             if new is None:
                 return None  # null is no part of a text
             parts += [text[done : span.start], str(new)]

@@ -24,6 +24,11 @@ def mask_content_of(document: Any, content: Content, counts: Counts, name: str =
     return _Pass(content, counts, 0).run(document, name, document if apart else None)
 
 
+def _both(_place: int) -> tuple[bool, bool]:
+    """Any text of a document may be a piece of a larger one."""
+    return True, True
+
+
 class _Pass:
     """One document; `level` is how many strings deep it begins."""
 
@@ -42,7 +47,7 @@ class _Pass:
         box = [document]
         self._apart = apart
         self._gather(box, name, 0)
-        made = self._content.texts(self._texts, self._names, self._counts)
+        made = self._content.texts(self._texts, self._names, self._counts, ends=_both)
         if made is not None:
             for (holder, key), old, new in zip(self._places, self._texts, made, strict=True):
                 if new is not old:

@@ -23,7 +23,7 @@ from sluicegate.masking.form_body import mask_form
 from sluicegate.masking.json_body import Unfit, parse, serialise
 from sluicegate.masking.msgpack_body import mask_msgpack
 from sluicegate.masking.multipart_body import mask_multipart
-from sluicegate.masking.plain_text import mask_text
+from sluicegate.masking.plain_text import mask_rows_as_text, mask_text
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.tally import Tally
 from sluicegate.masking.xml_body import mask_xml
@@ -73,6 +73,7 @@ _ROWS = {
     "xml": mask_xml,
     "msgpack": mask_msgpack,
     "text": mask_text,
+    "rows": mask_rows_as_text,
 }
 _PASSING = frozenset(("events", "json", "csv", "tsv", "text", "arrow"))
 _DEPTH = 2
@@ -147,7 +148,7 @@ def mask_content(
     if kind in _TEXTS and kind not in ("csv", "tsv"):  # those keep their mark
         plain = plain.removeprefix(_MARK)
     if kind in ("csv", "tsv") and rows.columns is None and not (plan.columns or plan.paths):
-        kind = "text"  # no column is owed, only what detectors find
+        kind = "rows"  # no column is owed, only what detectors find
     if kind == "json":
         return _json(plain, plan, delivery, limit)
     if kind in _ROWS:

@@ -22,30 +22,35 @@ _PIECE = 4096
 _LINES = re.compile(r"[^\n]{1,4096}\n?|\n")
 
 
-def mask_text(plain: bytes, plan: Plan, tally: Tally) -> bytes:
-    """The masked text. Raises Unfit."""
+def mask_text(plain: bytes, plan: Plan, tally: Tally, *, piece: bool = True) -> bytes:
+    """The masked text. Raises Unfit. `piece`: it may be one of a larger text, and be cut at both ends."""
     try:
         text = plain.decode()
     except UnicodeDecodeError:
         raise Unfit("its body is not UTF-8") from None
-    return "".join(mask_strings([text], plan, tally)).encode()
+    return "".join(mask_strings([text], plan, tally, piece=piece)).encode()
 
 
-def mask_strings(texts: Sequence[str], plan: Plan, tally: Tally) -> list[str]:
+def mask_rows_as_text(plain: bytes, plan: Plan, tally: Tally) -> bytes:
+    """The masked text of rows, which are never cut. Raises Unfit."""
+    return mask_text(plain, plan, tally, piece=False)
+
+
+def mask_strings(texts: Sequence[str], plan: Plan, tally: Tally, *, piece: bool = False) -> list[str]:
     """Texts without names. Raises Unfit where columns or paths are owed, since nobody can tell where they are."""
     if plan.columns or plan.paths or plan.content is None:
         raise Unfit("it is text, and nothing says where in it the columns are")
-    return [_masked(text, plan, tally) for text in texts]
+    return [_masked(text, plan, tally, piece) for text in texts]
 
 
-def _masked(text: str, plan: Plan, tally: Tally) -> str:
+def _masked(text: str, plan: Plan, tally: Tally, piece: bool) -> str:
     content = plan.content
     if content is None:
         return text
-    text = content.blocks(text, tally.counts)
+    text = content.blocks(text, tally.counts, first=piece)
     pieces: list[str] = _LINES.findall(text)
     _look_across(pieces, content, tally)
-    return _looked(pieces, content, tally)
+    return _looked(pieces, content, tally, first=piece, last=piece)
 
 
 def _look_across(pieces: list[str], content: Content, tally: Tally) -> None:
@@ -53,16 +58,21 @@ def _look_across(pieces: list[str], content: Content, tally: Tally) -> None:
         pieces[place], pieces[place + 1] = content.across(pieces[place], pieces[place + 1], tally.counts)
 
 
-def _looked(pieces: list[str], content: Content, tally: Tally) -> str:
-    made = content.texts(pieces, "", tally.counts)
+def _looked(pieces: list[str], content: Content, tally: Tally, *, first: bool = False, last: bool = False) -> str:
+    """The masked text. `first` and `last`: what may be parts of values at its ends goes too."""
+    final = len(pieces) - 1
+    ends = (lambda place: (first and place == 0, last and place == final)) if first or last else None
+    made = content.texts(pieces, "text", tally.counts, ends=ends) if ends else content.texts(pieces, "", tally.counts)
     return "".join(REDACTED if piece is None else str(piece) for piece in (pieces if made is None else made))
 
 
 class TextPassing:
     """Text that passes line by line. The last line waits for the next, and a private key for its end."""
 
-    def __init__(self, content: Content, tally: Tally) -> None:
+    def __init__(self, content: Content, tally: Tally, *, piece: bool) -> None:
+        """`piece`: it may be one of a larger text, and be cut at both ends."""
         self._content = content
+        self._piece = self._first = piece
         self._tally = tally
         self._rest = bytearray()
         self._lines = ""
@@ -89,7 +99,7 @@ class TextPassing:
         self._lines = ""
         masked = self._masked(text) if text else b""
         held, self._held = self._held, []
-        return masked + _looked(held, self._content, self._tally).encode()
+        return masked + _looked(held, self._content, self._tally, first=self._first, last=self._piece).encode()
 
     def _decoded(self, end: int) -> str:
         try:
@@ -100,7 +110,11 @@ class TextPassing:
         return text
 
     def _masked(self, text: str) -> bytes:
-        pieces = [*self._held, *_LINES.findall(self._content.blocks(text, self._tally.counts))]
+        first = self._first and not self._held
+        pieces = [*self._held, *_LINES.findall(self._content.blocks(text, self._tally.counts, first=first))]
         _look_across(pieces, self._content, self._tally)
         self._held = pieces[-1:]
-        return _looked(pieces[:-1], self._content, self._tally).encode()
+        if len(pieces) < 2:
+            return b""
+        first, self._first = self._first, False
+        return _looked(pieces[:-1], self._content, self._tally, first=first).encode()

@@ -108,7 +108,7 @@ def _records(kind: str | None, media: Media, said: Declared, plan: Plan, tally: 
             rows, tabs = Rows(header_row=media.header == "present"), kind == "tsv"
             return Opened(whole, lambda: CsvPassing(plan, tally, rows, tabs=tabs), tally)
         case "csv" | "tsv" | "text" if not named and content is not None and not content.empties("private-key"):
-            return Opened(whole, lambda: TextPassing(content, tally), tally)
+            return Opened(whole, lambda: TextPassing(content, tally, piece=kind == "text"), tally)
         case "arrow":
             from sluicegate.masking.arrow_passing import ArrowPassing
 

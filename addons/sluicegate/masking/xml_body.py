@@ -103,7 +103,7 @@ class _Writer:
             for place in content.cut(self._texts):
                 pair = content.across(self._texts[place], self._texts[place + 1], self._tally.counts)
                 self._texts[place : place + 2] = pair
-            made = content.texts(self._texts, self._names, self._tally.counts)
+            made = content.texts(self._texts, self._names, self._tally.counts, ends=lambda _: (True, True))
         for place, text in zip(self._places, self._texts if made is None else made, strict=True):
             self._out[place] = escape("" if text is None else str(text))
         self._tally.add(self._walk.counts)

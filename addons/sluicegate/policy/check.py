@@ -116,6 +116,8 @@ def _mask(settings: Settings, mask: model.MaskRule, here: Path) -> Iterator[_Fou
         yield here, f"has {said}", "give one of them"
     if mask.regions and mask.detect is None:
         yield (*here, "regions"), "mean something to `detect` only", "take them out"
+    if mask.borders and mask.detect is None:
+        yield (*here, "borders"), "means something to `detect` only", "take it out"
     if mask.path is not None:
         try:
             if not jsonpath.parse(mask.path):

@@ -122,7 +122,7 @@ def _budget(budget: Any) -> str:
 def mask_sentence(mask: model.MaskRule, settings: Settings) -> str:
     """What a mask says, in one sentence."""
     if mask.detect is not None:
-        what = f"Whatever looks like {_or(mask.detect)}"
+        what = f"Whatever looks like {_or(mask.detect)}{', or like a part of it where a text was cut,' * mask.borders}"
     elif mask.path is not None:
         what = f"Values at {mask.path}"
     else:

@@ -32,7 +32,7 @@ _PHONE = compiled(
 )
 _WORDS = re.compile(r"phone|tel|mobil|cell|fax|call|contact|handy|rufnummer|whatsapp|sms|text me|hotline|dial|reach")
 _OTHERS = re.compile(
-    r"ssn|social|card|iban|account|invoice|order|serial|isbn|imei|zip|postal|licen[cs]e|passport|version|id\b"
+    r"ssn|social|card|iban|account|invoice|order|serial|isbn|imei|zip|postal|licen[cs]e|passport|version|(?<![a-z])id\b"
 )
 _DATE = re.compile(r"(?:19|20)\d\d([-./])\d{1,2}\1\d{1,2}(?!\d)|\d{1,2}([-./])\d{1,2}\2(?:19|20)?\d\d(?![-./]?\d)")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")

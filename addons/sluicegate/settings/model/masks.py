@@ -27,6 +27,9 @@ class MaskRule(Table):
     `secret`, `jwt`, `private-key`."""
     regions: list[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]] = []
     """Countries, as in ISO 3166, whose phone and national numbers are looked for; the usual ones when left out."""
+    borders: bool = False
+    """Whether what may be the beginning or the end of such a value is redacted at the ends of texts, for services that
+    hand out pieces of a larger text: the rest of the value may be in another response."""
     service: Annotated[list[Text], Field(min_length=1)] | None = None
     """Services; all when left out."""
     dataset: Annotated[list[Text], Field(min_length=1)] | None = None
@@ -80,6 +83,7 @@ class MaskRule(Table):
             domain=self.domain or "",
             on_match=self.on_match,
             regions=tuple(self.regions),
+            borders=self.borders,
         )
 
 
