@@ -5,6 +5,7 @@ A sample of the splits; `make leak-matrix` takes all of them.
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -23,6 +24,21 @@ def origin(certs):
     server = Origin(certs.service)
     yield server
     server.close()
+
+
+PIECES = """
+[[masks]]
+id = "pieces"
+detect = ["email", "national-id", "card", "iban", "phone"]
+method = "redact"
+borders = true
+"""
+
+
+@pytest.fixture(scope="module")
+def pieces_gate(gateway, origin, tmp_path_factory):
+    with gateway(tmp_path_factory.mktemp("pieces"), [f"localhost:{origin.port}"], more=PIECES) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +99,63 @@ def test_no_planted_value_is_on_the_wire_of_what_passes_in_pieces(gate, origin, 
                     got = wire.fetch("GET", CHUNK, Accept_Encoding="identity")
             assert got.status == 200 and got.whole, got.wire[:500]
             assert not leaked(got.wire), (coding, place)
+
+
+def get(gate, origin, token, version, path=CHUNK, slow=None):
+    if version == "2":
+        return over_http2(gate, origin.port, token, path, slow)
+    with tunnel(gate, origin.port, token, slow) as wire:
+        return wire.fetch("GET", path, Accept_Encoding="identity")
+
+
+@pytest.mark.parametrize("version", ["1.1", "2"])
+@pytest.mark.parametrize("name", LONG)
+def test_no_planted_value_is_on_the_wire_to_a_client_that_reads_slowly(gate, origin, provider, name, version):
+    document = LONG[name]
+    for framing in ("chunks", "close") if FULL else ("chunks",):
+        origin.respond = lambda request, f=framing: answer(document.media, "", document.body, f, 40_000)
+        got = get(gate, origin, provider.token("ada"), version, slow=1500)
+        assert got.status == 200 and got.whole, got.wire[:500]
+        assert not leaked(got.wire), framing
+
+
+VALUES = {
+    "ssn": ("my SSN is ", "536-90-4399"),
+    "card": ("paid with ", "4111 1111 1111 1111"),
+    "iban": ("sent to ", "DE89 3704 0044 0532 0130 00"),
+    "phone": ("call ", "+49 151 12345678"),
+    "mail": ("it is ", "ada.lovelace99@example.org"),
+}
+CHUNKS = {
+    "object": ("application/json", lambda text: json.dumps({"id": 1, "text": text})),
+    "rows": ("application/json", lambda text: json.dumps([{"text": text, "token_count": 12}])),
+    "lines": ("application/x-ndjson", lambda text: json.dumps({"text": text}) + "\n"),
+}
+
+
+@pytest.mark.parametrize("overlap", [0, 9])
+@pytest.mark.parametrize("shape", CHUNKS)
+@pytest.mark.parametrize("name", VALUES)
+def test_a_value_that_is_cut_by_the_border_of_two_responses_is_in_neither(
+    pieces_gate, origin, provider, name, shape, overlap
+):
+    before, value = VALUES[name]
+    text = f"Once upon a time, {before}{value} and that was it for now."
+    media, write = CHUNKS[shape]
+    begins = text.index(value)
+    letters = "".join(filter(str.isalnum, value))
+    pieces = {letters[at : at + 4] for at in range(len(letters) - 3)}
+    pieces = {each for each in pieces if any(map(str.isdigit, each)) or each in "lovelace"}
+    for place in range(begins + 1, begins + len(value), 1 if FULL else 5):
+        halves = {b"/chunks/3 ": text[:place], b"/chunks/4 ": text[max(0, place - overlap) :]}
+
+        def respond(request, halves=halves):
+            half = next(half for path, half in halves.items() if path in request)
+            return answer(media, "", write(half).encode(), "length", 0)
+
+        origin.respond = respond
+        for chunk in ("3", "4"):
+            got = get(pieces_gate, origin, provider.token("ada"), "1.1", f"/datasets/customers/chunks/{chunk}")
+            assert got.status == 200, got.wire
+            shown = "".join(filter(str.isalnum, got.body.decode()))
+            assert not [piece for piece in pieces if piece in shown], (place, chunk, got.body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import h2.config
 import h2.connection
 import h2.events
+import h2.settings
 
 from tests.running import Running, Wire
 
@@ -30,8 +32,12 @@ class Got(NamedTuple):
 class Tunnel(Wire):
     """A tunnel to one service, through TLS that is verified against the gateway's authority."""
 
-    def __init__(self, gate: Running, port: int, token: str) -> None:
+    def __init__(self, gate: Running, port: int, token: str, room: int | None = None) -> None:
+        """`room`: bytes that are read at a time, with about as much room for what is not read yet; it is a slow client."""
         super().__init__(gate.port, timeout=8)
+        self._room = room or 1 << 20
+        if room is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
         self.origin = f"localhost:{port}"
         assert b" 200 " in self.connect("localhost", port, token)
         self.tls(gate.gateway_ca, "localhost")
@@ -79,7 +85,7 @@ class Tunnel(Wire):
     def exactly(self, length: int) -> bytes:
         """So many bytes, or fewer where the connection ends."""
         content = b""
-        while len(content) < length and (piece := self.socket.recv(length - len(content))):
+        while len(content) < length and (piece := self.socket.recv(min(length - len(content), self._room))):
             content += piece
         return content
 
@@ -100,23 +106,25 @@ class Tunnel(Wire):
 
 
 @contextmanager
-def tunnel(gate: Running, port: int, token: str) -> Iterator[Tunnel]:
+def tunnel(gate: Running, port: int, token: str, room: int | None = None) -> Iterator[Tunnel]:
     """A tunnel that is closed at the end."""
-    found = Tunnel(gate, port, token)
+    found = Tunnel(gate, port, token, room)
     try:
         yield found
     finally:
         found.close()
 
 
-def over_http2(gate: Running, port: int, token: str, path: str) -> Got:
-    """One GET over HTTP/2; `wire` is every byte of fields and body."""
+def over_http2(gate: Running, port: int, token: str, path: str, window: int | None = None) -> Got:
+    """One GET over HTTP/2; `wire` is every byte of fields and body. `window`: bytes that may come before some are read."""
     wire = Wire(gate.port, timeout=20)
     try:
         assert b" 200 " in wire.connect("localhost", port, token)
         wire.tls(gate.gateway_ca, "localhost", ["h2"])
         connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
         connection.initiate_connection()
+        if window is not None:
+            connection.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
         fields = [(":method", "GET"), (":path", path), (":scheme", "https"), (":authority", f"localhost:{port}")]
         connection.send_headers(1, [*fields, ("accept-encoding", "identity")], end_stream=True)
         wire.send(connection.data_to_send())
