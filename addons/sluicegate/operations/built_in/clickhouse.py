@@ -27,24 +27,18 @@ from sluicegate.operations.built_in.statement import (
 from sluicegate.operations.dialect import Known
 from sluicegate.operations.results import Session
 from sluicegate.operations.sql import read_sql
+from sluicegate.operations.sql.clickhouse import HARMLESS
 from sluicegate.operations.view import ReplyView, RequestView, Unreadable
 from sluicegate.problem import Answer
 
 MAX_STATEMENT = 256 << 10
 ACCESS_DENIED = "497"
 _STATEMENT, _PING = "statement", "ping"
-_SETTINGS = frozenset(
-    {
-        *("query", "database", "default_format", "query_id", "session_id", "session_timeout", "session_check"),
-        *("user", "password", "quota_key", "wait_end_of_query", "buffer_size", "enable_http_compression"),
-        *("http_zlib_compression_level", "send_progress_in_http_headers", "max_result_rows", "max_result_bytes"),
-        *("max_block_size", "max_execution_time", "max_rows_to_read", "max_memory_usage", "max_threads"),
-        *("result_overflow_mode", "readonly", "add_http_cors_header", "log_queries", "use_uncompressed_cache"),
-        *("cancel_http_readonly_queries_on_client_close", "output_format_json_quote_64bit_integers"),
-        *("output_format_json_quote_denormals", "date_time_output_format", "date_time_input_format"),
-        *("output_format_write_statistics", "role", "client_protocol_version"),
-    }
-)  # fmt: skip
+_PARAMETERS = HARMLESS | {
+    *("query", "database", "default_format", "query_id", "session_id", "session_timeout", "session_check"),
+    *("user", "password", "quota_key", "buffer_size", "enable_http_compression", "http_zlib_compression_level"),
+    *("send_progress_in_http_headers", "add_http_cors_header", "role", "client_protocol_version"),
+}  # fmt: skip
 """Parameters that change nothing about what a statement reads. Others may: filters, dialects, formats of their own."""
 _HEADERS = frozenset({"user", "key", "database", "format", "quota", "ssl-certificate-auth"})
 _PREFIX = "x-clickhouse-"
@@ -140,7 +134,7 @@ def _given(view: RequestView) -> tuple[dict[str, str], dict[str, str]]:
     """The query's parameters, and the service's own headers by their short names. Raises Unreadable."""
     given = query.parameters(view.query, texts=("query",))
     for name in given:
-        if name not in _SETTINGS and not name.startswith("param_"):
+        if name not in _PARAMETERS and not name.startswith("param_"):
             raise Unreadable(f"the setting {name[:40]!r} is not known: it may change what the statement reads")
     headers = {}
     for name in view.headers:

@@ -128,7 +128,8 @@ def _returned(node: exp.Expr, kind: str, context: Context) -> list[Operation]:
     if not node.args.get("returning"):
         return []
     place = _table(node.this)
-    return [replace(one, kind="read", columns=(), column_scope="all") for one in target(place, kind, context)]
+    found = [replace(one, kind="read", columns=(), column_scope="all") for one in target(place, kind, context)]
+    return found + named(node.args["returning"], kind, context)  # a query may stand in it
 
 
 def update(node: exp.Update, tokens: list[Token], text: str, context: Context) -> list[Operation]:
@@ -248,6 +249,7 @@ def create(node: exp.Create, tokens: list[Token], text: str, context: Context) -
     kind = _CREATED.get(what, "create_other")
     if kind in ("create_udf", "create_procedure", "create_trigger"):
         return _script(node, kind, text[tokens[0].start : tokens[-1].end + 1], context)
+    _nothing_hidden(node, context)
     properties = node.args.get("properties")
     places, outside = exports.places_in(properties, context)
     clone = node.args.get("clone")
@@ -279,6 +281,18 @@ def create(node: exp.Create, tokens: list[Token], text: str, context: Context) -
     if exports.keyed(node):
         found = [replace(one, statements=(*one.statements, exports.CREDENTIALS)) for one in found]
     return found
+
+
+def _nothing_hidden(node: exp.Create, context: Context) -> None:
+    """Raise Opaque for what is read beside the query: to make up columns, or to fill them."""
+    for part in node.walk(prune=lambda one: one is node.expression):
+        if isinstance(part, exp.Query) and part is not node.expression:
+            raise Opaque("a query stands where none is expected")
+    if isinstance(node.this, exp.Schema):
+        lineage = lineage_of(context)
+        lineage.screen(node.this)
+        if lineage.functions:
+            raise Opaque("a column is filled by a function that is not known to be harmless")
 
 
 def _script(node: exp.Create, kind: str, whole: str, context: Context) -> list[Operation]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sqlglot import exp
@@ -10,7 +11,7 @@ from sqlglot.dialects.dialect import Dialect
 from sluicegate.operations.sql import functions
 from sluicegate.operations.sql.lexical import Opaque
 from sluicegate.operations.sql.scope import Env, Scope, around
-from sluicegate.operations.sql.sources import NOTHING, UNKNOWN, Item, Origins, Pair, union
+from sluicegate.operations.sql.sources import NOTHING, UNKNOWN, Item, Origins, Pair, Source, union
 from sluicegate.operations.sql.tables import Table, Tables, case_of, fold
 
 MAX_WORK = 100_000
@@ -26,6 +27,12 @@ _BINDINGS = frozenset(
 """Languages in which `$1` and `@x` are parameters of the request; elsewhere they are columns or variables."""
 _ATTRIBUTES = frozenset({"postgres", "redshift"})
 """Languages in which `e.f` may be the function f of the whole row e."""
+_DISGUISES = {
+    **dict.fromkeys(("databricks", "spark", "hive"), re.compile(r"[^\w\s-]")),  # patterns, if a setting says so
+    "clickhouse": re.compile(r"\."),  # what is qualified, in one pair of quotes
+    "sqlite": re.compile(r"\A(?:rowid|oid|_rowid_)\Z", re.IGNORECASE),  # the key, whatever it is called
+}
+"""Names that may mean columns of other names, by language."""
 _QUANTIFIED = (exp.Exists, exp.In, exp.SubqueryPredicate, exp.Any, exp.All)
 _LEAVES = (exp.Literal, exp.Identifier, exp.DataType, exp.JSONPath, exp.Var, exp.Null, exp.Boolean, exp.Placeholder)
 
@@ -38,6 +45,7 @@ class Expressions:
         self._case = case_of(language)
         self._declared = declared
         self._aliases = _ALIASES.get(name, "")
+        self._disguises = _DISGUISES.get(name)
         self._work = 0
         self._seen: set[int] = set()
         self._named_tables: list[exp.Table] = []
@@ -100,7 +108,7 @@ class Expressions:
             else:
                 if isinstance(part, exp.Func) and type(part) not in functions.TYPED and functions.unknown(part):
                     found |= UNKNOWN  # nobody knows what it looks at besides its arguments
-                if isinstance(part, exp.In) and part.args.get("field") is not None:
+                if isinstance(part, exp.In) and self._names_table(part):
                     raise Opaque("a table, or a list in a column, is named after IN")
                 for value in part.args.values():
                     if isinstance(value, exp.Expr):
@@ -110,6 +118,12 @@ class Expressions:
         self._spend(len(found))
         self.touched |= found
         return frozenset(found)
+
+    def _names_table(self, node: exp.In) -> bool:
+        if node.args.get("field") is not None:
+            return True
+        # ClickHouse drops the brackets: `x IN (t)` is `x IN t`.
+        return self._name == "clickhouse" and [type(one) for one in node.expressions] == [exp.Column]
 
     def _subquery(self, node: exp.Expr, scope: Scope) -> Origins:
         around = node.parent
@@ -128,6 +142,8 @@ class Expressions:
 
     def _column(self, node: exp.Column, scope: Scope, mode: str) -> Origins:
         parts = list(node.parts)
+        if not all(isinstance(part, exp.Identifier) for part in parts):  # `e.$3`
+            return union(source.whole() for source in around(scope)) | UNKNOWN
         if len(parts) == 1:
             name = parts[0]
             return self._named(name.name, bool(name.args.get("quoted")), scope, mode)
@@ -143,7 +159,7 @@ class Expressions:
                     if source.path[-width:] != folded[:width]:
                         continue
                     part = parts[width]
-                    origins, _ = source.column(part.name, bool(part.args.get("quoted")))
+                    origins, _ = self._of(source, part.name, bool(part.args.get("quoted")))
                     if origins is None:
                         origins = source.whole() | UNKNOWN
                     elif self._name in _ATTRIBUTES and _is_function(part.name) and not source.items:
@@ -162,6 +178,13 @@ class Expressions:
             found |= self._fields(first, scope)
         return frozenset(found)
 
+    def _of(self, source: Source, name: str, quoted: bool) -> tuple[Origins | None, bool]:
+        """What a source's column of that name is made from, where the name may be another one's in disguise."""
+        origins, sure = source.column(name, quoted)
+        if origins is None or sure or self._disguises is None or self._disguises.search(name) is None:
+            return origins, sure
+        return (origins, False) if fold(name) in source.names else (origins | source.whole(), False)
+
     def _fields(self, first: exp.Expr, scope: Scope) -> Origins:
         """A column that is called as a source is, whose field may be meant."""
         found: set[Pair] = set()
@@ -174,14 +197,16 @@ class Expressions:
     def _named(self, name: str, quoted: bool, scope: Scope, mode: str) -> Origins:
         """A name that is not qualified: a column of any source here or further out, an alias, or a whole row."""
         folded = fold(name)
-        found: set[Pair] = set()
-        hit = False
+        # What WITH calls an expression is meant before a column of that name.
+        scalar = scope.env.scalars.get(folded)
+        found: set[Pair] = set(scalar or ())
+        hit = scalar is not None
         level: Scope | None = scope
         while level is not None:
             certain = False
             self._spend(len(level.sources) + 1)
             for source in level.sources:
-                origins, sure = source.column(name, quoted)
+                origins, sure = self._of(source, name, quoted)
                 if origins is not None:
                     found |= origins
                     hit = True
@@ -197,12 +222,7 @@ class Expressions:
             if certain:
                 return frozenset(found)
             level = level.parent
-        scalar = scope.env.scalars.get(folded)
-        if scalar is not None:
-            return frozenset(found) | scalar
-        if not hit:
-            return UNKNOWN
-        return frozenset(found)
+        return frozenset(found) if hit else UNKNOWN
 
     def _alias(self, name: str, scope: Scope) -> Origins:
         known = scope.known.get(name)

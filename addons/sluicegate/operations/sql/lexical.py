@@ -58,7 +58,12 @@ def _plain(language: type[Dialect]) -> type[Tokenizer]:
 @lru_cache(maxsize=64)
 def _tokenizer(language: Dialect, thread: int) -> Tokenizer:
     """One for each thread: making it costs as much as reading a short text, and it cannot read two at a time."""
-    return _plain(type(language))(dialect=language)
+    made = _plain(type(language))(dialect=language)
+    for name in ("_hive_tokenizer", "_trino_tokenizer"):  # Athena's hands on to one of two others
+        inner = getattr(made, name, None)
+        if inner is not None:
+            setattr(made, name, type("Plain", (type(inner),), {"COMMANDS": set()})(dialect=inner.dialect))
+    return made
 
 
 def _check_comments(text: str, tokens: list[Token]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from sluicegate.operations.sql import functions
+from sluicegate.operations.sql.clickhouse import check
 from sluicegate.operations.sql.froms import Froms, renamed
 from sluicegate.operations.sql.lexical import Opaque
 from sluicegate.operations.sql.nodes import PLAIN, strange
@@ -55,8 +56,11 @@ class Lineage(Froms):
 
         Raises Opaque for rows that go to a program, and without `changes` for a statement that changes something.
         """
+        clickhouse = self._name == "clickhouse"
         for part in node.walk():
             kind = type(part)
+            if clickhouse:
+                check(part)
             if kind in _QUIET:
                 continue
             if isinstance(part, exp.Table):
@@ -244,9 +248,10 @@ class Lineage(Froms):
     def _starred(self, star: exp.Expr, found: list[Item], scope: Scope) -> list[Item]:
         """What is left of the columns of a `*`, with EXCEPT, REPLACE and RENAME."""
         asked = {name for name, value in star.args.items() if value}
-        if asked - {"except_", "replace", "rename"}:
+        left_out = star.args.get("except_") or ()
+        if asked - {"except_", "replace", "rename"} or not all(_is_name(part) for part in left_out):
             self._blur("a `*` is followed by what is not looked into")
-        dropped = {fold(part.name) for part in star.args.get("except_") or ()}
+        dropped = {fold(part.name) for part in left_out}
         replaced = {fold(part.alias): self._origins(part.this, scope) for part in star.args.get("replace") or ()}
         renamed = {fold(part.this.name): part.alias for part in star.args.get("rename") or ()}
         if not any(item.source is not None for item in found):
@@ -275,6 +280,10 @@ class Lineage(Froms):
                 scope.aliases.setdefault(fold(part.alias), []).append(part.this)
 
 
+def _is_name(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Identifier) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Identifier))
+
+
 def _told(items: list[Item]) -> list[tuple[object, ...]]:
     """What is known of columns. Of sources of which nothing is known there is a new one each time."""
     return [(item.name, item.origins, item.source is None, item.copied) for item in items]
@@ -290,6 +299,8 @@ def _copied(node: exp.Expr, scope: Scope) -> bool:
         sources = [source for source in scope.sources if source.path[-len(path) :] == path]
     else:
         aliases = scope.aliases.get(fold(name), ())
+        if fold(name) in scope.env.scalars:
+            return False
         if any(not isinstance(alias, exp.Column) or fold(alias.name) != fold(name) for alias in aliases):
             return False  # whether the alias or the column is meant differs from service to service
         quoted = bool(last.args.get("quoted"))

@@ -8,6 +8,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token
 
 from sluicegate.exchange import Operation
+from sluicegate.operations.sql.clickhouse import check_setting
 from sluicegate.operations.sql.kinds import KINDS
 from sluicegate.operations.sql.lexical import Opaque
 from sluicegate.operations.sql.query import read_query
@@ -20,7 +21,7 @@ _READS = """
     names character_set_client character_set_connection character_set_results character set sql_mode client_encoding
     standard_conforming_strings backslash_quote escape_string_warning quoted_identifiers_ignore_case quoted_identifier
     ansi_quotes dialect allow_experimental_prql_dialect case_sensitive_inserter multi_statement_count
-    prefer_column_name_to_alias sql_dialect
+    prefer_column_name_to_alias sql_dialect quotedregexcolumnnames identifiers
 """
 READS = frozenset(_READS.split())
 """Settings that change how the service reads statements. Nobody changes those through the gateway."""
@@ -33,13 +34,13 @@ def read_session(node: exp.Expr, tokens: list[Token], text: str, context: Contex
     if isinstance(node, exp.Use):
         return _plain("use", tokens, text, context, _used(node, context))
     if isinstance(node, exp.Set):
-        return _plain("set", tokens, text, context, _set(node))
+        return _plain("set", tokens, text, context, _set(node, context))
     if isinstance(node, exp.Describe):
         if isinstance(node.this, exp.Query):
             found = read_query(node.this, context, "describe")
             return Statement((replace(found[0], outputs=None, rows=None), *found[1:]), bare(tokens, text))
-        if not isinstance(node.this, exp.Table):
-            raise Opaque("it is not clear what is described")
+        if not isinstance(node.this, exp.Table) or str(node.args.get("style") or "").upper() == "HISTORY":
+            raise Opaque("it is not clear what is described")  # a history quotes what others have asked
         return _plain("describe", tokens, text, context)
     for kind, word in (*_HARMLESS, *_OTHERS):
         if isinstance(node, kind):
@@ -107,7 +108,7 @@ def _used(node: exp.Use, context: Context) -> Uses | None:
     raise Opaque("it is not clear whether a catalog or a schema is used")
 
 
-def _set(node: exp.Set) -> Uses | None:
+def _set(node: exp.Set, context: Context) -> Uses | None:
     uses: Uses | None = None
     for part in node.walk():
         if isinstance(part, exp.Query | exp.Func):
@@ -122,6 +123,8 @@ def _set(node: exp.Set) -> Uses | None:
                 (str(item.args.get("kind") or (inner.name if isinstance(inner, exp.Expr) else inner)).lower(), None)
             )
     for name, value in named:
+        if context.name == "clickhouse":
+            check_setting(name)
         if name in READS or any(word in READS for word in name.split()):
             raise Opaque("it changes how the service reads statements")
         if name in _SCHEMAS | _CATALOGS:

@@ -32,8 +32,10 @@ _OPTIONS = frozenset(_WORDS.split())
 
 def read_chunk(tokens: list[Token], text: str, context: Context) -> Statement:
     """One statement. What is not understood is an opaque operation."""
-    words = [token.text.upper() for token in tokens[:4]]
-    first, second = words[0], words[1] if len(words) > 1 else ""
+    marked = tokens  # Athena's tokens begin with one that says which of its two parsers is meant
+    tokens = [token for token in tokens if token.text or token.end > token.start] or tokens
+    words = [token.text.upper() for token in tokens[:2]]
+    first, second = words[0].partition(" ")[0], words[1] if len(words) > 1 else ""
     service = context.known.service
     try:
         if tokens[0].token_type in _TEXTS or tokens[0].token_type is TokenType.IDENTIFIER:
@@ -53,7 +55,7 @@ def read_chunk(tokens: list[Token], text: str, context: Context) -> Statement:
             return _show(tokens, text, context)
         if first == "UNLOAD":
             return _unload(tokens, text, context)
-        node = parse(tokens, text, context)
+        node = parse(marked, text, context)
         if isinstance(node, exp.Command):
             return Statement(by_words(tokens, text, context, "its effect is not known"), None)
         return read_statement(node, tokens, text, context)
@@ -97,8 +99,14 @@ def _show(tokens: list[Token], text: str, context: Context) -> Statement:
     return Statement((operation,), bare(tokens, text))
 
 
-_VALUED = frozenset({"STATS", "STATISTICS", "HISTOGRAM", "PARTITIONS", "RANGES", "SAMPLES"})
-"""What SHOW shows that is made from rows: the least and greatest values of a column, the values that divide a table."""
+_VALUED = frozenset(
+    {
+        *("STATS", "STATISTICS", "HISTOGRAM", "PARTITIONS", "RANGES", "SAMPLES"),
+        *("PROCESSLIST", "QUERIES", "HISTORY", "WARNINGS", "ERRORS", "PROFILE", "PROFILES", "EVENTS", "TRANSACTIONS"),
+    }
+)
+"""What SHOW shows that is made from rows: the least and greatest values of a column, the values that divide a table;
+and what quotes statements, which hold values of whoever asked, and of rows that were found while they were planned."""
 
 
 def inside(text: str, context: Context) -> tuple[list[Statement], tuple[Operation, ...]]:
