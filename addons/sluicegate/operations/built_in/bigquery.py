@@ -20,6 +20,7 @@ from sluicegate.operations.built_in.statement import (
     flag_of,
     followed,
     for_the_client,
+    given,
     list_of,
     member,
     names_in,
@@ -39,7 +40,6 @@ from sluicegate.operations.copied import copied, targets
 from sluicegate.operations.destination import SEVERAL, judge
 from sluicegate.operations.dialect import Known
 from sluicegate.operations.names import columns as plain_columns
-from sluicegate.operations.query import parameters
 from sluicegate.operations.results import Session
 from sluicegate.operations.sql import Read, read_sql
 from sluicegate.operations.sql.tables import Tables
@@ -92,8 +92,10 @@ class BigQueryDialect(StatementDialect):
         project = plain(path[3], "project")
         match route:
             case "query":
+                _given(view)
                 return _query(view, project, known)
             case "job":
+                _given(view)
                 return _job(view, project, known)
             case "table data":
                 return Asked(_table_data(view, path, known))
@@ -101,8 +103,8 @@ class BigQueryDialect(StatementDialect):
             raise Unreadable("a body was sent where none is read")
         job = _handle(project, plain(path[5], "job id"))
         found = session.follow(job)
-        given = parameters(view.query)
-        chunks = tuple(f"{name}={given[name][:200]}" for name in ("startIndex", "pageToken") if name in given)
+        asked = _given(view, *_PAGED, "timeoutMs", "location", "projection")
+        chunks = tuple(f"{name}={asked[name][:200]}" for name in ("startIndex", "pageToken") if name in asked)
         kinds: dict[str, Kind] = {_POLL: "poll", _CANCEL: "cancel"}
         return followed(found, route, job, chunks, kinds.get(route))
 
@@ -144,6 +146,18 @@ class BigQueryDialect(StatementDialect):
         error = {"message": message, "domain": "global", "reason": "accessDenied"}
         document = {"error": {"code": 403, "message": message, "errors": [error], "status": "PERMISSION_DENIED"}}
         return answered(refusal, 403, "application/json; charset=UTF-8", document)
+
+
+_PAGED = ("maxResults", "pageToken", "startIndex",
+          "formatOptions.useInt64Timestamp", "formatOptions.timestampOutputFormat")  # fmt: skip
+
+
+def _given(view: RequestView, *more: str) -> dict[str, str]:
+    """The parameters of the query. Raises Unreadable for what is not known, and for an answer that is no JSON."""
+    found = given(view, "prettyPrint", "alt", "fields", "quotaUser", *more)
+    if found.get("alt", "json") != "json":
+        raise Unreadable("the answer is asked for in a format other than JSON")
+    return found
 
 
 def _handle(project: str, job: str) -> str:
@@ -312,20 +326,18 @@ def _narrowed(operation: Operation, listed: tuple[str, ...], known: Known) -> Op
 
 
 def _table_data(view: RequestView, path: tuple[str, ...], known: Known) -> Operation:
-    given = parameters(view.query)
-    only(given, ("maxResults", "pageToken", "startIndex", "selectedFields", "prettyPrint", "alt", "fields",
-                 "formatOptions.useInt64Timestamp", "formatOptions.timestampOutputFormat"), "the query")  # fmt: skip
+    asked = _given(view, *_PAGED, "selectedFields")
     if view.body:
         raise Unreadable("a body was sent where none is read")
     tables = Tables.of(known.nowhere(), None, None)
     name = (plain(path[3], "project"), plain(path[5], "dataset"), plain(path[7], "table"))
     found = _reads(tables, name, known)
     declared = known.columns.get(found[0].dataset or "", frozenset())
-    listed = plain_columns([given["selectedFields"]], declared) if given.get("selectedFields") else ()
-    chunks = tuple(f"{key}={given[key][:200]}" for key in ("startIndex", "pageToken") if key in given)
+    listed = plain_columns([asked["selectedFields"]], declared) if asked.get("selectedFields") else ()
+    chunks = tuple(f"{key}={asked[key][:200]}" for key in ("startIndex", "pageToken") if key in asked)
     first, *others = (_narrowed(one, listed, known) for one in found)
     if others:
         first = replace(first, outputs=None)
-    limit = given.get("maxResults", "")
+    limit = asked.get("maxResults", "")
     rows = int(limit) if limit.isascii() and limit.isdigit() and len(limit) < 12 else None
     return replace(first, route=_DATA, chunks=chunks, rows=rows, parts=tuple(others))

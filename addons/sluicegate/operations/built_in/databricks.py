@@ -22,6 +22,7 @@ from sluicegate.operations.built_in.statement import (
     find_link,
     followed,
     for_the_client,
+    given,
     member,
     names_in,
     object_in,
@@ -97,6 +98,7 @@ class DatabricksDialect(StatementDialect):
             return simple(known.service, "login", route)
         if route == "telemetry":
             return simple(known.service, "telemetry", route)
+        given(view, *(("row_offset",) if route == _CHUNK else ()))
         if route == _SUBMIT:
             return _submit(view, known)
         if view.body and route != _CANCEL:

@@ -45,6 +45,10 @@ def handle_of(word: str, handle: str) -> str:
     return f"{word}:{hashlib.sha256(handle.encode('utf-8', 'surrogatepass')).hexdigest()}"  # they grow with the shards
 
 
+_VERSION = re.compile(r"compatible-with=\d{1,3}")
+"""Clients say for which version of the service they are made."""
+
+
 def parameters_of(view: RequestView, *accepted: str) -> dict[str, str]:
     found = queries.parameters(view.query)
     for name in found:
@@ -55,11 +59,18 @@ def parameters_of(view: RequestView, *accepted: str) -> dict[str, str]:
     return found
 
 
+def _media(view: RequestView) -> str:
+    """The type of the body. Raises Unreadable for a character set other than UTF-8."""
+    media, *more = ((view.header("content-type") or "").lower().replace(" ", "").replace("\t", "")).split(";")
+    if any(one not in ("charset=utf-8", 'charset="utf-8"') and not _VERSION.fullmatch(one) for one in more):
+        raise Unreadable("the content-type of the body has a parameter that is not known")
+    return media
+
+
 def read_body(view: RequestView, needed: bool = True) -> dict[str, Any]:
     if not view.body and not needed:
         return {}
-    media = (view.header("content-type") or "").partition(";")[0].strip().lower()
-    if media not in ("application/json", "application/vnd.elasticsearch+json"):
+    if _media(view) not in ("application/json", "application/vnd.elasticsearch+json"):
         raise Unreadable("the body is not of type application/json")
     return read_object(view._replace(headers={**view.headers, "content-type": ("application/json",)}), MAX_BODY)
 
@@ -122,9 +133,8 @@ def list_of(value: Any) -> list[Any]:
 
 
 def lines_of(view: RequestView) -> list[dict[str, Any]]:
-    media = (view.header("content-type") or "").partition(";")[0].strip().lower()
-    if media not in ("application/x-ndjson", "application/json", "application/vnd.elasticsearch+x-ndjson",
-                     "application/vnd.elasticsearch+json"):  # fmt: skip
+    if _media(view) not in ("application/x-ndjson", "application/json", "application/vnd.elasticsearch+x-ndjson",
+                            "application/vnd.elasticsearch+json"):  # fmt: skip
         raise Unreadable("the body is not of a JSON type")
     found = []
     for line in read_text(view, MAX_BODY).split("\n"):

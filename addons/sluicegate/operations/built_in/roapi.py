@@ -104,6 +104,8 @@ def _read(view: RequestView, known: Known) -> Operation:
 def _without(view: RequestView, *, parameters: bool) -> None:
     if parameters and view.query:
         raise Unreadable("the query has parameters that are not known here")
+    if (view.header("content-type") or "").strip().lower().startswith("multipart/"):
+        raise Unreadable("the body is said to be a form")
 
 
 def _table(view: RequestView, name: str, known: Known) -> Operation:

@@ -13,6 +13,7 @@ import orjson
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Delivery, Kind, Operation, Output, Rewrite
 from sluicegate.operations.dialect import Dialect, Known
+from sluicegate.operations.query import parameters
 from sluicegate.operations.results import Session
 from sluicegate.operations.template import segments_of
 from sluicegate.operations.view import ReplyView, RequestView, Unreadable
@@ -103,6 +104,13 @@ def only(document: Mapping[str, Any], known: Collection[str], what: str = "the b
     for name in document:
         if name not in known:
             raise Unreadable(f"{what} has a member {name[:40]!r} that is not known")
+
+
+def given(view: RequestView, *known: str) -> dict[str, str]:
+    """The parameters of the query. Raises Unreadable for one that is not known, and for one that comes twice."""
+    found = parameters(view.query)
+    only(found, known, "the query")
+    return found
 
 
 def text_of(document: Mapping[str, Any], name: str) -> str | None:

@@ -18,6 +18,7 @@ from sluicegate.operations.built_in.statement import (
     answered,
     followed,
     for_the_client,
+    given,
     names_in,
     object_in,
     path_of,
@@ -74,7 +75,9 @@ class TrinoDialect(StatementDialect):
         if route == _INFO:
             return simple(known.service, "poll", route)
         if route == _STATEMENT:
+            given(view)
             return _statement(view, known)
+        given(view, "maxWait", "targetResultSize")
         if view.body:
             raise Unreadable("a body was sent where none is read")
         path = path_of(view) or ()
