@@ -236,6 +236,53 @@ DOCUMENTS = {
 }
 
 
+_PARTS = st.lists(st.sampled_from([SSN[:5], SSN[5:], SSN, "my", " ", "a@exam", "ple.org", "12"]), max_size=5).map(
+    "".join
+)
+
+
+SHEETS = {
+    "cut": (
+        "text/csv",
+        '"id",note,x\n1,"my number 536-90",a\n2,"-4399 it is",b\n3,"reach ada.lovelace",\n4,@example.org c,d\n',
+    ),
+    "no end": ("text/csv", f"id;note\n1;my {MAIL}\n2;{MAIL}"),
+    "crlf": ("text/csv", f"id,note\r\n1,my {MAIL}\r\n2,no 536-90\r\n3,-4399 it is\r\n"),
+    "tsv": ("text/tab-separated-values", f"id\tnote\n1\tmy {MAIL}\n2\t\n3\tno 536-90\n4\t-4399 it is\n"),
+    "in words": ("text/csv", f"id,ssn,customer phone\n1,{SSN.replace('-', '')},2025550143\n2,,\n"),
+    "in a name": ("text/csv", f"id,{MAIL}\n1,2\n"),
+    "json": ("text/csv", f'"id",note\n1,"{{""a"": ""{MAIL}"", ""id"": 12345}}"\n'),
+}
+
+
+@pytest.mark.parametrize("name", SHEETS)
+def test_rows_with_columns_and_detectors_cut_anywhere(name: str) -> None:
+    media, text = SHEETS[name]
+    body = text.encode()
+    expected, exposure = whole(media, body, BOTH)
+    assert exposure.masks.keys() == {"all", "ids"} or name in ("tsv", "no end")
+    for shown in (b"lovelace", b"536-90", b"-4399", b"536904399", b"2025550143", b"12345"):
+        assert shown not in expected
+    for place in range(len(body) + 1):
+        got, stream = passed(media, [body[:place], body[place:]], BOTH)
+        assert got == expected, place
+        assert stream.exposure == exposure
+    assert passed(media, [body[at : at + 1] for at in range(len(body))], BOTH)[0] == expected
+
+
+@given(
+    st.lists(st.tuples(_PARTS, _PARTS), min_size=1, max_size=6),
+    st.lists(st.integers(0, 200), max_size=5),
+)
+def test_any_sheet_with_values_cut_by_rows_and_rows_cut_by_pieces(rows, cuts) -> None:
+    rows[0] = (rows[0][0], f"{rows[0][1]} ")  # whether a column holds what may be cut is known from its first rows
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerows([("id", "a", "b"), *((n, f"{one} ", other) for n, (one, other) in enumerate(rows))])
+    body = out.getvalue().encode()
+    assert passed("text/csv", cut(body, cuts), BOTH)[0] == whole("text/csv", body, BOTH)[0]
+
+
 @pytest.mark.parametrize("plan", [LOOKS, BOTH], ids=["looks", "both"])
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_documents_with_detectors_cut_anywhere(name: str, plan: Plan) -> None:
@@ -248,11 +295,6 @@ def test_documents_with_detectors_cut_anywhere(name: str, plan: Plan) -> None:
         assert got == expected, place
         assert stream.exposure.masks.keys() == exposure.masks.keys()
     assert passed(media, [body[at : at + 1] for at in range(len(body))], plan)[0] == expected
-
-
-_PARTS = st.lists(st.sampled_from([SSN[:5], SSN[5:], SSN, "my", " ", "a@exam", "ple.org", "12"]), max_size=5).map(
-    "".join
-)
 
 
 @given(

@@ -270,7 +270,6 @@ def test_what_cannot_be_looked_at_passes_and_says_so() -> None:
     ("media", "obligation"),
     [
         ("text/plain", Obligation("ids", "redact", frozenset({"ssn"}))),
-        ("text/csv", Obligation("both", "redact", frozenset({"ssn"}), detect=frozenset({"email"}))),
         ("text/plain", Obligation("keys", "null", detect=frozenset({"private-key"}))),
         ("application/json", Obligation("all", "redact", path="$")),
     ],

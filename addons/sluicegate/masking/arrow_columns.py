@@ -168,7 +168,7 @@ def guarded(array: pa.Array, field: pa.Field, plan: Plan, tally: Tally) -> pa.Ar
     if _is_text(kind):
         if plan.content is not None:
             array = arrow_content.texts(array, field, plan.content, tally)
-        return _json_texts(array, plan, tally, lambda text: text)
+        return in_texts(array, plan, tally)
     if _is_bytes(kind):
         if plan.content is not None:
             array = arrow_content.in_bytes(array, field, plan.content, tally, empty)
@@ -186,6 +186,11 @@ def guarded(array: pa.Array, field: pa.Field, plan: Plan, tally: Tally) -> pa.Ar
     if types.is_nested(kind) and plan.content is not None:
         return arrow_content.nested(array, field, plan.content, tally, empty)
     return array
+
+
+def in_texts(array: pa.Array, plan: Plan, tally: Tally) -> pa.Array:
+    """Texts in which JSON is masked."""
+    return _json_texts(array, plan, tally, lambda text: text)
 
 
 def _is_bytes(kind: pa.DataType) -> bool:

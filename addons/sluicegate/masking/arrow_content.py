@@ -43,8 +43,11 @@ def check_schema(schema: pa.Schema, content: Content) -> None:
                 raise Unfit("its metadata holds a value that is masked")
 
 
-def texts(array: pa.Array, field: pa.Field, content: Content, tally: Tally) -> pa.Array:
-    """Texts with what the detectors find in them masked. Each value is looked at once, and neighbours as one."""
+def texts(array: pa.Array, field: pa.Field, content: Content, tally: Tally, *, neighbours: bool = True) -> pa.Array:
+    """Texts with what the detectors find in them masked. Each value is looked at once.
+
+    `neighbours`: those that follow each other are read as one at their ends; else somebody has done so.
+    """
     large = array if types.is_large_string(array.type) else array.cast(pa.large_string())
     found = large.dictionary_encode()
     values = [text if text is not None else "" for text in found.dictionary.to_pylist()]
@@ -52,7 +55,7 @@ def texts(array: pa.Array, field: pa.Field, content: Content, tally: Tally) -> p
     box: list[Any] = [{name: [text]} for text in values]  # in lists, since these are no neighbours
     before = sum(tally.counts.values())
     names = mask_content_of(box, content, tally.counts)
-    rows = large.to_pylist() if any(" " in text for text in values[:64]) else []
+    rows = large.to_pylist() if neighbours and any(" " in text for text in values[:64]) else []
     borders = content.cut(rows)
     if sum(tally.counts.values()) == before and not borders:
         return array

@@ -18,8 +18,10 @@ import pyarrow.csv as pcsv
 import re2
 
 from sluicegate.exchange import Rows
+from sluicegate.masking import arrow_content
 from sluicegate.masking.arrow_body import readable
-from sluicegate.masking.arrow_columns import mask_column
+from sluicegate.masking.arrow_columns import in_texts, mask_column
+from sluicegate.masking.csv_neighbours import NeighbouringRows
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.methods import REDACTED, Action
 from sluicegate.masking.names import normal
@@ -193,8 +195,11 @@ class Sheet:
         self.ending = b"\r\n" if raw.endswith(b"\r\n") else b"\n"
         self.front = len(raw) if headed else 0
         """Bytes of the row of names."""
-        self.head = _header(raw, cells, self._columns, rows, self.grammar) if headed else b""
+        self.head = _header(raw, cells, self._columns, rows, self.grammar, plan, tally) if headed else b""
         """The row of names as it may leave."""
+        self._neighbours = None if plan.content is None else NeighbouringRows(plan.content, self._columns.hits, tally)
+        self._open = False
+        """Whether the last row has no line end behind it."""
 
     def check(self, text: bytes) -> None:
         """Raises Unfit for rows that two readers could take apart in two ways."""
@@ -205,38 +210,65 @@ class Sheet:
         elif self._width > 1:
             _check_empty(text)
 
-    def mask(self, body: bytes) -> bytes:
-        """Whole rows, masked. Raises Unfit."""
-        if not body:
-            return b""
-        masked = readable(lambda: _rows(body, self._columns, self.grammar, self._plan, self._tally), _BROKEN)
-        if not body.endswith(b"\n"):
+    def mask(self, body: bytes, *, last: bool = True) -> bytes:
+        """Whole rows, masked. Raises Unfit. `last`: no more come; else the last of them may have to wait."""
+        if body:
+            self._open = not body.endswith(b"\n")
+        masked = readable(lambda: self._masked(body, last), _BROKEN)
+        if last and self._open:
             masked = masked.removesuffix(b"\n")
         if self.ending != b"\n" and not self.grammar.quoted:
             masked = masked.replace(b"\n", self.ending)
         return masked
 
+    def _masked(self, body: bytes, last: bool) -> bytes:
+        near = self._neighbours
+        batches = _batches(body, len(self._columns.names), self.grammar) if body else iter(())
+        out = [self._written(batch if near is None else near.take(batch)) for batch in batches]
+        if last and near is not None and (held := near.end()) is not None:
+            out.append(self._written(held))
+        return b"".join(out)
 
-def _header(raw: bytes, cells: list[str], columns: Columns, rows: Rows, grammar: _Grammar) -> bytes:
-    """The row of names. In a column that owes a mask a text that is not its name may be a value."""
-    if rows.columns is None:
+    def _written(self, batch: pa.RecordBatch) -> bytes:
+        if not batch.num_rows:
+            return b""
+        arrays = [self._column(batch.column(place), place) for place in range(batch.num_columns)]
+        self._columns.count(batch.num_rows, self._tally)
+        return _written(pa.RecordBatch.from_arrays(arrays, schema=batch.schema), self.grammar)
+
+    def _column(self, array: pa.Array, place: int) -> pa.Array:
+        hit = self._columns.hits[place]
+        field = pa.field(self._columns.names[place], pa.string())
+        if hit is None and self._plan.content is not None:
+            looked = arrow_content.texts(array, field, self._plan.content, self._tally, neighbours=False)
+            return in_texts(looked, self._plan, self._tally)
+        return mask_column(array, field, hit, self._plan, self._tally)
+
+
+def _header(
+    raw: bytes, cells: list[str], columns: Columns, rows: Rows, grammar: _Grammar, plan: Plan, tally: Tally
+) -> bytes:
+    """The row of names. In a column that owes a mask a text that is not its name may be a value; detectors look at all
+    of them.
+    """
+    shown = list(cells)
+    if rows.columns is not None:
+        for place, (output, hit) in enumerate(zip(rows.columns, columns.hits, strict=True)):
+            if hit is not None and normal(cells[place]) != normal(output.name) and not is_unnamed(cells[place]):
+                shown[place] = REDACTED
+    if plan.content is not None:
+        found = plan.content.texts(shown, "", tally.counts)
+        shown = shown if found is None else ["" if cell is None else str(cell) for cell in found]
+    if shown == cells:
         return raw
-    strange = [
-        hit is not None and normal(cell) != normal(output.name) and not is_unnamed(cell)
-        for cell, output, hit in zip(cells, rows.columns, columns.hits, strict=True)
-    ]
-    if not any(strange):
-        return raw
-    shown = [REDACTED if hidden else cell for cell, hidden in zip(cells, strange, strict=True)]
     if grammar.quoted:
         shown = ['"' + cell.replace('"', '""') + '"' for cell in shown]
     return grammar.delimiter.join(shown).encode() + (b"\r\n" if raw.endswith(b"\r\n") else b"\n")
 
 
-def _rows(body: bytes, columns: Columns, grammar: _Grammar, plan: Plan, tally: Tally) -> bytes:
-    keys = [str(place) for place in range(len(columns.names))]
-    fields = [pa.field(key, pa.string()) for key in keys]
-    schema = pa.schema(fields)
+def _batches(body: bytes, width: int, grammar: _Grammar) -> Iterator[pa.RecordBatch]:
+    """The rows, all values as texts, in columns that are called by their places."""
+    keys = [str(place) for place in range(width)]
     # Without quotes, an empty value is an absent one.
     reader = pcsv.open_csv(
         pa.BufferReader(body),
@@ -255,14 +287,7 @@ def _rows(body: bytes, columns: Columns, grammar: _Grammar, plan: Plan, tally: T
             quoted_strings_can_be_null=False,
         ),
     )
-    out: list[bytes] = []
-    for batch in reader:
-        arrays = [
-            mask_column(batch.column(place), fields[place], hit, plan, tally) for place, hit in enumerate(columns.hits)
-        ]
-        columns.count(batch.num_rows, tally)
-        out.append(_written(pa.RecordBatch.from_arrays(arrays, schema=schema), grammar))
-    return b"".join(out)
+    yield from reader
 
 
 def _written(batch: pa.RecordBatch, grammar: _Grammar) -> bytes:

@@ -38,25 +38,27 @@ class CsvPassing:
             return b""
         block = bytes(self._rest[:end])
         del self._rest[:end]
-        return self._masked(block)
+        return self._masked(block, last=False)
 
     def end(self) -> bytes:
         """Nothing more comes; the last row, where no line end stands behind it."""
         block = bytes(self._rest)
         self._rest.clear()
-        return self._masked(block) if block or self._sheet is None else b""
+        if self._sheet is not None and not block:
+            return self._sheet.mask(b"")
+        return self._masked(block, last=True)
 
-    def _masked(self, block: bytes) -> bytes:
+    def _masked(self, block: bytes, *, last: bool) -> bytes:
         if self._sheet is None:
             bom, text, sheet = open_sheet(
                 block, self._rows, self._plan, self._tally, tabs=self._tabs, quotes=self._quoted
             )
             sheet.check(text)
             self._sheet = sheet
-            return bom + sheet.head + sheet.mask(text[sheet.front :])
+            return bom + sheet.head + sheet.mask(text[sheet.front :], last=last)
         self._keeps(block, self._sheet)
         self._sheet.check(block)
-        return self._sheet.mask(block)
+        return self._sheet.mask(block, last=last)
 
     def _keeps(self, block: bytes, sheet: Sheet) -> None:
         """Raises Unfit for rows that are not written as the first ones are."""

@@ -102,7 +102,7 @@ def _records(kind: str | None, media: Media, said: Declared, plan: Plan, tally: 
             return Lines(plan, tally, events=kind == "events")
         case "json" if plan.root is None:
             return Opened(whole, lambda: JsonPassing(plan, tally), tally)
-        case "csv" | "tsv" if named and content is None:
+        case "csv" | "tsv" if named:
             from sluicegate.masking.csv_passing import CsvPassing
 
             rows, tabs = Rows(header_row=media.header == "present"), kind == "tsv"
