@@ -79,7 +79,7 @@ bench-masking: setup-dev ## Measure masking beside the parsers alone
 	@$(BIN)/python -m bench.masking
 
 bench-detection: setup-dev ## Measure detection: who is found, how soon, and how often for nothing; then taint through real encoders
-	@$(BIN)/python -m bench.detection --ablations && $(BIN)/python -m bench.taint
+	@$(BIN)/python -m bench.detection --ablations 1 && $(BIN)/python -m bench.taint
 
 interop: setup-dev ## Run the tests with real servers and clients, in environments kept in .interop (T=path, K=expression)
 	@SEEN=keep $(BIN)/python -m pytest $(if $(filter tests,$(T)),tests/interop,$(T)) $(if $(K),-k "$(K)") -m interop

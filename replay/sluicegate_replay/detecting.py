@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sluicegate.detection import bodies
-from sluicegate.detection.event import of_recorded, person
+from sluicegate.detection.event import Event, of_recorded, person
 from sluicegate.detection.finding import Found
 from sluicegate.detection.indicators import NAMES
 from sluicegate.detection.look import Signal
@@ -18,10 +18,14 @@ from sluicegate.detection.taint.zones import Zones
 from sluicegate.detection.watching import Watching
 from sluicegate.detection.weighing import Weighing
 from sluicegate.exchange import OTHERS
-from sluicegate.recording.recorded import Message, Recorded
+from sluicegate.recording.recorded import Message, Recorded, SocketMessage
 
 if TYPE_CHECKING:
     from sluicegate.settings import Settings
+
+
+_MESSAGE = "application/json"
+"""Messages of WebSockets have no type; live they are read as this."""
 
 
 class Again:
@@ -37,20 +41,33 @@ class Again:
     def findings(self, item: Recorded) -> list[Found]:
         """What one exchange led to. Nothing where its metadata is not whole."""
         signals = self._looked(item)
-        unlearned = item.text("method") == "CONNECT" or item.text("error") or item.text("socket") or item.status == 101
-        if unlearned and not signals:
-            return []  # live, nothing is learned of tunnels, of what broke off, and of single messages of a WebSocket
+        message = item.messages[-1] if item.messages else None
+        unlearned = item.text("method") == "CONNECT" or item.text("error") or item.status == 101
+        if item.ended is None and unlearned and not signals:
+            # Live, nothing is learned of tunnels, of what broke off, and of single messages of a WebSocket.
+            self._learn(item)
+            return []
+        event = self._ended(item) if item.ended is not None else self._event(item, message)
+        if event is None:
+            return []
+        found = self.watching.after(event, signals)
+        self.watching.settle()
+        self._learn(item)
+        return found
+
+    def _event(self, item: Recorded, message: SocketMessage | None) -> Event | None:
         request, response = item.request.body or b"", item.response
         body = (response.body if response is not None else None) or b""
         if item.summary.get("delivered") is not None:
             body = b""  # it passed piece by piece, and detection saw nothing of it
+        if message is not None:
+            request, body = (message.content, b"") if message.from_client else (b"", message.content)
         operation = item.table("operation")
-        dataset = item.text("dataset")
         rows: tuple[int, ...] = ()
         if response is not None and operation.get("declared") and not item.text("refusal"):
-            rows = bodies.subjects(body, *_said(response), dataset)
+            rows = bodies.subjects(body, *_said(response), item.text("dataset"))
         try:
-            event = of_recorded(
+            return of_recorded(
                 item.summary,
                 status=item.status or 0,
                 size=len(body),
@@ -61,38 +78,61 @@ class Again:
                 own=NAMES,
             )
         except (KeyError, TypeError, ValueError, OverflowError):
-            return []
-        if event is None:
-            return []
-        found = self.watching.after(event, signals)
-        self.watching.settle()
-        self._learn(item)
-        return found
+            return None
+
+    @staticmethod
+    def _ended(item: Recorded) -> Event | None:
+        """A WebSocket counts at its end, under the name of the exchange that opened it."""
+        end = item.ended
+        if end is None:
+            return None
+        whole = {**item.summary, "id": item.text("socket")}
+        try:
+            return of_recorded(whole, status=200, size=end.received, sent=end.sent, own=NAMES)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return None
 
     def _looked(self, item: Recorded) -> tuple[Signal, ...]:
         target, who = item.text("service"), _person(item)
-        if not who or not target or not self._zones.looks(target):
+        if not who or not target or not self._zones.looks(target) or item.ended is not None:
+            return ()
+        if item.messages and not item.messages[-1].from_client:
             return ()
         oldest = item.started - self._days
         mine = [one for one in reversed(self._received.get(who, [])) if one.at >= oldest]
         held = Held.of(mine, lambda service: self._zones.elsewhere(service, target), self._zones.canaries)
         if not held.begin:
             return ()
-        headers = [(name.encode(), value.encode("utf-8", "surrogatepass")) for name, value in item.request.headers]
         host = item.text("host")
-        sent = outgoing.parts(item.request.body or b"", host, item.text("path"), headers, ())
-        found = search(sent, _said(item.request)[0], held.begin, self._key)
+        sent: tuple[bytes, ...] = ()
+        if item.messages:
+            sent, coding = (item.messages[-1].content,), ""
+        else:
+            headers = [(name.encode(), value.encode("utf-8", "surrogatepass")) for name, value in item.request.headers]
+            sent = outgoing.parts(item.request.body or b"", host, item.text("path"), headers, ())
+            coding = _said(item.request)[0]
+        found = search(sent, coding, held.begin, self._key)
         return held.judge(found, host if target == OTHERS else target, self._zones.canary_values)
 
     def _learn(self, item: Recorded) -> None:
-        clear = tuple(clear_columns(item))
-        dataset = item.text("dataset")
-        if item.response is None or not item.response.body or item.text("refusal") or not clear:
+        """What the person holds from now on."""
+        body, coding, media = b"", "", _MESSAGE
+        if item.messages:
+            body = b"" if item.messages[-1].from_client else item.messages[-1].content
+        elif item.response is not None and item.status != 101 and item.summary.get("delivered") is None:
+            body, (coding, media) = item.response.body or b"", _said(item.response)
+        columns = item.table("exposure").get("columns")
+        clear = clear_columns(item) if columns else None
+        if not body or item.text("refusal") or item.text("error") or clear == []:
             return
-        if dataset not in self._zones.protected or not item.table("operation").get("declared"):
+        parts = item.summary.get("parts")
+        asked = [item.table("operation"), *(parts if isinstance(parts, list) else ())]
+        dataset = self._zones.named(
+            (str(one.get("dataset")), bool(one.get("declared"))) for one in asked if isinstance(one, dict)
+        )
+        if dataset is None:
             return
-        coding, media = _said(item.response)
-        packed = cells.read(item.response.body, coding, media.lower(), clear, dataset, self._key)
+        packed = cells.read(body, coding, media.lower(), clear, dataset, self._key)
         if packed:
             received = Received(dataset, item.text("service"), item.started, packed)
             self._received.setdefault(_person(item), []).append(received)

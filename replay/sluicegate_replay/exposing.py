@@ -44,11 +44,14 @@ class Taken:
         chunks = item.table("operation").get("chunks")
         self.chunks.update(map(str, chunks) if isinstance(chunks, list | tuple) else ())
         response = item.response
-        body = response.body if response is not None else None
-        if response is None or not body:
+        if item.messages:
+            body, coding, media = item.messages[-1].content, "", _MESSAGE
+        elif response is not None and response.body:
+            body, coding, media = response.body, response.header("content-encoding"), response.header("content-type")
+        else:
             return
         self.bytes += len(body)
-        found = bodies.subjects(body, response.header("content-encoding"), response.header("content-type"), dataset)
+        found = bodies.subjects(body, coding, media, dataset)
         self.subjects.update(found)
         self.unread += bool(rows) and len(body) > bodies.ROWS_LIMIT
 
@@ -72,9 +75,19 @@ class Exposed:
     def add(self, item: Recorded) -> None:
         """One exchange of the person."""
         self.seen_again += [one for one in recorded_findings(item) if one["indicator"] in _SENT]
-        status = item.status
-        if item.text("refusal") or status is None or not 200 <= status < 300:
+        if item.text("refusal") or not _handed_over(item):
             return
         dataset = item.text("dataset")
         if dataset:
             self.datasets.setdefault(dataset, Taken()).add(item, dataset)
+
+
+_MESSAGE = "application/json"
+"""Messages of WebSockets have no type; what is no JSON has no rows that can be told apart."""
+
+
+def _handed_over(item: Recorded) -> bool:
+    """Whether it is an answer, or a message from the service; the end of a WebSocket sums up what its messages are."""
+    if item.messages:
+        return not item.messages[-1].from_client and not item.messages[-1].dropped
+    return item.status is not None and 200 <= item.status < 300

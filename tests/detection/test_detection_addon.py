@@ -18,6 +18,7 @@ from sluicegate.database import Database, events
 from sluicegate.database.tables import findings
 from sluicegate.detection import problems
 from sluicegate.detection.addon import ExposureAddon, RiskAddon
+from sluicegate.detection.holdings import HoldingsAddon
 from sluicegate.detection.kept import LATE
 from sluicegate.detection.taint import worker
 from sluicegate.errors import Refusal
@@ -49,6 +50,7 @@ class Gate:
         self.policy = PolicyAddon(told)
         self.exposure = ExposureAddon(told.settings, self.risk)
         self.afterwards = AfterwardsAddon(self.policy)
+        self.holdings = HoldingsAddon(self.risk)
         self.number = 0
 
     async def send(self, body=ROWS, job="letters", **changes):
@@ -69,7 +71,7 @@ class Gate:
         if inspect.isawaitable(result):
             await result
         self.policy.request(flow, exchange)
-        for stage in (self.exposure, self.afterwards):
+        for stage in (self.exposure, self.afterwards, self.holdings):
             result = stage.response(flow, exchange)
             if inspect.isawaitable(result):
                 await result
@@ -101,6 +103,34 @@ async def test_a_finding_is_written_before_the_response_leaves_and_the_next_requ
     with pytest.raises(Refusal) as refused:
         await gate.send(job=None)
     assert refused.value.code == "policy-denied" and gate.exchange.exposure is None  # before anything was fetched
+
+
+async def test_what_a_finding_kept_back_nobody_holds(database, monkeypatch):
+    gate = Gate(database, [{"id": "risky", "effect": "deny", "finding": ["beyond-*"]}])
+    held = []
+    monkeypatch.setattr(gate.risk.taints, "learn", lambda *given: held.append(given[4]))
+    with pytest.raises(Refusal):
+        await gate.send()
+    assert gate.exchange.findings and held == []  # it was never handed over
+    gate = Gate(database)
+    monkeypatch.setattr(gate.risk.taints, "learn", lambda *given: held.append(given[4]))
+    await gate.send()
+    assert held == ["x1"]
+
+
+@pytest.mark.parametrize(
+    ("exposed", "columns"),
+    [
+        (Exposure(), None),  # a format that nobody reads here: which columns left is not known, so all of them may have
+        (Exposure({"id": "clear", "ssn": "masked"}), ("id",)),
+        (Exposure({"id": "masked", "ssn": "masked"}), "nothing"),
+    ],
+)
+async def test_what_is_held_is_what_left_in_clear(database, monkeypatch, exposed, columns):
+    gate, held = Gate(database), []
+    monkeypatch.setattr(gate.risk.taints, "learn", lambda *given: held.append(given[-1]))
+    await gate.send(exposure=exposed, job=None)
+    assert held == ([] if columns == "nothing" else [columns])
 
 
 async def test_risk_alone_changes_the_answer_too(database):

@@ -123,6 +123,12 @@ def test_one_row_is_evidence_and_three_are_proof():
     assert judge(count(search((b"Germany Germany",), "", FIRSTS, KEY).values, INDEX), "customers", "x") is None
 
 
+def test_where_nobody_knows_which_columns_left_all_are_looked_for():
+    known = cells.read(BODY, "", "application/json", None, "customers", KEY)
+    assert {cell.value for cell in cells.unpack(known)} >= {cell.value for cell in cells.unpack(PACKED)}
+    assert cells.read(b"no table at all", "", "text/csv", None, "customers", KEY) == b""
+
+
 def test_only_what_left_in_clear_is_known():
     masked = cells.read(BODY, "", "application/json", ("id", "country"), "customers", KEY)
     assert masked == b""  # short values, and one that all rows have

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from mitmproxy import http
@@ -11,12 +12,13 @@ from mitmproxy.websocket import WebSocketData, WebSocketMessage
 from wsproto.frame_protocol import Opcode
 
 from sluicegate.errors import Refusal
-from sluicegate.exchange import Exchange, Message, Original
+from sluicegate.exchange import Exchange, Exposure, Finding, Message, Original
 from sluicegate.recording.flow_reader import read_folder
 from sluicegate.recording.journal import RecorderDown
-from sluicegate.recording.recorded import Recorded
+from sluicegate.recording.recorded import Recorded, SocketEnd
 from sluicegate.recording.sealing.opening import find, unseal
 from sluicegate.recording.sealing.recipients import new_identity
+from sluicegate.recording.shown import facts
 from sluicegate.recording.verify import folder_keys, verify
 from tests.recording.recorders import live, recorder
 
@@ -93,10 +95,39 @@ def _full(*arguments):
     return done
 
 
-async def test_its_end_is_in_the_ledger(tmp_path):
+async def test_its_end_is_on_the_record_with_what_it_added_up_to(tmp_path):
     async with recorder(tmp_path) as addon:
         flow, opened = live()
-        opened.moved.messages, opened.moved.code, opened.moved.by = 3, 1000, "client"
+        flow.response = http.Response.make(101)
+        await addon.response(flow, opened)
+        opened.exposure = Exposure({"id": "clear", "ssn": "masked"}, 7, {"ids": 7})
+        moved = opened.moved
+        moved.messages, moved.received, moved.sent, moved.code, moved.by = 3, 1000, 20, 1000, "client"
+        opened.findings.append(Finding("beyond-job", "more than the job names", {}))
         await addon.socket_end(flow, opened)
     folder = tmp_path / "recordings"
-    assert verify(folder, folder_keys(folder)).counts["socket-end"] == 1
+    report = verify(folder, folder_keys(folder))
+    assert (report.counts["socket-end"], report.counts["outcome"]) == (1, 2) and not report.unknown
+    begun, ended = recorded(folder)
+    assert begun.ended is None and ended.id != begun.id and ended.text("socket") == begun.id == opened.id
+    assert ended.ended == SocketEnd(3, 1000, 20, 1000, "client") and ended.messages == ()
+    assert ended.table("exposure")["rows"] == 7 and ended.summary["findings"][0]["indicator"] == "beyond-job"
+    said = {fact.name: fact.value for fact in facts(ended)}
+    assert "3 messages" in said["end"] and opened.id in said["end"] and "end" not in {f.name for f in facts(begun)}
+
+
+async def test_the_end_of_one_that_is_never_recorded_is_in_the_ledger_alone(tmp_path):
+    async with recorder(tmp_path, never=["chunks.internal"]) as addon:
+        flow, opened = live()
+        await addon.socket_end(flow, opened)
+    folder = tmp_path / "recordings"
+    assert verify(folder, folder_keys(folder)).counts["socket-end"] == 1 and recorded(folder) == []
+
+
+@pytest.mark.parametrize("said", [None, "x", [1, 2], [1, 2, 3, "1000", "client"], [1, 2, 3, 4, 5]])
+async def test_an_end_that_says_something_else_is_none(tmp_path, said):
+    async with recorder(tmp_path) as addon:
+        flow, opened = live()
+        await addon.response(flow, opened)
+    (item,) = recorded(tmp_path / "recordings")
+    assert replace(item, summary={**item.summary, "ended": said}).ended is None

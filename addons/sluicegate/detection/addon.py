@@ -196,9 +196,6 @@ class ExposureAddon:
                 exchange.exposure = read(message.content, "", "application/json", self._limit)
             opened.exposure = _both(opened.exposure, exchange.exposure)
         found = self._watch(flow, exchange) if flow in self._risk.signals else []
-        taints = self._risk.taints
-        if not message.from_client and self._receives(flow, exchange, taints) and taints.full:
-            return self._slowly(exchange, found, taints)
         return self._write(exchange, found) if found else None
 
     def socket_end(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
@@ -212,37 +209,7 @@ class ExposureAddon:
         if self._risk.mode == "off":
             return None
         found = self._watch(flow, exchange)
-        taints = self._risk.taints
-        if self._receives(flow, exchange, taints) and taints.full:
-            return self._slowly(exchange, found, taints)
         return self._write(exchange, found) if found else None
-
-    async def _slowly(self, exchange: Exchange, found: list[Found], taints: Taints) -> None:
-        await taints.room()
-        if found:
-            await self._write(exchange, found)
-
-    def _receives(self, flow: http.HTTPFlow, exchange: Exchange, taints: Taints) -> bool:
-        """Have the cells of a protected dataset kept that the person receives in clear. True where there are some."""
-        operation, response, exposure = exchange.operation, flow.response, exchange.exposure
-        if (
-            self._risk.mode == "off" or operation is None or response is None or exposure is None
-            or exchange.refusal is not None or exchange.principal is None or exchange.service is None
-        ):  # fmt: skip
-            return False
-        protected = taints.zones.protected
-        named = [one.dataset for one in (operation, *operation.parts) if one.declared and one.dataset in protected]
-        clear = tuple([name for name, word in exposure.columns.items() if word == "clear"])
-        message = exchange.message
-        body = message.content if message is not None else None if response.stream else response.raw_content
-        if not named or not body or (exposure.columns and not clear):
-            return False
-        coding, media = said(response.headers.fields) if message is None else ("", _MESSAGE)
-        who = person(exchange.principal.issuer, exchange.principal.subject)
-        taints.learn(
-            who, named[0] or "", exchange.service, exchange.started, exchange.id, body, coding, media.lower(), clear
-        )
-        return True
 
     async def _later(
         self, flow: http.HTTPFlow, exchange: Exchange, content: bytes, coding: str, content_type: str
@@ -320,10 +287,6 @@ def _both(one: Exposure | None, other: Exposure) -> Exposure:
     masks = Counter(one.masks)
     masks.update(other.masks)
     return Exposure(columns if len(columns) <= MAX_COLUMNS else one.columns, one.rows + other.rows, dict(masks))
-
-
-_MESSAGE = "application/json"
-"""Messages have no type; what is no JSON is found out where it is read."""
 
 
 def said(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[str, str]:

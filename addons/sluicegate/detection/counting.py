@@ -42,8 +42,8 @@ def count(look: Look) -> Lesson | None:
         return None
     today.rows += event.rows
     today.bytes += event.size if not event.elsewhere else 0
-    for subject in event.subjects:
-        today.subjects.add(subject)
+    if event.subjects:
+        today.subjects.add_all(event.subjects)
     if event.clear and event.rows:
         today.column(event.dataset or event.service, event.clear)
         if look.classes:

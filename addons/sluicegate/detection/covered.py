@@ -15,7 +15,7 @@ DATASETS = 4
 class Covered:
     """Different chunks (or requests) of one dataset, by slices of ten days."""
 
-    __slots__ = ("_whole", "slices", "until")
+    __slots__ = ("_late", "_whole", "slices", "until")
 
     def __init__(self) -> None:
         self.until = 0
@@ -23,7 +23,9 @@ class Covered:
         self.slices: list[Distinct] = []
         """The newest last."""
         self._whole: Distinct | None = None
-        """All slices together, once that was asked for."""
+        """All slices together, once that was asked for,"""
+        self._late: tuple[int, Distinct] | None = None
+        """and those that are not over yet so many slices later, while nothing is added."""
 
     def add(self, key: int, day: int) -> bool:
         """A chunk was taken. True where it may be a new one."""
@@ -33,6 +35,7 @@ class Covered:
             self.slices = [*self.slices, *(Distinct() for _ in range(min(gone, SLICES)))][-SLICES:]
             self.until = number
             self._whole = None
+        self._late = None
         if self._whole is not None:
             self._whole.add(key)
         return self.slices[-1].add(key)
@@ -41,7 +44,9 @@ class Covered:
         """What was met in the last 30 days. Not to be changed."""
         old = max(0, day // SLICE_DAYS - self.until)
         if old:
-            return Distinct().merge(self.slices[old:])
+            if self._late is None or self._late[0] != old:
+                self._late = old, Distinct().merge(self.slices[old:])
+            return self._late[1]
         if self._whole is None:
             self._whole = Distinct().merge(self.slices)
         return self._whole

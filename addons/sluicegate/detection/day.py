@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sluicegate.detection.event import SAMPLE
+from sluicegate.detection.recent import hours_of
 from sluicegate.detection.sketches.distinct import Distinct
 from sluicegate.settings.times import zone_named
 
@@ -95,7 +96,7 @@ class Day:
             self.signs,
             self.tried,
         ]
-        hours = [hour for hour in range(168) if self.hours >> hour & 1]
+        hours = hours_of(self.hours)
         return [
             totals,
             [self.share, self.score],

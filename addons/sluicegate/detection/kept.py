@@ -63,6 +63,8 @@ class Kept:
         """People who were loaded and not looked at yet."""
         self._events: dict[str, list[Event]] = {}
         self._lessons: dict[str, list[Lesson]] = {}
+        self._lately: set[str] = set()
+        """People who came here since others' states were taken up last."""
         self._count = 0
         self._base = Budget().plain()
         self._looked = 0.0
@@ -101,6 +103,7 @@ class Kept:
         if self._count >= WAITING:
             return
         self._events.setdefault(event.person, []).append(event)
+        self._lately.add(event.person)
         self._count += 1
 
     @property
@@ -134,10 +137,15 @@ class Kept:
         """Take up what other gateways wrote of people and groups of whom nothing waits here."""
         since, self._looked = self._looked, self._clock.now()
         rows = await self._database.read(partial(_changed, since=since - _OVERLAP, known=dict(self._versions)))
+        lately, self._lately = self._lately, set()
         for row in rows:
-            waits = row.name[len(PERSON) :] in self._events or row.name[len(GROUP) :] in self._lessons
+            person = row.name[len(PERSON) :]
+            waits = person in self._events or row.name[len(GROUP) :] in self._lessons
             if not waits and row.name != BUDGET:
                 self._take(row)
+                if person in lately:  # who comes to this gateway too does not wait for their state to be unpacked
+                    self._watching.habit(person)
+                await asyncio.sleep(0)
 
     async def _keep(self) -> None:
         while True:
@@ -145,10 +153,19 @@ class Kept:
             await self.write()
 
     async def _write_people(self, people: list[str]) -> None:
-        taken = {person: self._events.pop(person) for person in people}
-        self._count -= sum(map(len, taken.values()))
-        states = {PERSON + person: habit.plain() for person in people if (habit := self._watching.people.get(person))}
+        taken: dict[str, list[Event]] = {}
+        states: dict[str, list[Any]] = {}
         try:
+            for person in people:
+                # What waits and the state that has it are taken at once; between two people, requests come first.
+                if self._watching.unsettled:
+                    self._watching.settle()
+                taken[person] = self._events.pop(person, [])
+                self._count -= len(taken[person])
+                habit = self._watching.people.get(person)
+                if habit is not None:
+                    states[PERSON + person] = habit.plain()
+                await asyncio.sleep(0)
             newer = await self._store(states)
         except BaseException:
             for person, events in taken.items():

@@ -76,10 +76,7 @@ class Recent:
     @property
     def packed(self) -> list[Any]:
         """Plain values."""
-        past = [
-            [one.number, one.signs, [hour for hour in range(168) if one.hours >> hour & 1], one.loud]
-            for one in self.past
-        ]
+        past = [[one.number, one.signs, hours_of(one.hours), one.loud] for one in self.past]
         return [self.days, list(self.known), past]
 
     @classmethod
@@ -95,3 +92,13 @@ class Recent:
             for number, signs, hours, loud in past
         ][-KEPT:]
         return found
+
+
+def hours_of(bits: int) -> list[int]:
+    """The hours of the week that are set."""
+    found = []
+    while bits:
+        lowest = bits & -bits
+        found.append(lowest.bit_length() - 1)
+        bits ^= lowest
+    return found

@@ -51,17 +51,27 @@ class Runs:
     def step(self, number: int, day: int) -> Run:
         """A chunk was taken; the run that it belongs to now."""
         for run in reversed(self.runs):
-            if run.low <= number <= run.high:
-                return run
-            if number in (run.high + 1, run.low - 1):
-                self._grow(run, number, day)
+            if run.low - 1 <= number <= run.high + 1:
+                if number < run.low or number > run.high:
+                    self._grow(run, number, day)
                 return run
         run = Run(number, number, day, day, 0, 1)
         self.runs.append(run)
         if len(self.runs) > KEPT:
-            over = [one for one in self.runs[:-1] if day - one.day > LONGEST_DAYS]
-            self.runs.remove(over[0] if over else min(self.runs[:-1], key=lambda one: one.length))
+            self._forget(day)
         return run
+
+    def _forget(self, day: int) -> None:
+        least, at = 0, -1
+        for place in range(len(self.runs) - 1):
+            one = self.runs[place]
+            if day - one.day > LONGEST_DAYS:
+                at = place
+                break
+            length = one.high - one.low
+            if at < 0 or length < least:
+                least, at = length, place
+        del self.runs[at]
 
     @staticmethod
     def _grow(run: Run, number: int, day: int) -> None:

@@ -9,7 +9,7 @@ from sluicegate.detection.event import Event, key
 from sluicegate.detection.habit import Habit
 from sluicegate.detection.indicators.sequence import SECONDS as STEPS_SECONDS
 from sluicegate.detection.peers import Lesson
-from sluicegate.detection.recent import KEPT, Past
+from sluicegate.detection.recent import KEPT, Past, hours_of
 
 
 class Over(NamedTuple):
@@ -43,7 +43,7 @@ def learn(over: Over) -> Lesson | None:
     """A day becomes habit, unless something was found on it. What the person's groups learn, or None."""
     habit, day = over.habit, over.day
     for hours in over.usual:
-        for hour in _hours(hours):
+        for hour in hours_of(hours):
             habit.hours.learn(hour)
     if not day.number:
         return None
@@ -60,7 +60,7 @@ def learn(over: Over) -> Lesson | None:
     habit.steps[day.done] += 1
     columns = {name: tuple(sorted(columns)) for name, columns in day.columns.items()}
     return Lesson(
-        over.at, key(over.person), amounts, _hours(day.hours), tiers, day.signs, columns, day.done, places
+        over.at, key(over.person), amounts, tuple(hours_of(day.hours)), tiers, day.signs, columns, day.done, places
     )  # fmt: skip
 
 
@@ -72,12 +72,3 @@ def _recent(habit: Habit, before: Day, number: int) -> tuple[int, ...]:
         hours = 0
     usual += [day.hours for day in habit.recent.over(Past(before.number, before.signs, hours, before.loud), number)]
     return tuple(usual)
-
-
-def _hours(bits: int) -> tuple[int, ...]:
-    found = []
-    while bits:
-        lowest = bits & -bits
-        found.append(lowest.bit_length() - 1)
-        bits ^= lowest
-    return tuple(found)

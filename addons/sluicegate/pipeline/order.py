@@ -15,6 +15,7 @@ from sluicegate.clock import Clock, SystemClock
 from sluicegate.credentials.addon import CredentialsAddon
 from sluicegate.database import Database
 from sluicegate.detection.addon import ExposureAddon, RiskAddon
+from sluicegate.detection.holdings import HoldingsAddon
 from sluicegate.errors import Fault
 from sluicegate.identity.addon import IdentityAddon
 from sluicegate.identity.on_behalf.tokens import PersonalTokens
@@ -123,6 +124,7 @@ def build(
         MaskingAddon(settings, load_or_create(state)),
         ExposureAddon(settings, risk),
         AfterwardsAddon(policy),
+        HoldingsAddon(risk),
         UsageAddon(usage, database, clock),
         judged,
         RecordingAddon(settings.recording, state, clock, records),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import os
 import uuid
@@ -97,12 +98,26 @@ class RecordingAddon:
 
     def socket_end(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None]:
         """Keep how a WebSocket ended."""
-        return self._socket_end(exchange)
+        return self._socket_end(flow, exchange)
 
-    async def _socket_end(self, exchange: Exchange) -> None:
+    async def _socket_end(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         moved = exchange.moved
         said = {"messages": moved.messages, "code": moved.code, "by": moved.by}
         await self._append(None, b"", "socket-end", {**self._said(exchange), **said})
+        if not self._never.covers(exchange.host, exchange.target):
+            await self._whole_socket(flow, exchange)
+
+    async def _whole_socket(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """What it added up to, as an exchange of its own: detection learned from it, and learns it anew out of this."""
+        ended = http.HTTPFlow(flow.client_conn, flow.server_conn)
+        ended.request, ended.response = flow.request, flow.response
+        whole = dataclasses.replace(exchange, id=ended.id, opened=exchange, original=None)
+        moved = exchange.moved
+        summary = self._writer.summary(ended, whole, self._clock.now(), intent=False)
+        summary |= {"sealed": False, "ended": (moved.messages, moved.received, moved.sent, moved.code, moved.by)}
+        record = self._writer.encode(ended, whole, summary)
+        said = {**self._said(whole), "status": summary["status"], "refusal": summary["refusal"]}
+        await self._kept(self._records.outcome(record, said, summary))
 
     def error(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """Keep the outcome of an exchange that broke: the service failed, or the client went away."""

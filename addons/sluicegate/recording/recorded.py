@@ -41,6 +41,19 @@ class SocketMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class SocketEnd:
+    """What a WebSocket moved, and how it ended."""
+
+    messages: int
+    received: int
+    """Bytes of messages that the client got,"""
+    sent: int
+    """and of those that the service got."""
+    code: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """An exchange as it was recorded. Everything in it came off the wire or out of a file: escape it to show it."""
 
@@ -86,6 +99,14 @@ class Recorded:
         """The status that the client got."""
         value = self.summary.get("status")
         return value if isinstance(value, int) else None
+
+    @property
+    def ended(self) -> SocketEnd | None:
+        """What a WebSocket came to, where that is what this is; `request` and `response` opened it."""
+        match self.summary.get("ended"):
+            case [int(messages), int(received), int(sent), int() | None as code, str(by)]:
+                return SocketEnd(messages, received, sent, code or 0, by)
+        return None
 
     @property
     def who(self) -> str:

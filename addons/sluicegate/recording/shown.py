@@ -70,6 +70,11 @@ def _facts(item: Recorded) -> Iterator[Fact]:
     if item.messages:
         way = "from the client" if item.messages[-1].from_client else "from the service"
         yield Fact("message", f"{way}, in the WebSocket that {item.text('socket')} opened")
+    if item.ended is not None:
+        end = item.ended
+        moved = f"{end.messages} messages, {end.received} bytes to the client, {end.sent} to the service"
+        closed = f"closed by the {end.by or 'gateway'} with {end.code}"
+        yield Fact("end", f"of the WebSocket that {item.text('socket')} opened: {moved}; {closed}")
     yield Fact("job", item.text("job"))
     yield Fact("asked for", _asked(item.table("operation")))
     parts = item.summary.get("parts")

@@ -19,6 +19,8 @@ _ERROR = 0.033
 """How far off one summary usually is, as a share of it,"""
 _SURE = 3.5
 """and so many times that could be chance when it is asked of many pairs: what could be an error is no evidence."""
+_ROOM = 0.15
+"""How far a summary of two may be from what their sizes allow."""
 
 
 class Pair(NamedTuple):
@@ -41,15 +43,23 @@ def pairs_with(person: str, covered: Mapping[str, Distinct], of: float) -> list[
     large.sort(key=lambda who: (-sizes[who], who))
     found = []
     for other in large[:PEOPLE]:
+        # Most pairs have too little together, or too little to miss, however they overlap: that needs no summary.
+        least = _error(sizes[person], sizes[other], max(sizes[person], sizes[other]) * (1 - _ROOM))
+        if (sizes[person] + sizes[other]) * (1 + _ROOM) < TOGETHER * of or least >= sizes[person] * sizes[other] / of:
+            continue
         together = covered[person].merge([covered[other]]).estimate
         if together < TOGETHER * of:
             continue
         expected = sizes[person] * sizes[other] / of
-        # What they have in common is a difference of three summaries, whose errors add up.
-        error = _SURE * _ERROR * math.sqrt(sizes[person] ** 2 + sizes[other] ** 2 + together**2)
+        error = _error(sizes[person], sizes[other], together)
         common = max(0.0, sizes[person] + sizes[other] - together) + error
         if common < expected:
             # Of so many pairs, one was bound to be strange.
             bits = at_most(common, expected) - math.log2(len(large))
             found.append(Pair(person, other, min(1.0, together / of), common, expected, bits))
     return found
+
+
+def _error(one: float, other: float, together: float) -> float:
+    """What they have in common is a difference of three summaries, whose errors add up."""
+    return _SURE * _ERROR * math.sqrt(one**2 + other**2 + together**2)

@@ -10,6 +10,7 @@ SIZE = 1 << BITS
 _ALPHA = 0.7213 / (1 + 1.079 / SIZE)
 _SPARSE = 256
 _RANKS = bytes(range(64))
+_POWERS = [2.0**-rank for rank in range(64)]
 _HIGH = int.from_bytes(b"\x80" * SIZE, "big")
 
 
@@ -43,7 +44,7 @@ class Distinct:
         before = self._few.get(place, 0) if self._dense is None else self._dense[place]
         if rank <= before:
             return False
-        self._sum += 2.0**-rank - 2.0**-before
+        self._sum += _POWERS[rank] - _POWERS[before]
         if before == 0:
             self._zeros -= 1
         if self._dense is not None:
@@ -56,6 +57,16 @@ class Distinct:
                 self._dense[index] = value
             self._few = {}
         return True
+
+    def add_all(self, keys: Iterable[int]) -> None:
+        """Meet many: without a call for each."""
+        few, dense = self._few, self._dense
+        for key in keys:
+            rank = 55 - (key >> BITS & 0x3F_FFFF_FFFF_FFFF).bit_length()
+            place = key & SIZE - 1
+            if rank > (few.get(place, 0) if dense is None else dense[place]):
+                self.add(key)
+                few, dense = self._few, self._dense
 
     def merge(self, others: Iterable[Distinct]) -> Distinct:
         """A new one that has met what this and the others have."""

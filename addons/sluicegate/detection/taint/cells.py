@@ -42,13 +42,16 @@ def fingerprint(text: str, key: bytes) -> int:
     return int.from_bytes(digest.digest(), "big")
 
 
-def read(body: bytes, coding: str, media: str, columns: Collection[str], dataset: str, key: bytes) -> bytes:
-    """The packed cells of a response in the columns that left in clear. Empty where nothing of it can be read."""
+def read(body: bytes, coding: str, media: str, columns: Collection[str] | None, dataset: str, key: bytes) -> bytes:
+    """The packed cells of a response in the columns that left in clear: in all where it is not known which did (None).
+    Empty where nothing of it can be read."""
     try:
         plain = codings.decode(body, coding, LIMIT)
         lines = list(_lines(plain, media))
     except (ValueError, KeyError, NotImplementedError, RecursionError, OSError, MemoryError):
         return b""
+    if columns is None:
+        columns = {name for line in lines for name in line}
     wanted = {name: index for index, name in enumerate(sorted(columns))}
     found: list[tuple[int, int, str, str]] = []
     for line in lines:
@@ -74,7 +77,7 @@ def read(body: bytes, coding: str, media: str, columns: Collection[str], dataset
     return b"".join(packed)
 
 
-def read_all(given: Sequence[tuple[bytes, str, str, Collection[str], str]], key: bytes) -> list[bytes]:
+def read_all(given: Sequence[tuple[bytes, str, str, Collection[str] | None, str]], key: bytes) -> list[bytes]:
     """`read` of several responses: of each its body, Content-Encoding, media type, clear columns and dataset."""
     return [read(*one, key) for one in given]
 

@@ -39,7 +39,8 @@ class Handed(NamedTuple):
     body: bytes
     coding: str
     media: str
-    columns: tuple[str, ...]
+    columns: tuple[str, ...] | None
+    """None where it is not known which they were."""
 
 
 class Learning:

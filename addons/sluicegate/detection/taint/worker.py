@@ -67,7 +67,7 @@ class Taints:
 
     def learn(
         self, person: str, dataset: str, service: str, at: float, exchange: str, body: bytes, coding: str, media: str,
-        columns: tuple[str, ...],
+        columns: tuple[str, ...] | None,
     ) -> asyncio.Future[None]:  # fmt: skip
         """A response was handed over. The response does not wait for this; a search for what it held does."""
         # Who holds something may send something. Where a process cannot be started now, a search starts it, or refuses.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from sluicegate.detection.taint.cells import STRONG, Cell, fingerprint
@@ -37,6 +37,10 @@ class Zones:
                 self.elsewhere(datasets[name].service, target) for name in self.protected if name in datasets
             )
         return found
+
+    def named(self, datasets: Iterable[tuple[str | None, bool]]) -> str | None:
+        """The first of the datasets (each with whether it is declared) that is protected."""
+        return next((name for name, declared in datasets if declared and name in self.protected), None)
 
     def elsewhere(self, service: str, target: str) -> bool:
         """Whether data of a service would leave its zone by a request to the service `target`."""
