@@ -64,7 +64,7 @@ check-docs: setup-dev ## Keep commands, settings, links and docs in step
 	@$(BIN)/python -m pytest tests/docs
 
 bench: setup-dev ## Measure: the gate beside bare mitmdump, decisions, reading of requests and SQL
-	@status=0; for each in decide operations sql identity recording gateway "replay 100000"; do $(BIN)/python -m bench.$$each || status=1; done; exit $$status
+	@status=0; for each in decide operations sql identity recording gateway "detection --speed" "replay 100000"; do $(BIN)/python -m bench.$$each || status=1; done; exit $$status
 
 bench-detectors: setup-dev ## Measure what the detectors find, on data that was not written here (kept in .bench)
 	@$(BIN)/python -m bench.detectors

@@ -151,10 +151,12 @@ def test_the_same_thing_counts_once_a_day_and_the_weakest_goes():
     assert len(points) == 24 and min(one.score for one in points) > 12
 
 
-def test_retries_and_known_clocks_say_nothing_and_new_clocks_do():
+def test_known_clocks_say_nothing_and_new_clocks_and_retries_do():
     rhythm = Rhythm()
     assert not rhythm.meet(1, 0.0, failed=True)
-    assert rhythm.meet(1, 10.0, failed=True) and rhythm.meet(1, 20.0, failed=False)  # tried again after a failure
+    # Tries again are no beats: nothing else would have been a clock, and what they bring is news.
+    assert not rhythm.meet(1, 10.0, failed=True) and not rhythm.meet(1, 20.0, failed=False)
+    assert Rhythm.unpacked(rhythm.packed).packed[0][3] == 0
     assert not rhythm.meet(1, 25.0, failed=False)  # the last one did not fail
     assert not rhythm.meet(2, 0.0, failed=True) and not rhythm.meet(2, 500.0, failed=False)
     said = [rhythm.meet(3, minute * 3600.0, failed=False) for minute in range(24 * 8)]
@@ -167,6 +169,15 @@ def test_retries_and_known_clocks_say_nothing_and_new_clocks_do():
     for other in range(300):
         rhythm.meet(1000 + other, at, failed=False)
     assert len(rhythm.packed) == 200 and Rhythm.unpacked(rhythm.packed).packed == rhythm.packed
+
+
+def test_who_meets_very_many_things_has_them_all_for_new_again():
+    seen, wild = Seen(), random.Random(6)
+    for _ in range(20_000):
+        seen.add(wild.getrandbits(64))
+        assert seen._bits.bit_count() <= 2048 + 4  # so at most one new thing of sixteen is taken for known
+    fresh = [seen.add(wild.getrandbits(64)) for _ in range(300)]
+    assert sum(fresh) > 270
 
 
 def test_the_budget_draws_the_line_where_so_many_days_lie_above():

@@ -30,8 +30,10 @@ def count(look: Look) -> Lesson | None:
     if event.chunks or event.rows:
         keys = event.keys()
         failed = event.status in RETRIED
-        # Rhythms are those of requests: all chunks of one come together.
-        look.clock = habit.rhythm.meet(keys[0], event.at, failed) or failed or event.status == UNCHANGED
+        # Rhythms are those of whole requests: what comes beside a chunk that a clock asks for is not the clock's.
+        whole = keys[0] if len(keys) == 1 == max(event.chunk_count, 1) else key("all of", *map(str, keys))
+        known = habit.rhythm.meet(whole, event.at, failed) and event.chunk_count <= len(keys)
+        look.clock = known or failed or event.status == UNCHANGED
     if event.elsewhere:
         today.sent += event.sent
         if event.packed:
@@ -67,7 +69,7 @@ def _taken(look: Look, keys: tuple[int, ...]) -> Lesson | None:
     event, habit = look.event, look.habit
     today, dataset = habit.day, event.dataset
     odd = habit.oddness(look.hour, look.group.hours) if habit.days else 0.0
-    covered = habit.coverage(dataset) if dataset is not None and event.chunks else None
+    covered = habit.coverage(dataset, look.day) if dataset is not None and event.chunks else None
     fresh = []
     for one in keys:
         if odd:

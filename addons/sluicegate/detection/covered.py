@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sluicegate.detection.sketches.distinct import Distinct
@@ -9,7 +10,7 @@ from sluicegate.detection.sketches.distinct import Distinct
 SLICE_DAYS = 10
 SLICES = 3
 DATASETS = 4
-"""Datasets that are followed for one person; of more, the one that was touched longest ago goes."""
+"""Datasets that are followed for one person; of more, the one of which least was taken goes."""
 
 
 class Covered:
@@ -64,3 +65,8 @@ class Covered:
         found.until = int(until)
         found.slices = [Distinct(one) for one in slices][-SLICES:]
         return found
+
+
+def least(covered: Mapping[str, Covered], day: int) -> str:
+    """The dataset of which least was met in the last 30 days; of equals, the one that came first."""
+    return min(covered, key=lambda name: covered[name].whole(day).estimate)

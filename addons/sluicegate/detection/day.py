@@ -59,6 +59,8 @@ class Day:
     """Which of these steps were done on this day, as bits."""
     places: set[int] = field(default_factory=set)
     """Keys of the places outside that data was sent to."""
+    pieces: dict[str, dict[int, int]] = field(default_factory=dict)
+    """What rows of received data were found in what was sent: by dataset and place, their number in each request."""
     loud: bool = False
     """Whether something was found on this day: then it is no example of what is usual."""
 
@@ -107,12 +109,13 @@ class Day:
             list(self.steps),
             sorted(self.places),
             self.loud,
+            {about: dict(pieces) for about, pieces in self.pieces.items()},
         ]
 
     @classmethod
     def unpacked(cls, value: Any) -> Day:
         """From what `packed` gave. Raises TypeError, ValueError."""
-        totals, (share, score), hours, chunks, subjects, columns, steps, places, loud = value
+        totals, (share, score), hours, chunks, subjects, columns, steps, places, loud, *more = value
         number, rows, size, refusals, sent, walk, unread, night, done, signs, tried = map(int, totals)
         return cls(
             number, rows, size, refusals, sent, walk, unread, float(share), night,
@@ -122,5 +125,6 @@ class Day:
             [float(at) for at in steps][:4],
             done,
             {int(place) for place in places},
+            {str(about): {int(k): int(n) for k, n in one.items()} for about, one in (more[0] if more else {}).items()},
             bool(loud),
         )  # fmt: skip

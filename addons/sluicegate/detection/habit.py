@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from sluicegate.detection.covered import DATASETS, Covered
+from sluicegate.detection.covered import DATASETS, Covered, least
 from sluicegate.detection.day import MEASURES, TIERED, Day
 from sluicegate.detection.recent import Recent
 from sluicegate.detection.rhythm import Rhythm
@@ -82,14 +82,14 @@ class Habit:
             self.odd = oddness(self.hours.shares(group))
         return self.odd[hour]
 
-    def coverage(self, dataset: str) -> Covered:
+    def coverage(self, dataset: str, day: int) -> Covered:
         """What was covered of a dataset; begun where nothing was."""
-        found = self.covered.pop(dataset, None)
+        found = self.covered.get(dataset)
         if found is None:
             if len(self.covered) >= DATASETS:
-                del self.covered[next(iter(self.covered))]
-            found = Covered()
-        self.covered[dataset] = found
+                # Not the oldest: a look at some others would hide how far somebody is with the one that matters.
+                del self.covered[least(self.covered, day)]
+            found = self.covered[dataset] = Covered()
         return found
 
     def walked(self, dataset: str) -> Runs:
@@ -97,7 +97,8 @@ class Habit:
         found = self.runs.pop(dataset, None)
         if found is None:
             if len(self.runs) >= WALKED:
-                del self.runs[next(iter(self.runs))]
+                longest = {name: max([run.length for run in one.runs], default=0) for name, one in self.runs.items()}
+                del self.runs[min(longest, key=longest.__getitem__)]
             found = Runs()
         self.runs[dataset] = found
         return found

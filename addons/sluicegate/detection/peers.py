@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sluicegate.detection.covered import Covered
+from sluicegate.detection.covered import Covered, least
 from sluicegate.detection.day import MEASURES, TIERED
 from sluicegate.detection.recent import SIGNS
 from sluicegate.detection.sketches.distinct import Distinct
@@ -109,7 +109,7 @@ class Peers:
             covered = self.covered.get(dataset)
             if covered is None:
                 if len(self.covered) >= _DATASETS:
-                    continue
+                    del self.covered[least(self.covered, day)]
                 covered = self.covered[dataset] = Covered()
             covered.add(chunk, day)
 

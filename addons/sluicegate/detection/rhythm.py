@@ -36,7 +36,10 @@ class Rhythm:
         self._met: OrderedDict[int, Met] = OrderedDict()
 
     def meet(self, key: int, at: float, failed: bool) -> bool:
-        """A thing was asked for. True where that says nothing about a person: a try again, or a known clock."""
+        """A thing was asked for. True where that says nothing about a person, since a known clock asks.
+
+        A try again is no beat of a clock; what it brings counts, since the failed one brought nothing.
+        """
         met = self._met.get(key)
         if met is None:
             if len(self._met) >= KEPT:
@@ -54,7 +57,7 @@ class Rhythm:
             spread += distance * (gap - mean)
         self._met[key] = Met(met.first, at, gaps, mean, spread, failed)
         self._met.move_to_end(key)
-        return again or self._steady(self._met[key])
+        return self._steady(self._met[key])
 
     @staticmethod
     def _steady(met: Met) -> bool:

@@ -21,6 +21,7 @@ from sluicegate.detection.indicators.complement import LEAST_SHARE
 from sluicegate.detection.look import Look, Signal
 from sluicegate.detection.pairing import PEOPLE, Pairing
 from sluicegate.detection.peers import ENOUGH, Lesson, Peers
+from sluicegate.detection.pieces import together
 from sluicegate.detection.risk import Point, risk, weighed, with_point
 from sluicegate.detection.turning import Over, learn, turn
 from sluicegate.detection.weighing import Weighing
@@ -97,7 +98,7 @@ class Watching:
         look = self._counted(event)
         for indicator in indicators.ALL:
             indicator(look)
-        look.signals += extra
+        look.signals += together(look.habit.day, event, extra) if extra else extra
         large = look.fresh and look.habit.day.share >= LEAST_SHARE * 1000
         if large and event.dataset is not None and "complement" in self.weighing.on:
             self._pairing.ask(event.person, event.dataset, look.day)

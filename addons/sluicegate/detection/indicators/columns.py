@@ -34,9 +34,10 @@ def look(look: Look) -> None:
                 lambda: {"job": str(event.job), "columns": _list(beyond), "rows": str(event.rows)},
                 certain=True,
             )
-    new = [name for name in event.clear if look.habit.seen.add(key("column", dataset, name))]
+    # Names without a class may be anything that somebody called a column: they are looked up, and not remembered.
+    new = [name for name in event.clear if name in look.weights and look.habit.seen.add(key("column", dataset, name))]
     if new:
-        _unusual(look, dataset, new)
+        _unusual(look, dataset, [*new, *(name for name in event.clear if name not in look.weights)])
     classes = {look.classes[name] for name in event.clear if name in look.classes}
     for one in sorted(classes):
         if look.habit.seen.add(key("class", one)) and look.habit.days and event.at - look.habit.first > NEW_SECONDS:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 BITS = 4096
+FULL = 2048
+"""Bits that are set when one new thing in sixteen would be taken for known. Then it begins anew: who meets very many
+things, by accident or so that another will not be noticed, has them all for new again."""
 
 
 class Seen:
@@ -19,7 +22,7 @@ class Seen:
         mask = 1 << (key & 4095) | 1 << (key >> 12 & 4095) | 1 << (key >> 24 & 4095) | 1 << (key >> 36 & 4095)
         new = self._bits & mask != mask
         if new:
-            self._bits |= mask
+            self._bits = self._bits | mask if self._bits.bit_count() < FULL else mask
         return new
 
     def __contains__(self, key: int) -> bool:

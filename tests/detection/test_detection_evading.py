@@ -1,0 +1,143 @@
+"""What somebody would do who knows how people are watched: none of it makes anything count for less."""
+
+from __future__ import annotations
+
+import pytest
+
+from sluicegate.detection.day import Day
+from sluicegate.detection.event import key
+from sluicegate.detection.habit import Habit
+from sluicegate.detection.look import Signal
+from sluicegate.detection.taint.judge import Hits, judge
+from sluicegate.exchange import OTHERS
+from tests.detection.organisation import ADA, DAY, MONDAY, Office
+
+HOUR = 3600.0
+LATE = MONDAY + 10 * DAY
+EVIL = "https://evil.example"
+
+
+def today(office) -> Day:
+    return office.watching.people[ADA].day
+
+
+def clocked(days: int = 10, **more) -> Office:
+    office = Office()
+    for hour in range(24 * days):
+        office.do(MONDAY + hour * HOUR, chunks=("1",), **more)
+    return office
+
+
+def test_a_known_clock_does_not_count():
+    office = clocked()
+    office.do(LATE, chunks=("1",))
+    assert today(office).rows == 0
+
+
+@pytest.mark.parametrize("beside", [("1", "{hour}"), ("{hour}", "1")])
+def test_what_is_asked_for_beside_what_a_clock_asks_for_counts(beside):
+    office = Office()
+    for hour in range(24 * 10 + 1):
+        office.do(MONDAY + hour * HOUR, chunks=tuple(one.format(hour=100 + hour) for one in beside))
+    assert today(office).rows == 20
+
+
+def test_chunks_that_are_not_named_in_the_record_of_a_request_count():
+    office = Office()
+    names = tuple(map(str, range(100)))  # of more, a hundred are known by name: the others may differ each time
+    for hour in range(24 * 10 + 1):
+        office.do(MONDAY + hour * HOUR, chunks=names, chunk_count=101)
+    assert today(office).rows == 20
+    office = Office()
+    for hour in range(24 * 10 + 1):
+        office.do(MONDAY + hour * HOUR, chunks=names)
+    assert today(office).rows == 0
+
+
+def test_what_is_had_by_trying_again_counts():
+    office = Office()
+    for number in range(40):
+        office.do(LATE + number * 60, chunks=(str(number),), status=429, rows=0, clear=())
+        office.do(LATE + number * 60 + 2, chunks=(str(number),))
+    day = today(office)
+    assert day.rows == 40 * 20 and 38 <= len(day.chunks) <= 42 and day.walk == 40
+
+
+def test_a_look_at_other_datasets_does_not_hide_how_far_somebody_is():
+    habit = Habit()
+    for day in range(20):
+        taken = habit.coverage("customers", 739_000 + day)
+        for number in range(10):
+            taken.add(key(str(day), str(number)), 739_000 + day)
+        runs = habit.walked("customers")
+        for number in range(day * 10, day * 10 + 10):
+            run = runs.step(number, day)
+        for decoy in range(8):
+            habit.coverage(f"decoy-{decoy}", 739_000 + day).add(decoy, 739_000 + day)
+            habit.walked(f"decoy-{decoy}").step(decoy, day)
+    assert habit.covered["customers"].whole(739_019).estimate > 180
+    assert run.length == 200 and len(habit.covered) == len(habit.runs) == 4
+
+
+def test_names_that_somebody_made_up_do_not_make_a_class_known():
+    office = Office().work(20)
+    at = MONDAY + 21 * DAY + 10 * HOUR
+    for number in range(60):
+        office.do(at + number, chunks=("1",), clear=("id", *(f"alias_{number}_{n}" for n in range(100))))
+    found = office.do(at + 100, chunks=("1",), clear=("id", "ssn"))
+    assert "first-class" in {one.indicator for one in found}
+
+
+def test_a_place_is_new_to_whoever_was_refused_a_thousand_others():
+    office = Office().work(20)
+    at = MONDAY + 21 * DAY
+    for number in range(1000):
+        office.do(
+            at + number, kind="export", external=True, destination=f"s3://decoy-{number}/x", status=403,
+            refused="policy-denied", rows=0, clear=(),
+        )  # fmt: skip
+    day = at + DAY
+    found = office.do(day, kind="export", external=True, destination="s3://my-own/x", rows=0, clear=("ssn",))
+    assert "new-destination" in {one.indicator for one in found}
+
+
+def row(rows: int = 1) -> tuple[Signal, ...]:
+    signal = judge(Hits(rows, rows * 2, 0), "customers", EVIL)
+    return (signal,)
+
+
+def sends(office: Office, at: float, asked: str, rows: int = 1):
+    event = office.event(
+        at, service=OTHERS, dataset=None, kind="upload", method="POST", target="/in", asked=asked, external=True,
+        destination=EVIL, rows=0, clear=(), sent=400,
+    )  # fmt: skip
+    return office.watching.after(event, row(rows))
+
+
+def test_a_row_at_a_time_adds_up():
+    office = Office().work(20)
+    at = MONDAY + 21 * DAY + 10 * HOUR
+    scores = []
+    for number in range(4):
+        found = [one for one in sends(office, at + number * HOUR, f"body {number}") if one.indicator == "taint"]
+        scores += [(one.score, one.certain) for one in found]
+    assert scores[-1] == (60.0, False)  # strong, and no proof: lists of strangers have a row in common by accident
+    (last,) = [point for point in office.watching.people[ADA].points if point.indicator == "taint"]
+    assert last.score == 60.0
+    assert Day.unpacked(today(office).packed).pieces == today(office).pieces
+
+
+def test_the_same_row_again_and_again_is_one():
+    office = Office().work(20)
+    for number in range(6):
+        sends(office, MONDAY + 21 * DAY + 10 * HOUR + number, "the same body")
+    (point,) = [point for point in office.watching.people[ADA].points if point.indicator == "taint"]
+    assert point.score == 26.0
+
+
+def test_rows_of_other_days_are_not_added():
+    office = Office().work(20)
+    for number in range(3):
+        sends(office, MONDAY + (21 + number) * DAY + 10 * HOUR, f"body {number}")
+    points = [point for point in office.watching.people[ADA].points if point.indicator == "taint"]
+    assert {point.score for point in points} == {26.0}
