@@ -409,7 +409,10 @@ class Exchange:
     """Whether messages may move. Written by the pipeline alone, at the end of its stages."""
     moved: Moved = field(default_factory=Moved)
     again: Callable[[Exchange], Awaitable[Principal]] | None = field(default=None, repr=False)
-    """Says who asks as of now, for a message; raises Refusal. Set by identity for whoever opens a WebSocket."""
+    """Says who asks as of now, for a message of a WebSocket and what has waited; raises Refusal. Set by identity."""
+    over: Callable[[], Refusal | None] | None = field(default=None, repr=False)
+    """Why the sign-in of whoever asked counts no more, where it was ended since; for a response that passes piece by
+    piece. Set by identity."""
     message: Message | None = None
     """The message that this exchange is, in a WebSocket,"""
     opened: Exchange | None = field(default=None, repr=False)

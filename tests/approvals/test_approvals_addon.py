@@ -101,8 +101,42 @@ def request(number: int = 0, *, hold_seconds: float | None = None, **headers: st
             approvers=("group:data-stewards",),
             hold_seconds=hold_seconds,
         ),
+        again=who_asks(ADA),
     )
     return flow, exchange
+
+
+def who_asks(answer: Principal | Refusal) -> Any:
+    """What identity says of whoever asks, as of now."""
+
+    async def again(exchange: Exchange) -> Principal:
+        if isinstance(answer, Refusal):
+            raise answer
+        return answer
+
+    return again
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (Refusal(511, "session-operator", "t", "d"), "511 session-operator"),
+        (LINUS, "403 approval-person-changed"),
+        (Principal("ada", "https://other"), "403 approval-person-changed"),
+        (Principal("ada", "https://idp"), "403 approval-person-changed"),
+        (None, "503 approvals-unavailable"),
+    ],
+)
+async def test_who_is_not_signed_in_any_more_when_it_is_approved_gets_nothing(gate: Gate, now: Any, said: str) -> None:
+    flow, exchange = request()
+    exchange.principal = Principal("ada", "https://idp", name="Ada", groups=frozenset({"engineering"}))
+    exchange.again = None if now is None else who_asks(now)
+    waiting = asyncio.create_task(gate.send(flow, exchange))
+    await gate.store.decide((await gate.pending()).id, LINUS, True)
+    assert await waiting == said
+    # The grant was not spent: whoever signs in again sends the request again.
+    flow, exchange = request(1)
+    assert await gate.send(flow, exchange) == "passed"
 
 
 # --- what is only asked about

@@ -377,6 +377,28 @@ async def test_a_token_is_not_renewed(site: Site) -> None:
     assert code_of(await site.call(site.provider.token("ada"), "POST", "/api/session/renew", {})) == "409 no-handle"
 
 
+async def test_what_is_on_its_way_is_over_when_the_sign_in_is(site: Site) -> None:
+    """A session that ends, and tokens that are taken back; not what runs out, and nobody else's."""
+    operator = site.provider.token("linus", groups=["data-stewards"])
+    handles = [await site.handle(person) for person in ("ada", "grace")]
+    bearers = [site.provider.token(person, sid=f"sid-{person}") for person in ("ada", "grace")]
+    await site.gateway.sessions.look()
+    people = [await site.gateway.verify(text, HERE) for text in (*handles, *bearers)]
+    since = site.clock.now()
+    assert [site.gateway.over(who, since) for who in people] == [None] * 4
+    assert (await site.call(operator, "POST", "/api/sessions/end", {"subject": "ada"})).status_code == 200
+    await site.gateway.sessions.look()
+
+    def codes() -> list[str]:
+        return [found.code if (found := site.gateway.over(who, since)) else "" for who in people]
+
+    assert codes() == ["session-operator", "", "token-revoked", ""]
+    assert (await site.logout(site.provider.state.logout_token(sid="sid-grace"))).status_code == 200
+    await site.gateway.sessions.look()
+    site.clock.ahead = 50_000
+    assert codes() == ["session-operator", "", "token-revoked", "token-revoked"]
+
+
 async def test_no_route_of_sessions_without_a_person(site: Site) -> None:
     for method, path in (
         ("GET", "/api/session"),

@@ -88,6 +88,7 @@ class ApprovalsAddon:
             decided = await self._waiting.decided(approval.id, seconds, gone)
             if decided is None:
                 raise answers.client_gone(approval) if gone() else answers.pending(approval)
+            await _still(exchange)
             approval = decided
         await self._finish(approval, hold, exchange, gone)
 
@@ -115,6 +116,17 @@ class ApprovalsAddon:
         rule = exchange.verdict.hold_seconds if exchange.verdict else None
         held = min(rule if rule is not None else self._settings.hold_seconds, MOST_SECONDS)
         return held if client is None else min(held, client)
+
+
+async def _still(exchange: Exchange) -> None:
+    """Raises Refusal when whoever asked is not signed in any more, or lost a group: the request was judged before it
+    waited, and the approval stays for who may ask again."""
+    before = exchange.principal
+    if exchange.again is None or before is None:
+        raise RuntimeError("nobody says who asks as of now")
+    who = await exchange.again(exchange)
+    if (who.issuer, who.subject) != (before.issuer, before.subject) or not before.groups <= who.groups:
+        raise answers.changed()
 
 
 def _gone(flow: HTTPFlow) -> Callable[[], bool]:

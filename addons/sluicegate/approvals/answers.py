@@ -92,6 +92,17 @@ def used(approval: Approval) -> Refusal:
     )
 
 
+def changed() -> Refusal:
+    """Who asked has other groups by now than the request was judged with, or is somebody else."""
+    return Refusal(
+        403,
+        "approval-person-changed",
+        "Your groups have changed",
+        "While this request waited, your groups changed. It was judged by those from before, so it was not sent.",
+        next_step="Send the request again: it is judged anew, and an approval of it still counts.",
+    )
+
+
 def client_gone(approval: Approval | None) -> Refusal:
     """Nobody reads this but the record."""
     return Refusal(

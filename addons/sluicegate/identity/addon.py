@@ -115,8 +115,7 @@ class IdentityAddon:
         inner += _withhold(came.token, flow, exchange)
         if self._exchanged:
             exchange.secret = came.token
-        if exchange.upgrade is not None:
-            exchange.again = partial(self._who, came)
+        exchange.again = partial(self._who, came)
         principal = self.recognizer.cached(came.token, came.peer)
         if principal is None or inner:
             return self._verify(came, inner, exchange)
@@ -151,8 +150,7 @@ class IdentityAddon:
         _withhold(None, flow, exchange)
         peer = flow.client_conn.peername
         address = peer[0] if peer else ""
-        if exchange.upgrade is not None:
-            exchange.again = partial(self._at, address)
+        exchange.again = partial(self._at, address)
         exchange.principal = self.recognizer.sessions.cached_at(address)
         return None if exchange.principal is not None else self._look_at(address, exchange)
 
@@ -164,6 +162,20 @@ class IdentityAddon:
         if who is None:
             raise refusals.missing(self._issuer, challenge=False, page=self._page)
         return who
+
+    def response_begins(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """What passes piece by piece passes no further once the sign-in has ended."""
+        self.response(flow, exchange)
+        assert exchange.principal is not None
+        exchange.over = partial(self.recognizer.over, exchange.principal, exchange.started)
+
+    def response(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """An answer for whom the sign-in was ended meanwhile stays here. Raises Refusal."""
+        if exchange.principal is None:
+            raise RuntimeError("nobody is known to have asked for this response")
+        ended = self.recognizer.over(exchange.principal, exchange.started)
+        if ended is not None:
+            raise ended
 
     async def socket_message(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         """Who opened the WebSocket must be signed in now, with the same credential."""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from sluicegate.clock import Clock
 from sluicegate.database import Database
-from sluicegate.errors import Fault
+from sluicegate.errors import Fault, Refusal
 from sluicegate.exchange import Finding, Principal
 from sluicegate.identity.handle import PREFIX
+from sluicegate.identity.refusals import rejected
 from sluicegate.identity.sessions import said
 from sluicegate.identity.sessions.in_force import SessionsInForce
 from sluicegate.identity.verifier import Verifier
@@ -59,6 +60,17 @@ class Recognizer:
             if not self.sessions.fresh(self._clock.now()):
                 raise said.unreadable()
         return await self.tokens.verify(text)
+
+    def over(self, who: Principal, since: float) -> Refusal | None:
+        """Why a sign-in that counted at a time has ended since; None where it has not. That it has run out since does
+        not end what was begun with it. Never waits, never raises."""
+        ended = self.sessions.over(who.session)
+        if ended is not None or self.sessions.knows(who.session):
+            return ended
+        # What was taken back since was issued before: such a token signed the person in.
+        if self.sessions.taken_back.has(who.subject, who.session, since):
+            return rejected("token-revoked", "The token was taken back while the request was on its way.")
+        return None
 
     def claims_to_be_ours(self, text: str) -> bool:
         """Whether it is meant for us, proved or not: such a credential stays inside."""

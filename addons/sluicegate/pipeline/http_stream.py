@@ -181,6 +181,11 @@ class GateStream(layers.HttpStream):
         if isinstance(event, http_events.ResponseTrailers):
             return
         data = event.data if isinstance(event, http_events.ResponseData) else None
+        over = self._exchange().over
+        passage.error = over() if over is not None else RuntimeError("nobody says whether the sign-in still counts")
+        if passage.error is not None:
+            yield from self._leave(passage)
+            return
         if data is None or (len(data) <= passing.HOLD and passage.stream.light):
             passage.take(data)
         else:

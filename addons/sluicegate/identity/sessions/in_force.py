@@ -22,6 +22,7 @@ from sqlalchemy import Connection
 
 from sluicegate.clock import Clock
 from sluicegate.database import Database
+from sluicegate.errors import Refusal
 from sluicegate.exchange import Finding, Principal
 from sluicegate.identity import handle
 from sluicegate.identity.sessions import addresses, said, service_tokens, store
@@ -181,6 +182,15 @@ class SessionsInForce:
         """A session that has not ended, as far as is known here. It may be idle, or over by the clock."""
         live = self._live.get(identity)
         return live.session if live is not None and live.ended is None else None
+
+    def knows(self, identity: str) -> bool:
+        """Whether this is one of the sessions here, ended or not."""
+        return identity in self._live
+
+    def over(self, identity: str) -> Refusal | None:
+        """Why a session has ended, as far as is known here; None for one that has not, and for what is none."""
+        live = self._live.get(identity)
+        return None if live is None or live.ended is None else said.ended(live.ended)
 
     def session_of(self, text: str) -> str | None:
         """The id of the session that a known handle stands for."""
