@@ -80,6 +80,27 @@ def test_no_way_of_writing_it_gets_through(value: Any) -> None:
     assert "edacted" in text
 
 
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("my ssn ５３６-９０-４３９９ ok", "my ssn [redacted] ok"),
+        ("ssn ٥٣٦-٩٠-٤٣٩٩", "ssn [redacted]"),
+        ("ssn 536\u201390\u20134399 \u2026", "ssn [redacted] ..."),
+        ("ssn 536\u00ad-90-4399", "ssn [redacted]"),
+        ("ada.love\u200blace@exam\u200bple.org!", "[redacted]!"),
+        ("b@example.org, ada.lovelace＠example.org ü", "[redacted], [redacted] ü"),
+        ("ada.lovelace&#64;example.org", "[redacted]"),
+        ("Größe … 5 µm", "Größe … 5 µm"),  # what holds nothing leaves in its own letters
+        ("b@example.org und Größe … 5 µm", "[redacted] und Größe … 5 µm"),
+    ],
+)
+def test_values_in_other_letters_than_ascii(text: str, left: str) -> None:
+    plan = Plan((Obligation("all", "redact", detect=frozenset(("email", "national-id"))),), Methods(b"k" * 32))
+    said = ((b"content-type", b"application/json"),)
+    found = mask(Reply("GET", 200, said, json.dumps({"a": text}).encode()), plan, (), 1 << 20)
+    assert json.loads(found.body) == {"a": left}
+
+
 def test_keys_that_become_alike_stay_apart() -> None:
     found = document({"ada@example.org": 1, "bob@example.org": 2, "[redacted]": 3})
     assert sorted(found.values()) == [1, 2, 3]

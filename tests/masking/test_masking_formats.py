@@ -203,6 +203,8 @@ def test_parts_are_masked_as_bodies_of_their_own() -> None:
         part(JSON, "content-type: application/json"),
         part(JSON, "content-type: application/json") + b"--bOUnd--\r\n" + SSN.encode(),
         part(JSON, "content-type: image/png") + b"--bOUnd--",
+        part(SSN.encode(), "content-disposition: form-data; name*=utf-8''ssn") + b"--bOUnd--",
+        part(SSN.encode(), "content-disposition: form-data; name=a; name*=utf-8''ssn") + b"--bOUnd--",
         part(JSON, "content-type: application/json", "content-transfer-encoding: base64") + b"--bOUnd--",
         part(SSN.encode(), FIELD, "content-type: text/plain") + b"--bOUnd--",
         part(SSN.encode()) + b"--bOUnd--",

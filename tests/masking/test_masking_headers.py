@@ -7,9 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy import http
 
+from sluicegate.exchange import Obligation
 from sluicegate.masking.accept import accepted, offered
-from sluicegate.masking.headers import Pairs, ask
+from sluicegate.masking.headers import Pairs, ask, rewrite
 from sluicegate.masking.json_body import Unfit
+from sluicegate.masking.methods import Methods
+from sluicegate.masking.rules import Plan
 
 NAMES = [b"Accept-Encoding", b"accept-encoding", b"Range", b"TE", b"x-a", b"If-Match", b"\xff"]
 VALUES = st.sampled_from([b"gzip", b"gzip, br", b"GZIP;q=0.5, zstd", b"hex", b"", b"\xff", b"x" * 200, b"identity"])
@@ -79,3 +82,40 @@ def test_a_signed_piece_is_refused(names: bytes) -> None:
 def test_an_unsigned_piece_becomes_the_whole() -> None:
     for pairs, query in ((signed(b"host", RANGE), ""), (RANGE, "X-Amz-SignedHeaders=host"), (RANGE, "")):
         assert b"Range" not in [name for name, _ in ask(pairs, True, query)[0]]
+
+
+OWED = Plan(
+    (
+        Obligation("ids", "redact", frozenset({"ssn", "customer_email", "date", "*_token"})),
+        Obligation("mail", "redact", detect=frozenset({"email"})),
+    ),
+    Methods(b"k" * 32),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (b"SSN", b"536-90-4399"),
+        (b"X-Ssn", b"536-90-4399"),
+        (b"x-customer-email", b"somebody"),
+        (b"Customer-Email", b"somebody"),
+        (b"x-access-token", b"abc"),
+        (b"set-cookie", b"ssn=536-90-4399; Path=/"),
+        (b"set-cookie", b"x_ssn=1; Path=/; ssn=2"),
+        (b"Set-Cookie", b"SSN=1"),
+        (b"set-cookie", b"who=YWRhLmxvdmVsYWNlQGV4YW1wbGUub3Jn; HttpOnly"),
+        (b"set-cookie", b"who=ada%40example.org; HttpOnly"),
+        (b"x-user", b"ada@example.org"),
+    ],
+)
+def test_a_field_or_cookie_that_is_a_column_or_holds_a_value_goes(name: bytes, value: bytes) -> None:
+    kept = rewrite(((name, value), (b"x-other", b"1")), 2, "", OWED.columns, (), OWED.content)
+    left = [pair for pair in kept if pair[0].lower() == name.lower()]
+    assert bool(left) == (value == b"x_ssn=1; Path=/; ssn=2")  # what stands behind the first `;` is no cookie
+    assert (b"x-other", b"1") in kept
+
+
+def test_fields_of_http_itself_stay_whatever_columns_are_called() -> None:
+    fields = ((b"Date", b"Thu, 01 Jan 2026 00:00:00 GMT"), (b"Server", b"x"), (b"set-cookie", b"session=1"))
+    assert rewrite(fields, 2, "", OWED.columns, (), OWED.content)[:3] == fields

@@ -87,6 +87,15 @@ class Content:
             if new is not texts[place]:
                 made = list(texts) if made is None else made
                 made[place] = new
+        for place, text in enumerate(texts):
+            if text.isascii() or (plain := hidden.plain_form(text)) == text:
+                continue
+            now = text if made is None else made[place]
+            plain = plain if now is text else hidden.plain_form(now) if isinstance(now, str) else ""
+            new = self._masked(plain, name if isinstance(name, str) else name[place], None, counts)
+            if new is not plain:  # else it leaves in its own letters
+                made = list(texts) if made is None else made
+                made[place] = new
         for place, inner in hidden.candidates(texts):
             # What is encoded cannot be put back in its place bit by bit: the whole text goes.
             if (made is None or made[place] is texts[place]) and (spans := self._spans(inner, "", None)):
@@ -147,12 +156,12 @@ class Content:
         return detector in self._actions and self._actions[detector].method in ("null", "drop")
 
     def suspicious(self, data: bytes) -> bool:
-        """Whether anything may be in a text in UTF-8, what is encoded apart."""
+        """Whether anything may be in a text in UTF-8, what is encoded or in other letters than ASCII apart."""
         return bool(self._parts) or self._first.any(data)
 
     def found(self, text: str) -> Detector | None:
         """The first thing that is found in a text, what is encoded in it too."""
-        inner = [text, *(inner for _, inner in hidden.candidates([text]))]
+        inner = [text, hidden.plain_form(text), *(inner for _, inner in hidden.candidates([text]))]
         spans = [span for each in inner for span in self._spans(each, "", None)]
         return spans[0].detector if spans else None
 
@@ -187,7 +196,9 @@ class Content:
         found = borders.fragments(text, self._parts)
         return [s for s in found if (first and s.start == 0) or (last and s.end == len(text))]
 
-    def _masked(self, text: str, name: str, clues: Iterable[Clue], counts: Counts, cut: Sequence[Span] = ()) -> Any:
+    def _masked(
+        self, text: str, name: str, clues: Iterable[Clue] | None, counts: Counts, cut: Sequence[Span] = ()
+    ) -> Any:
         spans = self._spans(text, name, clues)
         if not spans and not cut:
             return text

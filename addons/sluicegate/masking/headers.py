@@ -64,6 +64,23 @@ _GONE = frozenset(
         b"refresh",
     )
 )
+_STANDARD = frozenset(
+    (
+        *(
+            b"content-type",
+            b"content-disposition",
+            b"content-language",
+            b"date",
+            b"location",
+            b"server",
+            b"vary",
+            b"allow",
+        ),
+        *(b"connection", b"retry-after", b"age", b"host", b"via", b"warning", b"upgrade", b"pragma", b"status"),
+        *(b"www-authenticate", b"proxy-authenticate", b"accept", b"from", b"origin"),
+    )
+)
+"""Fields whose meaning is not the service's own, whatever its columns are called."""
 _ADDED = ((b"cache-control", b"private, no-store"), (b"x-content-type-options", b"nosniff"))
 
 
@@ -152,7 +169,8 @@ def rewrite(
     """The fields of the masked response. `length` is that of its body; None where none may be said (204, 304, HEAD).
     `gone` are further fields to take out, in lower case.
 
-    `content` looks into what the fields say; one in which it finds something is taken out.
+    `content` looks into what the fields say; one in which it finds something is taken out, and so is one, or a cookie,
+    that has the name of a column.
 
     Raises Unfit when Location carries a masked column's name (`columns`, in normal form) in its query, or such a value.
     """
@@ -165,6 +183,11 @@ def rewrite(
             continue
         if name == b"location" and _names_column(pair[1].decode("utf-8", "replace"), columns):
             raise Unfit("its redirect carries a masked column")
+        if name == b"set-cookie":
+            if _is_owed_cookie(pair[1].decode("utf-8", "replace"), columns, content):
+                continue
+        elif name not in _STANDARD and _is_column(name.decode("latin-1"), columns):
+            continue
         if content is not None and content.found(pair[1].decode("utf-8", "replace")) is not None:
             if name == b"location":
                 raise Unfit("its redirect carries a value that is masked")
@@ -186,6 +209,19 @@ def recoded(pairs: Pairs) -> Pairs:
         (name, _CHARSET.sub(b"charset=utf-8", value)) if name.lower() == b"content-type" else (name, value)
         for name, value in pairs
     )
+
+
+def _is_column(name: str, columns: Container[str]) -> bool:
+    """Whether a field or a cookie has the name of a masked column, also as `X-Customer-Email`."""
+    plain = name.lower().removeprefix("x-")
+    return any(normal(form) in columns for form in (name, plain, plain.replace("-", "_"), plain.replace("-", "")))
+
+
+def _is_owed_cookie(cookie: str, columns: Container[str], content: Content | None) -> bool:
+    name, _, value = cookie.partition(";")[0].partition("=")
+    if _is_column(name.strip(), columns):
+        return True
+    return content is not None and content.found(value.strip().strip('"')) is not None
 
 
 def _names_column(location: str, columns: Container[str]) -> bool:

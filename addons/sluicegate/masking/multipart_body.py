@@ -14,7 +14,9 @@ from sluicegate.masking.rules import Plan
 from sluicegate.masking.tally import Tally
 
 _BOUNDARY = re.compile(r"""boundary=(?:"([^"\\]{1,70})"|([^\s;,"]{1,70}))""", re.IGNORECASE)
-_NAME = re.compile(r"""[;\s]name\*?=(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))""", re.IGNORECASE)
+_EXTENDED = re.compile(r"[;\s]name\*", re.IGNORECASE)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_NAME = re.compile(r"""[;\s]name=(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))""", re.IGNORECASE)
 _KEPT = ("content-type", "content-disposition", "content-id", "content-transfer-encoding")
 _PLAIN = ("", "7bit", "8bit", "binary")
 _MOST = 10_000
@@ -73,6 +75,9 @@ def _fields(head: bytes) -> dict[str, str]:
 
 
 def _name(disposition: str) -> str | None:
+    if _EXTENDED.search(_QUOTED.sub('""', disposition)) is not None:
+        # RFC 7578 section 4.2 forbids it in forms, and readers differ in which of two names they take.
+        raise Unfit("the name of one of its parts is written in a way of its own")
     found = _NAME.search(disposition)
     return None if found is None else (found[1] or found[2] or "")
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import html
+import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from urllib.parse import unquote
 
 import re2
@@ -22,6 +25,32 @@ def candidates(texts: Sequence[str]) -> Iterator[tuple[int, str]]:
                 yield place, inner
         elif "%" in text and (inner := unquote(text)) != text:
             yield place, inner
+        if "&#" in text and (inner := html.unescape(text)) != text:
+            yield place, inner
+
+
+def plain_form(text: str) -> str:
+    """The text in the letters and digits that it looks like: compatibility forms (NFKC), digits of all scripts, dashes
+    and blanks, and nothing that is not seen. What patterns look for is written in ASCII.
+    """
+    if text.isascii():
+        return text
+    return "".join([letter if letter < "\x80" else _plain(letter) for letter in unicodedata.normalize("NFKC", text)])
+
+
+@lru_cache(maxsize=4096)
+def _plain(letter: str) -> str:
+    match unicodedata.category(letter):
+        case "Cf":
+            return ""
+        case "Pd":
+            return "-"
+        case "Zs":
+            return " "
+        case "Nd":
+            return str(unicodedata.decimal(letter))
+        case _:
+            return letter
 
 
 def decoded(text: str) -> Iterator[str]:
