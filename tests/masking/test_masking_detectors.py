@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import time
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from sluicegate.masking.detectors import Look
 from sluicegate.masking.detectors.first_pass import FirstPass
 from sluicegate.masking.detectors.hidden import decoded
+from sluicegate.masking.detectors.national import KINDS, forms_in
 from sluicegate.masking.detectors.table import FINDERS
 
 JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
@@ -121,6 +123,18 @@ def test_the_first_pass_knows_which_text_it_is() -> None:
 )
 def test_texts_that_are_encoded_once_are_read(text: str, inner: str) -> None:
     assert inner in list(decoded(text))
+
+
+@given(st.text(alphabet="0123456789012345678901234567890123456789 .-/+ABCKXxé", max_size=80))
+def test_one_search_knows_all_forms_of_national_numbers(text: str) -> None:
+    one_by_one = [key for key, kind in KINDS.items() if re.search(kind.form, text)]
+    assert [key for key, _ in forms_in(text)] == one_by_one
+
+
+def test_an_old_swedish_number_is_not_passed_over() -> None:
+    text = "personnr 880320+0016"
+    assert found("national-id", text) == ["880320+0016"]
+    assert 0 in FIRST.suspects([text])
 
 
 @pytest.mark.parametrize("name", sorted(FINDERS))

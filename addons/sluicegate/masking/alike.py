@@ -61,6 +61,12 @@ class Layout(NamedTuple):
         """What stands between the last value of a row and the first of the next one."""
         return self.close + self.between + self.head
 
+    @property
+    def compact(self) -> bool:
+        """Whether no blanks stand between signs."""
+        signs = self.sign == b'":' and self.close == b"}" and self.between == b"," and self.head.startswith(b'{"')
+        return signs and all(glue.startswith(b',"') for glue in self.glue)
+
 
 class Masked(NamedTuple):
     """The masked text of rows in pieces, where they end in the original, and how many they are."""

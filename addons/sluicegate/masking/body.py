@@ -12,6 +12,7 @@ from sluicegate import codings, rows
 from sluicegate.codings import CodingError
 from sluicegate.exchange import Delivery, Exposure
 from sluicegate.masking.charset import UTF8, to_utf8
+from sluicegate.masking.content_proof import clean_text
 from sluicegate.masking.content_walk import mask_content_of
 from sluicegate.masking.formats import mask_content, media_of, passing_kind
 from sluicegate.masking.headers import Pairs, recoded, rewrite
@@ -97,7 +98,7 @@ def mask_plain(
     text = _json_text(plain, said) if delivery is None else None
     if text is not None:
         found = mask_text(text, plan)
-        if found is not None:
+        if found is not None and (plan.content is None or clean_text(found, plan.content)):
             return found.text, _exposure(found.node, plan, found.counts, found.more)
         document, counts = mask_document(parse(text), plan, text)
         if plan.content is not None:

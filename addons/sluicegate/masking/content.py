@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
+from itertools import batched, pairwise
 from typing import Any
 
 from sluicegate.exchange import Obligation
 from sluicegate.mask_method import Detector
-from sluicegate.masking.detectors import Look, Span, borders, find, hidden
-from sluicegate.masking.detectors.first_pass import Clue, FirstPass, warm
+from sluicegate.masking.detectors import Look, Span, borders, find, first_pass, hidden, written
+from sluicegate.masking.detectors.first_pass import Clue, FirstPass
 from sluicegate.masking.detectors.spans import Finder
 from sluicegate.masking.detectors.table import FINDERS
+from sluicegate.masking.detectors.written import Suspect, Written
 from sluicegate.masking.hit import Hit
+from sluicegate.masking.json_body import serialise
 from sluicegate.masking.methods import REDACTED, Action
 
 __all__ = ["Content", "Counts", "warm"]
@@ -25,6 +27,9 @@ Ends = Callable[[int], tuple[bool, bool]]
 _WHOLE = 0.8
 _EDGE = 64
 """Characters at the ends of neighbouring texts that are read as one."""
+_SOME = 256
+"""Texts that are looked at together."""
+
 
 _BLANK = re.compile(r"\s")
 _CUT_TEXTS = frozenset(("text", "content", "page_content", "chunk", "passage", "body", "raw_text"))
@@ -48,6 +53,12 @@ def _outside(cut: Sequence[Span], found: Sequence[Span], text: str) -> set[Span]
     return left
 
 
+def warm() -> None:
+    """Compile the patterns of all detectors, which takes a second, before anybody waits for them."""
+    first_pass.warm()
+    written.warm()
+
+
 class Content:
     """The detectors of a plan, each with the strictest mask that wants what it finds."""
 
@@ -67,6 +78,7 @@ class Content:
         self._first = FirstPass(self._actions)
         self._parts = frozenset(name for owed in obligations if owed.manner.borders for name in owed.detect)
         """What is looked for in parts too, at the ends of texts that were cut."""
+        self._written = Written(self._actions)
 
     def texts(
         self, texts: Sequence[str], name: str | Sequence[str], counts: Counts, *, ends: Ends | None = None
@@ -111,29 +123,46 @@ class Content:
         ]
         return sorted(self._first.suspects(pairs))
 
+    def crosses(self, texts: list[Any]) -> bool:
+        """Whether a value goes on from one of the texts in the next."""
+        if {str}.issuperset(map(type, texts)):
+            pairs = [one[-_EDGE:] + other[:_EDGE] for one, other in pairwise(texts)]
+            if not self._written.any(serialise(pairs)):
+                return False
+        return any(self._crossing(texts[place], texts[place + 1]) for place in self.cut(texts))
+
     def across(self, one: Any, other: Any, counts: Counts) -> tuple[Any, Any]:
         """Two neighbouring texts, where one may end with the beginning of a value, and the other go on with it."""
-        if not isinstance(one, str) or not isinstance(other, str) or not one or not other:
+        span = self._crossing(one, other)
+        if span is None:
             return one, other
+        mask = self.hits[span.detector]
+        counts[mask] = counts.get(mask, 0) + 1
+        mask.apply([REDACTED])  # for those that refuse; each side alone shows too much, whatever the method
+        border = len(one[-_EDGE:])
+        return one[: len(one) - border + span.start] + REDACTED, REDACTED + other[span.end - border :]
+
+    def _crossing(self, one: Any, other: Any) -> Span | None:
+        """A value that begins in one text and goes on in the other; it is told from where the end of the one begins."""
+        if not isinstance(one, str) or not isinstance(other, str) or not one or not other:
+            return None
         left, right = one[-_EDGE:], other[:_EDGE]
         if not (left[-1].isalnum() or left[-1] in "-.@ _+") or not (right[0].isalnum() or right[0] in "-.@ _+"):
-            return one, other
+            return None
         border = len(left)
         spans = [span for span in self._spans(left + right, "", None) if span.start < border < span.end]
         # A value that is nearly whole on one side needs nothing of the other: two texts of their own, most likely.
         ends = [span for span in self._spans(left, "", None) if span.end == border]
         begins = [span for span in self._spans(right, "", None) if span.start == 0]
         if ends and begins and ends[0].detector == begins[0].detector == "email":
-            return one, other  # the one ends with an address, and the other begins with one
+            return None  # the one ends with an address, and the other begins with one
         whole = ends + begins
         for span in spans:
-            if any(s.detector == span.detector and s.end - s.start > _WHOLE * (span.end - span.start) for s in whole):
-                continue
-            mask = self.hits[span.detector]
-            counts[mask] = counts.get(mask, 0) + 1
-            mask.apply([REDACTED])  # for those that refuse; each side alone shows too much, whatever the method
-            return one[: len(one) - border + span.start] + REDACTED, REDACTED + other[span.end - border :]
-        return one, other
+            if not any(
+                s.detector == span.detector and s.end - s.start > _WHOLE * (span.end - span.start) for s in whole
+            ):
+                return span
+        return None
 
     def blocks(self, text: str, counts: Counts, *, first: bool = False) -> str:
         """The text with what goes over many lines masked: private keys. `first`: it may begin within one."""
@@ -158,6 +187,31 @@ class Content:
     def suspicious(self, data: bytes) -> bool:
         """Whether anything may be in a text in UTF-8, what is encoded or in other letters than ASCII apart."""
         return bool(self._parts) or self._first.any(data)
+
+    @property
+    def provable(self) -> bool:
+        """Whether `clean` can say anything: parts of values have no form that a text can be proven not to have."""
+        return not self._parts
+
+    def clean(self, written: bytes, keys: Iterable[str]) -> bool:
+        """Whether it is certain that nothing is in any text, key or number of a JSON object or array, read one by one.
+
+        `written` is how we write it; `keys` are all of its keys.
+        """
+        if self._found([Suspect(key, "") for key in keys]):
+            return False
+        # A document with findings mostly has one among the first, and then nobody needs to look at the rest of it.
+        for some in batched(self._written.suspects(written), _SOME):
+            if None in some or self._found(list({one for one in some if one is not None})):
+                return False
+        return True
+
+    def _found(self, suspects: list[Suspect]) -> bool:
+        texts = [suspect.text for suspect in suspects]
+        found = self._first.suspects(texts)
+        if any(self._spans(texts[place], suspects[place].key, clues) for place, clues in found.items()):
+            return True
+        return any(self._spans(inner, "", None) for _, inner in hidden.candidates(texts))
 
     def found(self, text: str) -> Detector | None:
         """The first thing that is found in a text, what is encoded in it too."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sluicegate.masking import nested
+from sluicegate.masking.content_proof import clean, may_be_cut
 from sluicegate.masking.json_body import MAX_DEPTH, Unfit, parse, serialise
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ def mask_content_of(document: Any, content: Content, counts: Counts, name: str =
 
     `name` is the key that it stands under. `apart`: it is a list whose elements are not to be read as neighbours.
     """
-    return _Pass(content, counts, 0).run(document, name, document if apart else None)
+    kept = document if apart else None
+    if clean(document, content, kept):
+        return document
+    return _Pass(content, counts, 0).run(document, name, kept)
 
 
 def _both(_place: int) -> tuple[bool, bool]:
@@ -114,17 +118,14 @@ class _Pass:
     def _borders(self, node: list[Any]) -> None:
         """Values that begin at the end of one text and go on in the next: elements, or members of neighbouring rows."""
         if isinstance(node[0], str):
-            self._column(node, range(len(node)), [(node, index) for index in range(len(node))])
+            self._column(node, [(node, index) for index in range(len(node))])
         elif isinstance(node[0], dict):
             for key in node[0]:
-                self._column(node, key, [(row, key) for row in node if isinstance(row, dict) and key in row])
+                places = [(row, key) for row in node if isinstance(row, dict) and key in row]
+                self._column([row[key] for row, _ in places], places)
 
-    def _column(self, node: list[Any], key: Any, places: list[tuple[Any, Any]]) -> None:
-        texts = [holder[at] for holder, at in places]
-        # Values of their own, such as names and numbers, have no blanks; texts that were cut do.
-        if not any(type(text) is str and " " in text for text in texts[:64]):
-            return
-        for place in self._content.cut(texts):
+    def _column(self, texts: list[Any], places: list[tuple[Any, Any]]) -> None:
+        for place in self._content.cut(texts) if may_be_cut(texts) else ():
             one, other = self._content.across(texts[place], texts[place + 1], self._counts)
             if one is not texts[place]:
                 texts[place], texts[place + 1] = one, other

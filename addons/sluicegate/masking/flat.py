@@ -36,6 +36,11 @@ def flat(document: Any, original: bytes, rows: list[Any]) -> bool:
 
     `original` is what the document was parsed from. False also where that is not certain.
     """
+    return shallow(document, original, rows) and not opens(original)
+
+
+def shallow(document: Any, original: bytes, rows: list[Any]) -> bool:
+    """The same, whatever strings hold."""
     if len(original) < _LEAST or not rows:
         return False
     kinds = set(map(type, rows))
@@ -45,9 +50,12 @@ def flat(document: Any, original: bytes, rows: list[Any]) -> bool:
     if found is None:
         return False
     found[0 if kinds == {dict} else 1] += len(rows)
-    if found != [original.count(b"{"), original.count(b"[")]:
-        return False
-    return _OPENING.search(original) is None
+    return found == [original.count(b"{"), original.count(b"[")]
+
+
+def opens(text: bytes) -> bool:
+    """Whether a string in a JSON text may begin as JSON would."""
+    return _OPENING.search(text) is not None
 
 
 def _count(node: Any, rows: list[Any], found: list[int], depth: int) -> list[int] | None:

@@ -35,6 +35,8 @@ class Document(NamedTuple):
     more: int
     """How many rows there are beside that one, where the rows are the document or a member of it."""
     counts: Counts
+    layout: alike.Layout
+    """How the rows are written."""
 
 
 class _Rows(NamedTuple):
@@ -49,18 +51,18 @@ class _Rows(NamedTuple):
 
 def mask_text(plain: bytes, plan: Plan) -> Document | None:
     """The masked document. None where it has to be walked as a whole. Raises Unfit as the walk does."""
-    if len(plain) < alike.LEAST or plan.root is not None or plan.content is not None:
+    if len(plain) < alike.LEAST or plan.root is not None:
         return None
     for start in _candidates(plain):
         laid = alike.layout(plain, start, alike.ELEMENTS)
         if laid is None:
             continue
-        found, first = laid
+        found = laid[0]
         mark = secrets.randbits(62) | 1 << 61
         told = _told(plain, start, mark, plan)
         masked = None if told is None else alike.mask(plain, start, found, told.state)
         if told is not None and masked is not None and masked.end - start > len(plain) // 2:
-            return _around(plain, start, first, masked, mark, plan, told)
+            return _around(plain, start, laid, masked, mark, plan, told)
     return None
 
 
@@ -90,7 +92,7 @@ def _told(plain: bytes, start: int, mark: int, plan: Plan) -> _Rows | None:
 
 
 def _around(
-    plain: bytes, start: int, first: bytes, masked: alike.Masked, mark: int, plan: Plan, told: _Rows
+    plain: bytes, start: int, laid: tuple[alike.Layout, bytes], masked: alike.Masked, mark: int, plan: Plan, told: _Rows
 ) -> Document | None:
     """The whole document, of which the rows are done."""
     try:
@@ -102,7 +104,7 @@ def _around(
     if rows is None or rows.state is not told.state or not _simple(document):
         return None
     node = rows.holder[rows.key]
-    node[:] = [parse(first)]
+    node[:] = [parse(laid[1])]
     walk = Walk(plan, 0)
     document = walk.value(document, plan.start, 0, "")
     if walk.loose or rows.holder[rows.key] is not node:
@@ -115,7 +117,7 @@ def _around(
     if not found or b"%d" % mark in after:
         return None
     text = b"".join((before, *masked.pieces, after))
-    return Document(text, document, masked.rows - 1 if rows.depth < 2 else 0, walk.counts)
+    return Document(text, document, masked.rows - 1 if rows.depth < 2 else 0, walk.counts, laid[0])
 
 
 def _find(node: Any, holder: Any, key: Any, mark: int, state: State, name: str = "", depth: int = 0) -> _Rows | None:

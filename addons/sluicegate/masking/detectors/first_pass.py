@@ -19,7 +19,7 @@ import hyperscan
 from sluicegate.mask_method import Detector
 from sluicegate.masking.detectors.national import ANY_DIGITS, DIGITS, KINDS
 
-_PARTS: dict[Detector, tuple[str, ...]] = {
+PARTS: dict[Detector, tuple[str, ...]] = {
     "email": (r"[^\s]@[^\s\x00]", r"[^\s]%40[^\s\x00]"),
     "phone": (r"(?:[0-9][ ./()\x80-\xff-]{0,6}){6}[0-9](?:[^0-9A-Za-z]|[xe])",),
     "card": (r"(?:[0-9](?: |-|\xc2\xa0)?){11}[0-9]",),
@@ -36,8 +36,10 @@ _PARTS: dict[Detector, tuple[str, ...]] = {
     "jwt": (r"ey[A-Za-z0-9_-]{10}",),
     "private-key": (r"PRIVATE KEY", r"PuTTY-User-Key-File"),
 }
+"""Of each detector but that of national numbers."""
 
-_STOP = "[^0-9A-Za-z]"  # behind a number; every text ends with one
+STOP = "[^0-9A-Za-z]"
+"""What stands behind a number: every text ends with one."""
 
 _END = b"\0"
 
@@ -48,16 +50,15 @@ Clue = tuple[Detector, str]
 def _expressions(name: Detector) -> list[tuple[str, str]]:
     """Patterns with the kinds that they are parts of."""
     if name == "national-id":
-        lettered = [(key, kind.form + _STOP) for key, kind in KINDS.items() if key not in DIGITS]
-        return [(ANY_DIGITS, r"[0-9](?:[ ./-]?[0-9]){6,}[^0-9A-Za-z]"), *lettered]
-    return [("", part) for part in _PARTS[name]]
+        lettered = [(key, kind.form + STOP) for key, kind in KINDS.items() if key not in DIGITS]
+        return [(ANY_DIGITS, r"[0-9](?:[ ./+-]?[0-9]){6,}[^0-9A-Za-z]"), *lettered]
+    return [("", part) for part in PARTS[name]]
 
 
-class _Patterns:
-    """The patterns of one detector, compiled. Any thread may use them."""
+class Patterns:
+    """The patterns of one detector, with the kinds that they are parts of, compiled. Any thread may use them."""
 
-    def __init__(self, name: Detector) -> None:
-        parts = _expressions(name)
+    def __init__(self, name: Detector, parts: list[tuple[str, str]]) -> None:
         self.clues: list[Clue] = [(name, kind) for kind, _ in parts]
         self._database = hyperscan.Database()
         self._database.compile(
@@ -89,12 +90,14 @@ class _Patterns:
         return scratch
 
 
-_patterns = cache(_Patterns)
+@cache
+def _patterns(name: Detector) -> Patterns:
+    return Patterns(name, _expressions(name))
 
 
 def warm() -> None:
     """Compile the patterns of all detectors, which takes half a second, before anybody waits for them."""
-    for name in (*_PARTS, "national-id"):
+    for name in (*PARTS, "national-id"):
         _patterns(name)
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
+
+import re2
 
 from sluicegate.masking.detectors.pattern import compiled, places
 from sluicegate.masking.detectors.spans import Look
@@ -82,9 +84,30 @@ _ALL = {
 }
 
 
+_SHORT = 16 << 10
+
+
+@cache
+def _set() -> Any:
+    """All forms as one: which of them are in a text."""
+    options = re2.Options()
+    options.max_mem = 64 << 20
+    made = re2.Set.SearchSet(options)
+    for kind in KINDS.values():
+        made.Add(kind.form)
+    made.Compile()
+    return made
+
+
+def forms_in(text: str) -> list[tuple[str, Kind]]:
+    """The kinds whose form is in a text: one search for all of them takes no longer than a search for one."""
+    kinds = list(KINDS.items())
+    return [kinds[place] for place in sorted(_set().Match(text) or ())] if len(text) <= _SHORT else kinds
+
+
 def national_ids(look: Look) -> Iterator[tuple[int, int]]:
     """National numbers of the regions that a mask names, of all where it names none."""
-    for key, kind in KINDS.items():
+    for key, kind in forms_in(look.text):
         if (look.regions and key[:2] not in look.regions) or not _may_be(key, look.kinds):
             continue
         pattern, sure = _ALL[key]
