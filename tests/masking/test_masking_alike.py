@@ -32,6 +32,8 @@ PLANS = [
     Plan(NAMED, METHODS),
     Plan((Obligation("one", "redact", frozenset({"ssn"})),), METHODS),
     Plan((Obligation("path", "null", path="$.rows[*].ssn"),), METHODS),
+    Plan((Obligation("apart", "redact", frozenset({"ssn", "note"})),), METHODS),
+    Plan((Obligation("two", "null", frozenset({"ssn"})), Obligation("b", "redact", frozenset({"note"}))), METHODS),
     Plan((Obligation("path", "redact", path="$[*].ssn"), Obligation("b", "hmac", frozenset({"mail"}))), METHODS),
     Plan((Obligation("anywhere", "last4", path="$..ssn"),), METHODS),
     Plan((Obligation("typed", "hmac", frozenset({"id", "ssn"}), manner=Manner(typed=True)),), METHODS),
@@ -103,6 +105,15 @@ def test_blocks_of_any_size_give_the_same(block: int) -> None:
             usual = masked(text, plan)
             with patch.object(alike, "_BLOCK", block):
                 assert masked(text, plan) == usual
+
+
+@pytest.mark.parametrize("value", ['"note":', ', "note": ', '", "note": "', "{", "", None, 7, True])
+def test_columns_that_stand_apart_are_masked_in_every_row(value: Any) -> None:
+    body = json.dumps({"rows": rows(30, mail=value, note=f"{SECRET} {value}", last=value)}).encode()
+    for plan in PLANS[3:5]:
+        short, long = masked(body, plan), walked(body, plan)
+        assert said(short.body) == said(long.body) and short.exposure == long.exposure
+        assert SECRET.encode() not in short.body
 
 
 def test_what_owes_nothing_keeps_its_bytes() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Delivery, Obligation, Output, Rows
+from sluicegate.mask_method import Manner
 from sluicegate.masking.body import Masked, Reply, mask
 from sluicegate.masking.methods import Methods
 from sluicegate.masking.rules import Plan
@@ -235,3 +236,11 @@ def test_no_planted_value_survives_in_any_reading(pieces: list[str]) -> None:
                 continue
             if all(len(row) == 2 for row in before):
                 assert all(SECRET not in row[-1] for row in after)
+
+
+@pytest.mark.parametrize("method", ["redact", "null", "last4", "hmac"])
+@pytest.mark.parametrize("body", [f"id,ssn\n1,{SECRET}\n", f'"id","ssn"\n"1","{SECRET}"\n', f"id,ssn\n1,{SECRET}\n2,"])
+def test_a_mask_that_refuses_lets_nothing_out_whatever_its_method(method: Any, body: str) -> None:
+    owed = Obligation("ids", method, frozenset({"ssn"}), manner=Manner(on_match="refuse"))
+    assert "does not let out" in refused(body, owed=(owed,))
+    assert text("id,ssn\n", owed=(owed,)) == "id,ssn\n"

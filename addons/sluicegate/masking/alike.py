@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import re2
@@ -171,18 +172,55 @@ _Worker = Callable[[bytes], tuple[bytes, int] | None]
 def _worker(found: Layout, owed: list[_Owed]) -> _Worker:
     if not owed:
         return lambda block: (block, block.count(found.turn))
-    first, last = owed[0].place, owed[-1].place
-    if first > 0 and len(owed) == last - first + 1 and all(one.constant is not None for one in owed):
-        return _neighbours(found, owed)
+    if owed[0].place > 0 and all(one.constant is not None for one in owed):
+        beside = groupby(enumerate(owed), key=lambda pair: pair[1].place - pair[0])
+        groups = [_Group.of(found, [one for _, one in group]) for _, group in beside]
+        if len(groups) == 1:
+            return _neighbours(groups[0])
+        if len(groups) == 2:
+            return _two(groups[0], groups[1])
     return _columns(found, owed)
 
 
-def _neighbours(found: Layout, owed: list[_Owed]) -> _Worker:
-    """Columns side by side that all get constants: one cut before the first of them, and one behind the last."""
-    before = found.glue[owed[0].place - 1]
-    inner = [found.glue[one.place - 1] + (one.constant or b"") for one in owed]
-    behind = (*found.glue, found.turn)[owed[-1].place]
-    put = b"".join(inner)
+class _Group(NamedTuple):
+    """Columns side by side that all get constants."""
+
+    before: bytes
+    """What stands before the first of them."""
+    put: bytes
+    """That, and what is put up to the end of the last of them."""
+    behind: bytes
+    """What stands behind the last of them."""
+
+    @classmethod
+    def of(cls, found: Layout, owed: list[_Owed]) -> _Group:
+        """The group of these columns."""
+        inner = [found.glue[one.place - 1] + (one.constant or b"") for one in owed]
+        behind = (*found.glue, found.turn)[owed[-1].place]
+        return cls(found.glue[owed[0].place - 1], b"".join(inner), behind)
+
+
+def _two(one: _Group, other: _Group) -> _Worker:
+    """Two groups, each cut out of every row."""
+    before, put, behind = one
+    second, inner, rest = other
+    skip = len(second)
+
+    def cut(piece: bytes) -> bytes:
+        start = piece.find(behind)
+        end = piece.find(second, start)
+        return piece[start:end] + inner + piece[piece.find(rest, end + skip) :]
+
+    def work(block: bytes) -> tuple[bytes, int]:
+        front, *pieces = block.split(before)
+        return put.join([front, *map(cut, pieces)]), len(pieces)
+
+    return work
+
+
+def _neighbours(group: _Group) -> _Worker:
+    """One cut before the first column, and one behind the last."""
+    before, put, behind = group
 
     def work(block: bytes) -> tuple[bytes, int]:
         pieces = block.split(before)  # a key with what is around it stands once in each row, and nowhere else

@@ -39,6 +39,8 @@ def mask_column(array: pa.Array, field: pa.Field, hit: Hit | None, plan: Plan, t
 def masked(array: pa.Array, nullable: bool, hit: Hit) -> pa.Array:
     """An array of the same type and length, in which nothing of the values is left."""
     kind = array.type
+    if hit.manner.on_match == "refuse":
+        hit.apply([None] * len(array))  # whatever the method is, and the type
     if hit.method == "null":
         return empty(kind, len(array), nullable)
     if _is_text(kind):
@@ -58,8 +60,6 @@ def masked(array: pa.Array, nullable: bool, hit: Hit) -> pa.Array:
 def _plain_values(array: pa.Array, nullable: bool, hit: Hit) -> pa.Array:
     """Numbers and moments: as the method leaves them where that is of their type, else null or zero."""
     kind = array.type
-    if hit.manner.on_match == "refuse":
-        hit.apply([None] * len(array))
     if types.is_date(kind) or types.is_timestamp(kind):
         if hit.method == "date":
             return pc.floor_temporal(array, unit=hit.manner.grain).cast(kind)
