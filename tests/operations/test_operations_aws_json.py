@@ -298,6 +298,28 @@ def test_dynamodb_does_not_understand(dynamo, action, body):
     assert (asked.kind, asked.column_scope) == ("unknown", "unknown")
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["SELECT ssn AS x FROM emp", "SELECT ssn x FROM emp", "SELECT VALUE ssn FROM emp", "SELECT size(ssn) n FROM emp",
+     'SELECT id, ssn "id2" FROM emp', "SELECT info[0] x FROM emp", "SELECT DISTINCT ssn FROM emp"],
+)  # fmt: skip
+def test_dynamodb_attributes_have_no_other_names(dynamo, said):
+    assert dynamo.act("ExecuteStatement", {"Statement": said}).kind == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "shared"),
+    [
+        ("RestoreTableToPointInTime", {"SourceTableName": "emp", "TargetTableName": "other"}, "emp"),
+        ("RestoreTableFromBackup", {"BackupArn": "arn:x", "TargetTableName": "other"}, None),
+    ],
+)
+def test_dynamodb_tables_that_are_restored_under_another_name_are_shared(dynamo, action, body, shared):
+    asked = dynamo.act(action, body)
+    assert (asked.kind, asked.dataset) == ("admin", "other")
+    assert [(one.kind, one.dataset, one.into) for one in asked.parts] == [("share", shared, ("other",))]
+
+
 def test_dynamodb_segments_pages_and_exports(dynamo):
     asked = dynamo.act(
         "Scan", {"TableName": "emp", "Segment": 3, "TotalSegments": 4, "Limit": 5, "ExclusiveStartKey": key("7")}

@@ -25,6 +25,7 @@ from sluicegate.operations.built_in.aws_json import (
     text,
     together,
 )
+from sluicegate.operations.copied import SOMEWHERE, copied
 from sluicegate.operations.destination import judge
 from sluicegate.operations.dialect import Known
 from sluicegate.operations.results import Session
@@ -223,6 +224,16 @@ def _stream(document: dict[str, Any], known: Known, session: Session) -> Operati
     return _asked(known, needed(document, "TableName"), "export", None, destination=destination, destination_side=side)
 
 
+def _restored(document: dict[str, Any], known: Known, session: Session) -> Operation:
+    """Another table that holds the same: of a backup it is not known what it was made of."""
+    made = Operation(known.service, "admin", text(document, "TargetTableName"))
+    source = text(document, "SourceTableName") or text(document, "SourceTableArn")
+    into = (made.dataset or SOMEWHERE,)
+    if source is None:
+        return together([made, Operation(known.service, "share", column_scope="unknown", into=into)])
+    return together([made, *copied([_asked(known, source, "read", None)], into, known)])
+
+
 def _about(kind: Kind, member: str = "TableName") -> Action:
     def read(document: dict[str, Any], known: Known, session: Session) -> Operation:
         name = text(document, member)
@@ -240,7 +251,7 @@ _ASKING = (
 )
 _CHANGING = (
     "CreateTable DeleteTable UpdateTable UpdateTimeToLive UpdateContinuousBackups UpdateContributorInsights "
-    "CreateBackup DeleteBackup RestoreTableFromBackup RestoreTableToPointInTime ImportTable CreateGlobalTable "
+    "CreateBackup DeleteBackup ImportTable CreateGlobalTable "
     "UpdateGlobalTable UpdateTableReplicaAutoScaling DisableKinesisStreamingDestination "
     "UpdateKinesisStreamingDestination"
 )
@@ -288,6 +299,8 @@ class DynamoDbDialect(AwsDialect):
         "ExecuteTransaction": _statements("TransactStatements"),
         "ExportTableToPointInTime": _export,
         "EnableKinesisStreamingDestination": _stream,
+        "RestoreTableFromBackup": _restored,
+        "RestoreTableToPointInTime": _restored,
         "PutResourcePolicy": _about("share", "ResourceArn"),
         "DeleteResourcePolicy": _about("admin", "ResourceArn"),
         "GetResourcePolicy": _about("poll", "ResourceArn"),

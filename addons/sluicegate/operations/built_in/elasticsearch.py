@@ -15,10 +15,16 @@ from sluicegate.exchange import Delivery, Operation, Rows
 from sluicegate.operations import saying
 from sluicegate.operations.built_in import elasticsearch_query as dsl
 from sluicegate.operations.built_in.aws_json import document_of, placed, polled
-from sluicegate.operations.built_in.elasticsearch_changes import read_bulk, read_changed, read_reindex, read_snapshot
+from sluicegate.operations.built_in.elasticsearch_changes import (
+    read_bulk,
+    read_changed,
+    read_reindex,
+    read_snapshot,
+    renamed,
+)
 from sluicegate.operations.built_in.elasticsearch_indices import handle_of, operation_on, parameters_of, read_body
 from sluicegate.operations.built_in.elasticsearch_search import (
-    CHOOSING,
+    DOCUMENT,
     chosen_fields,
     end_cursor,
     end_points,
@@ -52,6 +58,12 @@ _CHANGING = frozenset(
         *("_cluster", "_ilm", "_slm", "_data_stream", "_transform", "_tasks", "_ml", "_watcher", "_enrich", "_license"),
     )
 )
+
+
+_RENAMING = frozenset(
+    {"_alias", "_aliases", "_shrink", "_split", "_clone", "_rollover", "_transform", "_enrich", "_watcher", "_ml"}
+)
+"""What shows an index under another name, or carries what it holds into another one or elsewhere."""
 
 
 class ElasticsearchDialect(Dialect):
@@ -142,7 +154,8 @@ def _leaks(operation: Operation, known: Known) -> tuple[str, ...]:
     if "aggregate" not in operation.statements:
         return always
     beside = ("hits.hits[*].sort", "hits.hits[*].fields", "hits.hits[*].highlight", "hits.hits[*]._explanation",
-              "hits.hits[*].matched_queries", "hits.max_score", "aggregations", "suggest")  # fmt: skip
+              "hits.hits[*].matched_queries", "hits.hits[*]._score", "hits.max_score",
+              "aggregations", "suggest")  # fmt: skip
     places = [f"$.{front}{path}" for front in ("", "response.", "responses[*].") for path in beside]
     return (*always, *places)
 
@@ -173,7 +186,7 @@ def _read(view: RequestView, path: tuple[str, ...], known: Known, session: Sessi
         case ("_mget",) | (_, "_mget") if reading:
             return read_documents(view, path[0] if len(path) == 2 else None, known)
         case (index, "_doc" | "_source", document) if method in ("GET", "HEAD"):
-            parameters = parameters_of(view, *CHOOSING, "stored_fields")
+            parameters = parameters_of(view, *DOCUMENT)
             return operation_on(
                 known, index, "read", chosen_fields({}, parameters), chunks=(f"document {document[:100]}",)
             )
@@ -199,6 +212,8 @@ def _read(view: RequestView, path: tuple[str, ...], known: Known, session: Sessi
 def _other(view: RequestView, path: tuple[str, ...], known: Known) -> Operation:
     method, action = view.method, next((segment for segment in path if segment[:1] == "_" and segment != "_all"), "")
     index = path[0] if (path and path[0][:1] != "_") or path[:1] == ("_all",) else None
+    if "detailed" in view.query or (action == "_tasks" and method == "GET" and path[-1] != "_tasks"):
+        raise Unreadable("it quotes what others have asked")
     if method in ("GET", "HEAD") and not view.body and (action in _POLLING or (index and len(path) == 1)):
         return operation_on(known, index, "poll", ()) if index else Operation(known.service, "poll")
     if action in ("_doc", "_create") and index and method in ("PUT", "POST", "DELETE"):
@@ -211,5 +226,6 @@ def _other(view: RequestView, path: tuple[str, ...], known: Known) -> Operation:
     if action in ("_security", "_ccr", "_remote") and method in ("PUT", "POST", "DELETE"):
         return Operation(known.service, "share")
     if method in ("PUT", "POST", "DELETE") and (action in _CHANGING or (index and len(path) == 1 and method != "POST")):
-        return operation_on(known, index, "admin", ()) if index else Operation(known.service, "admin")
+        found = operation_on(known, index, "admin", ()) if index else Operation(known.service, "admin")
+        return renamed(found, index, known) if action in _RENAMING else found
     raise Unreadable("no request of this form is known")

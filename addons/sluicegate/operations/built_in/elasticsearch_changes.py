@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 from sluicegate.exchange import Operation
 from sluicegate.operations.built_in import elasticsearch_query as dsl
 from sluicegate.operations.built_in.aws_json import text, together
 from sluicegate.operations.built_in.elasticsearch_indices import lines_of, operation_on, parameters_of, read_body
 from sluicegate.operations.built_in.elasticsearch_search import CHOOSING
+from sluicegate.operations.copied import SOMEWHERE, copied
 from sluicegate.operations.destination import judge, judge_all
 from sluicegate.operations.dialect import Known
 from sluicegate.operations.view import RequestView, Unreadable
@@ -68,6 +70,14 @@ def read_reindex(view: RequestView, known: Known) -> Operation:
     destination, side = judge(f"index://{written}", known.ours)
     leaving = operation_on(known, names, "export", None, destination=destination, destination_side=side)
     return together([leaving, operation_on(known, written, "write", ())])
+
+
+def renamed(found: Operation, index: str | None, known: Known) -> Operation:
+    """A change after which what an index holds can be read under another name; of any index where none is named."""
+    whole = operation_on(known, index, "read", None)
+    taken = copied((replace(whole, parts=()), *whole.parts), (SOMEWHERE,), known)
+    parts = (*found.parts, *(one for one in taken if one.kind == "share"))
+    return replace(found, parts=tuple(dict.fromkeys(parts)))
 
 
 def read_snapshot(view: RequestView, path: tuple[str, ...], known: Known) -> Operation:

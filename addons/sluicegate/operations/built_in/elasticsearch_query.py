@@ -34,6 +34,14 @@ _INSIDE = {
     "pinned": ("organic",),
 }
 """Clauses that hold others, and where."""
+_BESIDE = frozenset(
+    {
+        *("boost", "_name", "path", "score_mode", "ignore_unmapped", "minimum_should_match", "tie_breaker", "type"),
+        *("min_children", "max_children", "parent_type", "score", "negative_boost", "docs"),
+        *("adjust_pure_negative", "disable_coord"),
+    }
+)
+"""What else stands in these, and reads nothing."""
 _NOTHING = frozenset({"match_all", "match_none", "ids", "parent_id"})
 _SCRIPTS = frozenset({"script", "script_score", "distance_feature_script", "scripted_metric", "bucket_script"})
 
@@ -74,15 +82,17 @@ def fields_of(query: Any) -> Iterator[str]:
             if not isinstance(inner, dict):
                 raise Unreadable(f"the clause {kind[:40]!r} is no object")
             if kind in _INSIDE:
+                if not inner.keys() <= {*_INSIDE[kind], *_BESIDE}:  # `inner_hits` are a search of their own
+                    raise Unreadable(f"the clause {kind[:40]!r} has a member that is not known")
                 waiting += [inner[name] for name in _INSIDE[kind] if name in inner]
-                if "minimum_should_match_script" in inner:
-                    raise Script
             elif kind in _BY_FIELD:
                 if "script" in str(inner):
                     raise Script
                 if any(isinstance(value, dict) and _ELSEWHERE & value.keys() for value in inner.values()):
                     raise Unreadable("a clause looks its values up in another document")
                 yield from (name for name in inner if name not in _OPTIONS)
+                if kind in ("intervals", "terms_set"):  # another field may be named inside
+                    yield ANY
             else:
                 yield from _special(kind, inner, waiting)
 
@@ -107,6 +117,8 @@ def _special(kind: str, inner: dict[str, Any], waiting: list[Any]) -> Iterator[s
     elif kind == "more_like_this" and any(isinstance(like, dict) for like in _several(inner.get("like"))):
         raise Unreadable("a clause looks its values up in another document")
     elif kind == "knn":
+        if "inner_hits" in inner:
+            raise Unreadable("a search by vectors has hits inside hits")
         yield from names(inner.get("field"))
         waiting += [inner["filter"]] if "filter" in inner else []
     elif kind in ("more_like_this", "distance_feature", "rank_feature"):

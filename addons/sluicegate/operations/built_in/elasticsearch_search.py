@@ -30,6 +30,9 @@ from sluicegate.operations.view import RequestView, Unreadable
 CHOOSING = ("_source", "_source_includes", "_source_excludes", "stored_fields", "docvalue_fields", "q", "df", "sort",
              "default_operator", "analyzer", "analyze_wildcard", "lenient", "track_scores", "explain")  # fmt: skip
 
+DOCUMENT = ("_source", "_source_includes", "_source_excludes")
+"""Of documents by their ids. Fields beside the document would be shown under names of their own."""
+
 _SEARCH = frozenset(
     (
         *("query", "post_filter", "size", "from", "sort", "_source", "fields", "docvalue_fields", "stored_fields"),
@@ -84,8 +87,8 @@ def _searched(
         predicates += ordered
         for name in ("aggs", "aggregations"):
             shown += dsl.aggregated(body[name]) if name in body else ()
-        if isinstance(body.get("collapse"), dict):
-            shown += dsl.names(body["collapse"].get("field"))
+        if body.get("collapse") is not None:
+            shown += _collapsed(body["collapse"])
     except dsl.Script:
         script = True
     if "q" in parameters:
@@ -132,9 +135,18 @@ def _valued(found: Operation, fields: Sequence[str], known: Known) -> Operation:
     return replace(whole, parts=parts)
 
 
+def _collapsed(value: Any) -> list[str]:
+    if not isinstance(value, dict) or not value.keys() <= {"field", "max_concurrent_group_searches"}:
+        raise Unreadable("hits are put together with hits inside hits, or in a way that is not known")
+    return list(dsl.names(value.get("field")))
+
+
 def _highlighted(value: Any) -> list[str]:
     if value is None:
         return []
+    said = json.dumps(value, default=str)
+    if '"highlight_query"' in said or '"matched_fields"' in said:
+        raise Unreadable("the highlight has a query or fields of its own")
     fields = value.get("fields") if isinstance(value, dict) else None
     if isinstance(fields, dict):
         return list(fields)
@@ -238,7 +250,7 @@ def read_many(view: RequestView, index: str | None, known: Known, session: Sessi
 
 
 def read_documents(view: RequestView, index: str | None, known: Known) -> Operation:
-    parameters, body = parameters_of(view, *CHOOSING), read_body(view)
+    parameters, body = parameters_of(view, *DOCUMENT), read_body(view)
     if not body.keys() <= {"docs", "ids"}:
         raise Unreadable("the body has a member that is not known")
     if "ids" in body:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from sluicegate.operations.view import Unreadable
@@ -73,8 +74,18 @@ def _select(tokens: Sequence[Token]) -> Statement:
     if rest and rest[0] not in (Token("word", "where"), Token("word", "order")):
         raise Unreadable("the statement selects from more than one table")
     chosen = tokens[1:at]
+    if any(_ends(one) and _begins(other) for one, other in pairwise(chosen)):
+        raise Unreadable("what is selected is given another name")
     columns = None if Token("sign", "*") in chosen else _names(chosen)
     return Statement("select", table, columns or None, _names(rest))
+
+
+def _ends(token: Token) -> bool:
+    return token.kind == "name" or token.value in (")", "]", "*", "?")
+
+
+def _begins(token: Token) -> bool:
+    return token.kind in ("name", "word", "text")
 
 
 def _table(tokens: Sequence[Token], at: int) -> tuple[str, int]:
