@@ -82,7 +82,8 @@ bench-detection: setup-dev ## Measure detection: who is found, how soon, and how
 	@$(BIN)/python -m bench.detection --ablations 1 && $(BIN)/python -m bench.taint
 
 interop: setup-dev ## Run the tests with real servers and clients, in environments kept in .interop (T=path, K=expression)
-	@SEEN=keep $(BIN)/python -m pytest $(if $(filter tests,$(T)),tests/interop,$(T)) $(if $(K),-k "$(K)") -m interop
+	@status=0; SEEN=keep $(BIN)/python -m pytest $(if $(filter tests,$(T)),tests/interop,$(T)) $(if $(K),-k "$(K)") -m interop || status=1; \
+	$(BIN)/python -m tests.interop.checked docs/services.md && exit $$status
 
 torture: setup-dev ## Kill the recorder 500 times between and within its writes, and prove what is left (ROUNDS=n)
 	@$(BIN)/python -m tests.recording.torture $(or $(ROUNDS),500)

@@ -276,3 +276,20 @@ def test_headers_in_the_query_are_not_passed_over(s3, name):
 def test_a_signature_is_no_part_of_what_is_approved_and_what_is_stored_is(s3):
     asked = s3.ask("PUT /k", b'{"ClientToken": "data"}', host="acme-x.s3.amazonaws.com")
     assert "header:x-amz-date" in asked.once and not [one for one in asked.once if one.startswith("$")]
+
+
+@pytest.mark.parametrize(
+    ("inner", "kind"),
+    [
+        ("<Days>3</Days><GlacierJobParameters><Tier>Bulk</Tier></GlacierJobParameters>", "admin"),
+        ("<Type>SELECT</Type><SelectParameters><Expression>select * from s3object</Expression></SelectParameters>"
+         "<OutputLocation><S3><BucketName>evil</BucketName><Prefix>x</Prefix></S3></OutputLocation>", "unknown"),
+        ("<OutputLocation><S3><BucketName>evil</BucketName></S3></OutputLocation>", "unknown"),
+        ("<Days>3</Days><!-- x -->", "unknown"),
+    ],
+)  # fmt: skip
+def test_restoring_may_run_a_statement_and_write_elsewhere(s3, inner, kind):
+    for space in ("", ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'):
+        body = f"<RestoreRequest{space}>{inner}</RestoreRequest>".encode()
+        assert s3.ask("POST /hr/emp/a.csv?restore", body, host=PATH).kind == kind
+    assert s3.ask("POST /hr/emp/a.csv?restore", b"<x/>", host=PATH).kind == "unknown"

@@ -89,6 +89,11 @@ UNKNOWN = [
 ]
 
 
+def test_a_name_that_nobody_gave_is_not_known():
+    operation = read_sql("select column1 from (values ('x')) t", "snowflake", KNOWN).operation
+    assert (operation.dataset, operation.column_scope, operation.outputs[0].origins) == (None, "unknown", None)
+
+
 @pytest.mark.parametrize(("language", "text"), UNKNOWN)
 def test_tables_that_nobody_declared_are_not_known(language, text):
     operation = read_sql(text, language, KNOWN).operation

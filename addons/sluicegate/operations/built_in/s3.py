@@ -256,6 +256,8 @@ def _post(view: RequestView, parameters: dict[str, str], where: Object, known: K
         return replace(_uploading(where, known, "CompleteMultipartUpload"), owner=owner)
     if "restore" in parameters:
         _only(parameters, "restore", "versionId")
+        if view.body:
+            bodies.restored(view)
         return _nothing_of(known, where, "admin", "RestoreObject")
     raise Unreadable("no request of this form is known")
 

@@ -9,6 +9,7 @@ from sluicegate.operations.body import read_text
 from sluicegate.operations.view import RequestView, Unreadable
 
 _TARGETS = frozenset({"Account", "Bucket", "CloudFunction", "Queue", "TableBucketArn", "Topic"})
+_RESTORING = frozenset({"RestoreRequest", "Days", "GlacierJobParameters", "Tier", "Description"})
 MAX_KEYS = 1000
 """The service deletes so many keys at once."""
 
@@ -33,6 +34,13 @@ def deleted(view: RequestView) -> list[str]:
     if not keys or len(keys) > MAX_KEYS or "" in keys:
         raise Unreadable("the request names no keys, or too many")
     return keys
+
+
+def restored(view: RequestView) -> None:
+    """Raise Unreadable for a request to restore that does more: it may run a statement, and write what comes of it."""
+    for node in _root(view, "RestoreRequest").iter():
+        if _tag(node) not in _RESTORING:
+            raise Unreadable("the request restores more than an object")
 
 
 def targets(view: RequestView) -> list[str]:
