@@ -111,7 +111,7 @@ def test_a_client(gate, tmp_path, program):
         found = Found(
             program.name, program.release(), "through it", got,
             refused.shows(shelf.SENTENCE, "Denied", "403"),
-            late.shows("Get a new token from your identity provider", SIGNED_OUT, "511"),
+            late.shows("Run `sluicegate login`", SIGNED_OUT, "511"),
         )  # fmt: skip
         assert got != "fails", (said.out, said.err)
     if os.environ.get("SLUICEGATE_WRITE_CLIENTS"):

@@ -13,8 +13,11 @@ import pytest
 from sluicegate.cli.workstation import asking, checks
 from sluicegate.cli.workstation.settings import Known, Place
 from sluicegate.cli.workstation.trust import Trust
+from sluicegate.clock import SystemClock
 from sluicegate.pipeline import authority
 from sluicegate.pipeline.constraints import Names
+from sluicegate.pipeline.reload import Watch
+from sluicegate.settings import State, load
 from tests.origin import Origin, json_response
 from tests.running import Running
 
@@ -42,6 +45,31 @@ def levels(found):
 )
 def test_proxies(environ, expected):
     assert levels(checks.proxies(environ, GATE)) == expected
+
+
+async def test_a_policy_that_is_not_in_force_is_told(tmp_path):
+    """By what a gateway itself wrote down of it."""
+    policy, state = tmp_path / "policy.toml", State(tmp_path / ".sluicegate").open()
+    text = '[identity]\nissuer = "http://127.0.0.1:9"\nidle_seconds = 900\n'
+    policy.write_text(text)
+
+    def said():
+        return [(one.level, one.said, one.mend) for one in checks.policy_in_force(policy, state.root)]
+
+    assert said() == []  # no gateway here
+    watch = Watch(load(policy), state, {}, lambda loaded, parts: None, SystemClock())
+    await watch.open()
+    assert [level for level, *_ in said()] == ["ok"]
+    policy.write_text(text.replace("900", "600"))
+    assert [level for level, *_ in said()] == ["warn"]
+    await watch.look()
+    await watch.look()
+    await watch.close()
+    ((level, words, mend),) = said()
+    assert level == "fail" and "line 3: identity.idle_seconds cannot change while the gateway runs" in words
+    assert "goes by the one from before" in words and "restart the gateway" in mend
+    (state.root / "policy.json").write_text("[]")
+    assert said() == []
 
 
 def test_a_secret_in_the_environment_and_a_proxy_over_tls_are_told():

@@ -83,6 +83,7 @@ def _checks(
     yield asking.gateway(here.gateway)
     said, who = asking.console(here.console, here.secret)
     yield from said
+    yield from checks.policy_in_force(policy, state_of(policy, None).root)
     agent = running.found(here.gateway)
     yield from checks.proxies(os.environ, agent[0] if agent is not None else here.gateway)
     try:

@@ -21,9 +21,11 @@ def missing(issuer: str, *, challenge: bool, page: str = "") -> Refusal:
         return Refusal(
             407,
             "sign-in-required",
-            f"Sign in first: use a token of {issuer} as the proxy password",
+            # Most clients show nothing of a refused CONNECT but this.
+            "Sign in first: run 'sluicegate login'",
             detail,
-            next_step=f"Get a token of {issuer} and set HTTPS_PROXY=http://token:THE-TOKEN@gateway:port.",
+            next_step="Run `sluicegate login`, and then your command by `sluicegate run -- COMMAND`. A program sends "
+            f"its own token of {issuer} as the proxy password.",
             headers={"proxy-authenticate": REALM},
         )
     if page:
@@ -39,9 +41,10 @@ def missing(issuer: str, *, challenge: bool, page: str = "") -> Refusal:
     return Refusal(
         511,
         "sign-in-required",
-        f"Sign in first: send a token of {issuer} as Authorization: Bearer",
+        "Sign in first: run 'sluicegate login'",
         detail,
-        next_step=f"Get a token of {issuer} and send it as `Authorization: Bearer THE-TOKEN`.",
+        next_step="Run `sluicegate login` and give your client the handle in the place of the service's key. A program "
+        f"sends its own token of {issuer}, as `Authorization: Bearer THE-TOKEN`.",
     )
 
 
@@ -52,7 +55,7 @@ def rejected(code: str, detail: str) -> Refusal:
         code,
         f"Sign in again: {code.replace('-', ' ')}",
         detail,
-        next_step="Get a new token from your identity provider and use it in place of this one.",
+        next_step="Run `sluicegate login`. A program gets a new token from your identity provider instead.",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -47,6 +49,30 @@ class Check:
     level: Level
     said: str
     mend: str = ""
+
+
+def policy_in_force(policy: Path, state: Path) -> Iterator[Check]:
+    """Whether the gateway of this state folder goes by what the policy file says; nothing where there is none."""
+    try:
+        told = json.loads((state / "policy.json").read_text())
+        digest, problems = told["digest"], told["problems"]
+        said = [f"line {one['line']}: {one['where']} {one['message']}" for one in problems]
+        mend = next((one["suggestion"] for one in problems if one["suggestion"]), "mend it; it is then taken up")
+        current = hashlib.sha256(policy.read_bytes()).hexdigest()
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if said:
+        more = f" (and {len(said) - 3} more)" if len(said) > 3 else ""
+        yield Check(
+            "policy",
+            "fail",
+            f"{policy} has changed, and the gateway goes by the one from before: {'; '.join(said[:3])}{more}",
+            mend,
+        )
+    elif digest == current:
+        yield Check("policy", "ok", f"what {policy} says is in force")
+    else:
+        yield Check("policy", "warn", f"{policy} differs from what a gateway last loaded", "sluicegate up")
 
 
 def proxies(environ: Mapping[str, str], expected: Place) -> Iterator[Check]:
