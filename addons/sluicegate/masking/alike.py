@@ -123,7 +123,7 @@ def mask(data: bytes, start: int, found: Layout, state: State) -> Masked | None:
 
     `state` is that of the masks at each row. Raises Forbidden as methods do.
     """
-    shape = state.shape(found.keys)
+    shape = state.shapes.get(found.keys) or state.shape(found.keys)
     if shape is None or shape.dropped:
         return None
     places = {key: place for place, key in enumerate(found.keys)}
