@@ -225,6 +225,7 @@ DOCUMENTS = {
         "text/event-stream",
         f"event: x\n\ndata: {json.dumps(ROWS[0])}\n\ndata: {json.dumps(ROWS[1])}\n\ndata: [DONE]\n\n",
     ),
+    "sequence": ("application/json-seq", "".join(f"\x1e{json.dumps(row)}\n" for row in ROWS)),
     "array": ("application/json", json.dumps(ROWS)),
     "rows": (
         "application/json",

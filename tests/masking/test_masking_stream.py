@@ -41,6 +41,7 @@ LOOKED = Plan((Obligation("ids", "redact", frozenset({"ssn"})),), METHODS)
 ROW = {"id": 12345678901234567890123, "ssn": "123-45-6789", "email": "a@example.org", "in": {"ssn": "987-65-4321"}}
 BODIES = {
     "application/x-ndjson": b"".join(json.dumps({**ROW, "n": n}).encode() + b"\n" for n in range(3)),
+    "application/json-seq": b"".join(b"\x1e%s\n" % json.dumps({**ROW, "n": n}).encode() for n in range(3)),
     "text/event-stream": b"".join(b"id: %d\r\ndata: %s\r\n\r\n" % (n, json.dumps(ROW).encode()) for n in range(3)),
 }
 
@@ -155,7 +156,6 @@ def test_a_record_without_an_end_is_refused() -> None:
     ("media", "coding"),
     [
         ("application/json; charset=utf-7", ""),
-        ("application/json-seq", ""),
         ("application/vnd.apache.parquet", ""),
         ("application/x-ndjson; charset=several", ""),
         ("application/x-ndjson", "gzip, br, gzip"),
@@ -169,8 +169,27 @@ def test_what_cannot_pass_is_waited_for(media: str, coding: str) -> None:
 def test_separators_are_left_to_those_who_see_all() -> None:
     stream = opened("application/x-ndjson")
     assert stream is not None
-    with pytest.raises(Refusal, match="mark"):
+    with pytest.raises(Refusal, match="does not begin as its type says"):
         stream.feed(b"\x1e" + BODIES["application/x-ndjson"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"ssn": 1}\n',
+        b'\n\x1e{"a": 1}\n',
+        b'\x1e{"a": 1}\n{"a": 2}\n',
+        b"\x1e\x1e{}\n",
+        b'\x1e{"a": "x',
+        b'\x1e{"a": \x1e 1}',
+    ],
+)
+def test_what_is_no_sequence_never_ends_well(body: bytes) -> None:
+    for place in range(len(body) + 1):
+        with pytest.raises(Refusal):
+            passed(opened("application/json-seq"), [body[:place], body[place:]])
+    with pytest.raises(Refusal):
+        whole("application/json-seq", body)
 
 
 CHARSETS = {

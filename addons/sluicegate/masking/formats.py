@@ -75,7 +75,7 @@ _ROWS = {
     "text": mask_text,
     "rows": mask_rows_as_text,
 }
-_PASSING = frozenset(("events", "json", "csv", "tsv", "text", "arrow"))
+_PASSING = frozenset(("events", "sequence", "json", "csv", "tsv", "text", "arrow"))
 _DEPTH = 2
 """Multipart bodies inside each other."""
 _ENGINES = {

@@ -35,8 +35,11 @@ def mask_lines(plain: bytes, plan: Plan, tally: Tally) -> bytes:
 
 
 def walk_apart(plain: bytes, plan: Plan, tally: Tally) -> list[Any]:
-    """The same without what the detectors find, decoded: neighbouring lines are looked at together."""
-    return _walked(_lines(plain), plain, plan, tally, apart=True, looked=False)
+    """Lines, or the texts of a sequence, that are not all of the body: decoded, and without what the detectors find,
+    since neighbours are looked at together. Raises Unfit.
+    """
+    documents = _parse(plain) if plain[:1] == _RECORD else _lines(plain)
+    return _walked(documents, plain, plan, tally, apart=True, looked=False)
 
 
 def mask_apart(plain: bytes, plan: Plan, tally: Tally) -> bytes:
@@ -179,6 +182,11 @@ def _joined(documents: list[Any], marked: bool) -> bytes:
     if marked:
         return b"".join(_RECORD + serialise(document) + b"\n" for document in documents)
     return encode_lines(documents)
+
+
+def encode_sequence(documents: list[Any]) -> bytes:
+    """The documents as a sequence of JSON texts (RFC 7464)."""
+    return _joined(documents, True)
 
 
 def encode_lines(documents: list[Any]) -> bytes:

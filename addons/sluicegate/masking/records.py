@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from sluicegate.exchange import Exposure
 from sluicegate.masking.event_stream import NeighbouringEvents, mask_events
 from sluicegate.masking.json_body import Unfit
-from sluicegate.masking.lines import encode_lines, mask_apart, walk_apart
+from sluicegate.masking.lines import encode_lines, encode_sequence, mask_apart, walk_apart
 from sluicegate.masking.neighbours import Neighbours
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.tally import Tally
@@ -21,6 +21,8 @@ FIRST = 16 << 10
 _MARK = b"\xef\xbb\xbf"
 _MARKS = (_MARK, b"\xff", b"\xfe", b"\0", b"\x1e")
 """How texts begin that have a byte order mark, or separators before their records."""
+_SEPARATOR = b"\x1e"
+_FIRSTS = frozenset(mark[:1] for mark in _MARKS)
 _BLANK = (b"\n\n", b"\r\n\r\n", b"\r\r", b"\n\r\n")
 
 
@@ -34,26 +36,30 @@ class Records(Protocol):
         """Nothing more comes; the rest."""
 
 
-class Lines:
-    """JSON lines, or with `events` server-sent events: each is masked when it is whole."""
+Kind = Literal["lines", "events", "sequence"]
+"""JSON texts that end with a line, server-sent events, and JSON texts that begin with a separator (RFC 7464)."""
 
-    def __init__(self, plan: Plan, tally: Tally, *, events: bool) -> None:
+
+class Lines:
+    """JSON texts one behind the other: each is masked when it is whole."""
+
+    def __init__(self, plan: Plan, tally: Tally, kind: Kind) -> None:
         self._plan = plan
         self._tally = tally
-        self._events = events
+        self._kind = kind
         self._rest = bytearray()
         self._begun = False
         self._neighbours: Neighbours | None = None
         self._looked_events: NeighbouringEvents | None = None
-        if plan.content is not None and events:
+        if plan.content is not None and kind == "events":
             self._looked_events = NeighbouringEvents(plan, plan.content, tally)
         elif plan.content is not None:
             self._neighbours = Neighbours(plan.content, tally.counts)
 
     def feed(self, piece: bytes) -> bytes:
         """The next bytes; the records that end in them."""
-        if not self._begun and piece[:1] in (mark[:1] for mark in _MARKS):
-            raise Unfit("it begins with a mark, and passes piece by piece")
+        if not self._begun and (piece[:1] != _SEPARATOR if self._kind == "sequence" else piece[:1] in _FIRSTS):
+            raise Unfit("it does not begin as its type says, and passes piece by piece")
         self._begun = True
         before = len(self._rest)
         self._rest += piece
@@ -71,19 +77,28 @@ class Lines:
         out = self._masked(block) if block else b""
         if self._looked_events is not None:
             return out + self._looked_events.end()
-        return out if self._neighbours is None else out + encode_lines(self._neighbours.end())
+        return out if self._neighbours is None else out + self._written(self._neighbours.end())
 
     def _masked(self, block: bytes) -> bytes:
         if self._looked_events is not None:
             return self._looked_events.mask(block)
-        if self._neighbours is None:
-            return (mask_events if self._events else mask_apart)(block, self._plan, self._tally)
+        if self._neighbours is None and self._kind == "events":
+            return mask_events(block, self._plan, self._tally)
+        if self._neighbours is None and self._kind == "lines":
+            return mask_apart(block, self._plan, self._tally)
         documents = walk_apart(block, self._plan, self._tally)
-        return encode_lines(documents if self._plan.root is not None else self._neighbours.take(documents))
+        if self._neighbours is not None and self._plan.root is None:
+            documents = self._neighbours.take(documents)
+        return self._written(documents)
+
+    def _written(self, documents: list[Any]) -> bytes:
+        return encode_sequence(documents) if self._kind == "sequence" else encode_lines(documents)
 
     def _cut(self, before: int) -> int:
         """Where the last whole record ends."""
-        if not self._events:
+        if self._kind == "sequence":
+            return max(0, self._rest.rfind(_SEPARATOR, max(1, before)))
+        if self._kind == "lines":
             return self._rest.rfind(b"\n", before) + 1
         start = max(0, before - 3)
         return max(at + len(blank) if (at := self._rest.rfind(blank, start)) >= 0 else 0 for blank in _BLANK)

@@ -98,8 +98,8 @@ def _records(kind: str | None, media: Media, said: Declared, plan: Plan, tally: 
     whole = partial(_whole, said=said, plan=plan)
     content, named = plan.content, bool(plan.columns or plan.paths)
     match kind:
-        case "lines" | "events":
-            return Lines(plan, tally, events=kind == "events")
+        case "lines" | "events" | "sequence":
+            return Lines(plan, tally, kind)
         case "json" if plan.root is None:
             return Opened(whole, lambda: JsonPassing(plan, tally), tally)
         case "csv" | "tsv" if named:

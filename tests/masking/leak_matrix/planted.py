@@ -117,6 +117,7 @@ LONG: dict[str, Planted] = {
         f"[{','.join(_rows(LINE.replace('ssn', chr(92) + 'u0073sn').replace('email', chr(92) + 'u0065mail')))}]".encode(),
     ),
     "ndjson": Planted("application/x-ndjson", "\n".join(_rows(LINE)).encode()),
+    "json sequence": Planted("application/json-seq", "".join(f"\x1e{line}\n" for line in _rows(LINE)).encode()),
     "events": Planted("text/event-stream", "".join(f"data: {line}\n\n" for line in _rows(LINE)).encode()),
     "csv": Planted("text/csv", "\n".join(["id,ssn,email,city", *_rows(_CELLS)]).encode()),
     "csv, quoted": Planted(
