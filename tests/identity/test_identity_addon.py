@@ -282,6 +282,17 @@ async def test_a_token_of_another_issuer_is_left_alone(addon: IdentityAddon, pro
         assert names(flow) == ["host", "authorization"]
 
 
+async def test_a_machine_that_is_called_like_a_person_is_somebody_else(
+    addon: IdentityAddon, provider: Provider
+) -> None:
+    """Rules tell them apart, so neither signs in beside the other."""
+    flow = flow_of(
+        (b"Proxy-Authorization", basic(provider.token("ada"))),
+        (b"Authorization", b"Bearer " + provider.token("ada", client_id="ada", jti="machine").encode()),
+    )
+    assert (await refused(addon, "request", flow)).code == "credential-mismatch"
+
+
 async def test_the_tokens_of_two_people_are_refused(addon: IdentityAddon, provider: Provider) -> None:
     for _ in range(2):  # the second time both are known already
         flow = flow_of(

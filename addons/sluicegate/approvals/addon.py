@@ -125,7 +125,8 @@ async def _still(exchange: Exchange) -> None:
     if exchange.again is None or before is None:
         raise RuntimeError("nobody says who asks as of now")
     who = await exchange.again(exchange)
-    if (who.issuer, who.subject) != (before.issuer, before.subject) or not before.groups <= who.groups:
+    same = (who.issuer, who.subject, who.kind) == (before.issuer, before.subject, before.kind)
+    if not same or not before.groups <= who.groups:
         raise answers.changed()
 
 

@@ -183,7 +183,7 @@ class IdentityAddon:
         if opened is None or opened.again is None or opened.principal is None:
             raise RuntimeError("nobody is known to have opened this WebSocket")
         who, before = await opened.again(exchange), opened.principal
-        if (who.issuer, who.subject) != (before.issuer, before.subject):
+        if _whom(who) != _whom(before):
             raise refusals.mixed("Somebody else is signed in by now than whoever opened the WebSocket.")
         exchange.principal = who
 
@@ -231,7 +231,7 @@ class IdentityAddon:
         principal = await self._who(came, exchange)
         for one in inner:
             other = await self._known(one, came.peer)
-            if other is not None and other.subject != principal.subject:
+            if other is not None and _whom(other) != _whom(principal):
                 raise refusals.mixed("The request carries the tokens of two different people.")
         exchange.principal = principal
 
@@ -240,6 +240,11 @@ class IdentityAddon:
             return await self.recognizer.verify(inner, peer)
         except Refusal:
             return None  # it proves nothing, so it contradicts nothing; the service does not get it either way
+
+
+def _whom(who: Principal) -> tuple[str, str, str]:
+    """Who it is, as rules tell people and machines apart."""
+    return who.issuer, who.subject, who.kind
 
 
 def _bound(principal: Principal, certified: Certified, now: float) -> Principal:
