@@ -168,3 +168,34 @@ def test_evasions(gate, text):
     assert "100" not in said.out.replace("1000000", "") or "DB::Exception" in said.out, said.out
     assert direct(gate.server, "select count() from hr.emp") == "20\n"
     assert direct(gate.server, "exists table hr.ex") == "0\n"
+
+
+DISGUISED = [
+    "WITH ssn AS id SELECT id FROM hr.emp",
+    "WITH (SELECT any(ssn) FROM hr.emp) AS id SELECT id",
+    "SELECT `emp.ssn` FROM hr.emp",
+    "SELECT ssn AS id, id AS y FROM hr.emp",
+    "SELECT id FROM hr.emp WHERE (ssn AS id) != ''",
+    "SELECT id FROM hr.emp ARRAY JOIN [ssn] AS id",
+    "SELECT arrayJoin([ssn]) AS id FROM hr.emp",
+    "SELECT tupleElement((id, ssn), 2) AS id FROM hr.emp",
+    "SELECT id FROM (SELECT ssn AS id FROM hr.emp)",
+    "SELECT 'a' AS id UNION ALL SELECT ssn FROM hr.emp",
+    "SELECT groupArray(ssn) AS id FROM hr.emp",
+    "SELECT max(ssn) AS id FROM hr.emp GROUP BY hr.emp.id % 2 WITH TOTALS",
+    "SELECT replaceAll(ssn, 'x', '') AS id FROM hr.emp",
+    "SELECT arrayMap(x -> ssn, [1]) AS id FROM hr.emp",
+    "SELECT z AS id FROM (SELECT id FROM hr.emp) ANY INNER JOIN (SELECT id, ssn AS z FROM hr.emp) USING id",
+]
+
+
+def test_no_disguise_brings_a_masked_value_through(gate):
+    """What works at the service itself is tried through the gate, in each format that rows are found in."""
+    working = [statement for statement in DISGUISED if "123-45-00" in direct(gate.server, statement)]
+    assert len(working) > len(DISGUISED) // 2
+    for statement in working:
+        for form in ("JSON", "JSONCompact", "CSVWithNames", "TabSeparated"):
+            assert "123-45" not in curl(gate, f"{statement} FORMAT {form}").all, (statement, form)
+        assert "123-45" not in curl(gate, f"{statement} SETTINGS extremes = 1 FORMAT JSON").all, statement
+    clear = curl(gate, f"{DISGUISED[8]} FORMAT JSON", person="grace")  # somebody who owes no mask
+    assert "123-45-0010" in clear.out
