@@ -74,7 +74,8 @@ class Rig:
         self.line.manager = self.master.addons
         self.line.open = opened
         self.task = asyncio.create_task(self.master.run())
-        while not self.master.proxyserver.listen_addrs():
+        authority = self.master.addons.get("tlsconfig")
+        while not self.master.proxyserver.listen_addrs() or authority.certstore is None:
             await asyncio.sleep(0)
         self.port = self.master.proxyserver.listen_addrs()[0][1]
         return self

@@ -33,18 +33,20 @@ class GateStream(layers.HttpStream):
     """Rings where the service is silent for too long."""
 
     def _handle_event(self, event: events.Event) -> Commands:
-        alarm, self._alarm = self._alarm, None
+        alarm = self._alarm
         if isinstance(event, events.Wakeup):
             if alarm is not None and event.command is alarm.command:
                 yield from self._silent()
-            elif alarm is not None:
-                self._alarm = alarm  # an older one, which rang while something else was done
             return
         if alarm is not None:
-            alarm.cancel()
+            alarm.rest()
         yield from super()._handle_event(event)
         if self._waits():
-            self._alarm = Alarm(PATIENCE.service, self.flow, self._parent(), self)
+            if self._alarm is None:
+                self._alarm = Alarm(self.flow, self._parent(), self)
+            self._alarm.wait(PATIENCE.service)
+        elif self._alarm is not None:
+            self._alarm.cancel()
 
     def _waits(self) -> bool:
         """Whether it is the service's turn."""
