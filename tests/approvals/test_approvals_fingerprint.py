@@ -24,6 +24,7 @@ BASE: dict[str, Any] = {
 CHANGES: list[dict[str, Any]] = [
     {"principal": Principal("Ada", "https://idp")},
     {"principal": Principal("ada", "https://idp/")},
+    {"principal": Principal("ada", "https://idp", kind="machine")},
     {"rules": ("other",)},
     {"rules": ("external-export", "other")},
     {"rules": ()},

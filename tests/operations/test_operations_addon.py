@@ -9,7 +9,7 @@ from mitmproxy.test import tflow
 from sluicegate.clock import SetClock
 from sluicegate.exchange import OTHERS, Exchange, Principal
 from sluicegate.operations import Reader
-from sluicegate.operations.addon import OperationsAddon, view_of
+from sluicegate.operations.addon import OperationsAddon, owner_of, view_of
 from sluicegate.settings import Settings
 
 SETTINGS = Settings.model_validate(
@@ -66,3 +66,17 @@ def test_without_a_service_or_a_body_it_fails():
         addon.request(flow_of("/", b"", {}), Exchange("1", 0.0))
     with pytest.raises(RuntimeError):
         addon.request(flow_of("/", None, {}), Exchange("1", 0.0, service="chunks", principal=ADA))
+
+
+def test_results_are_of_one_person_or_machine():
+    """Whoever differs in one of these is somebody else, also a machine that is called like a person."""
+    everybody = [
+        Principal("ada", "https://idp"), Principal("ada", "https://idp", kind="machine"), Principal("ada", "https://other"),
+        Principal("eve", "https://idp"),
+    ]  # fmt: skip
+    owners = {owner_of(Exchange("x", 0.0, principal=one)) for one in everybody}
+    assert len(owners) == len(everybody)
+    later = Principal("ada", "https://idp", frozenset({"new"}), session="another")
+    assert owner_of(Exchange("x", 0.0, principal=later)) in owners
+    with pytest.raises(RuntimeError):
+        owner_of(Exchange("x", 0.0))

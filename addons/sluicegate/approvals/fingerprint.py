@@ -33,7 +33,8 @@ def fingerprint(
     told = lasting(target, headers, body, operation.once)
     document: list[Any] = [
         "sluicegate fingerprint 2",
-        [principal.issuer, principal.subject],
+        # A person's are as they were before machines were told apart, so that grants which wait are still found.
+        [principal.issuer, principal.subject, *([] if principal.kind == "person" else [principal.kind])],
         sorted(set(rules)),
         method,
         origin,

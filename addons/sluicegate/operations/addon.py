@@ -158,10 +158,11 @@ class RewriteAddon:
 
 
 def owner_of(exchange: Exchange) -> str:
-    """Whose results are meant: subjects are unique within an issuer only."""
-    if exchange.principal is None:
+    """Whose results are meant: subjects are unique within an issuer only, and a machine may be called like a person."""
+    who = exchange.principal
+    if who is None:
         raise RuntimeError("nobody is known to ask")
-    return f"{exchange.principal.issuer} {exchange.principal.subject}"
+    return f"{who.kind} {who.issuer} {who.subject}"
 
 
 def _origin(exchange: Exchange) -> str:
