@@ -78,8 +78,8 @@ held-clients: setup-dev ## Real clients held for 3, 20 and 70 seconds, by their 
 bench-masking: setup-dev ## Measure masking beside the parsers alone
 	@$(BIN)/python -m bench.masking
 
-bench-detection: setup-dev ## Measure detection: who is found, how soon, and how often for nothing; then taint through real encoders
-	@$(BIN)/python -m bench.detection --ablations 1 && $(BIN)/python -m bench.taint
+bench-detection: setup-dev ## Measure detection: who is found, how soon, how often for nothing; labelled events; taint through real encoders
+	@$(BIN)/python -m bench.detection --ablations 1 && $(BIN)/python -m bench.labelled && $(BIN)/python -m bench.taint
 
 interop: setup-dev ## Run the tests with real servers and clients, in environments kept in .interop (T=path, K=expression)
 	@status=0; SEEN=keep $(BIN)/python -m pytest $(if $(filter tests,$(T)),tests/interop,$(T)) $(if $(K),-k "$(K)") -m interop || status=1; \

@@ -105,6 +105,18 @@ def test_while_habits_are_learned_at_first_nothing_is_said():
     assert office.found == []
 
 
+def test_what_is_opened_to_others_needs_no_place(office):
+    given = {"kind": "share", "rows": 0, "clear": (), "method": "PUT", "size": 0}
+    office.do(NOON, status=403, **given)  # the service did not do it
+    office.do(NOON + 60, refused="policy-denied", status=403, **given)
+    assert "new-destination" not in office.indicators()
+    found = office.do(NOON + 120, status=204, **given)
+    (new,) = [one for one in found if one.indicator == "new-destination"]
+    assert new.evidence["destination"] == "whoever may read customers" and new.score > new.line
+    office.do(NOON + DAY, PEOPLE[1], status=204, **given)
+    assert office.do(NOON + 120 + 60, status=204, **given) == []  # said once
+
+
 def test_a_destination_that_nobody_used(office):
     given = {"kind": "export", "external": True, "rows": 0, "clear": ()}
     for who in PEOPLE[1:4]:

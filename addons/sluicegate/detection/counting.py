@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sluicegate.detection.event import RETRIED, UNCHANGED, key
 from sluicegate.detection.indicators.columns import CLASSES
-from sluicegate.detection.indicators.destinations import place_key, sends
+from sluicegate.detection.indicators.destinations import place_key, sends, where
 from sluicegate.detection.look import Look
 from sluicegate.detection.peers import Lesson
 from sluicegate.detection.recent import NIGHT, RESUMED, TRIED
@@ -38,8 +38,9 @@ def count(look: Look) -> Lesson | None:
         today.sent += event.sent
         if event.packed:
             today.unread += event.sent
-    if sends(event) and event.destination:
-        today.places.add(place_key(event.destination))
+    place = where(event) if sends(event) else None
+    if place is not None:
+        today.places.add(place_key(place))
     if look.clock or not event.taken:
         return None
     today.rows += event.rows

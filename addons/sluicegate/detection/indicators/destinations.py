@@ -30,18 +30,18 @@ DROPS = (
 
 def look(look: Look) -> None:
     """Whether data goes to a new place outside."""
-    event = look.event
-    if event.refused or not event.external or not event.destination:
+    event, place = look.event, where(look.event)
+    if place is None:
         return
     if event.kind in EXPORTS:
         # That this person exports at all says half of what it would alone: the place is new because they never did.
         never = once(look.usual_days(EXPORTED)) / 2 if look.met(EXPORTED) else 0.0
-        _new(look, "new-destination", event.destination, never + (2.0 if event.kind == "share" else 0.0))
+        _new(look, "new-destination", place, never + (2.0 if event.kind == "share" else 0.0))
         if never:
             _often(look, "often-outside", "", EXPORTED, "exports to places outside")
     elif event.elsewhere and event.sent >= UPLOAD:
-        more = 4.0 * is_drop(event.destination) + 3.0 * event.packed
-        _new(look, "copy-out", event.destination, more)
+        more = 4.0 * is_drop(place) + 3.0 * event.packed
+        _new(look, "copy-out", place, more)
 
 
 def _new(look: Look, indicator: str, destination: str, more: float) -> None:
@@ -95,7 +95,7 @@ def _often(look: Look, indicator: str, about: str, sign: int, words: str) -> Non
         lambda: {
             "on so many days": f"{count} of the last {days} days of work",
             "own days like it before": f"{look.habit.recent.known[sign]:.0f} of {look.habit.recent.days:.0f}",
-            "destination": str(event.destination)[:200],
+            "destination": str(where(event))[:200],
             "dataset": event.dataset or "",
         },
         recurs=True,
@@ -121,8 +121,17 @@ def is_drop(destination: str) -> bool:
     return any(host == drop or host.endswith("." + drop) for drop in DROPS)
 
 
+def where(event: Event) -> str | None:
+    """The place outside that an event is about. Who opens something to others names no place: it is what is opened."""
+    if event.refused:
+        return None
+    if event.kind == "share" and event.destination is None:
+        return f"whoever may read {event.dataset or event.service}" if event.taken else None
+    return event.destination or None if event.external else None
+
+
 def sends(event: Event) -> bool:
     """Whether data goes outside."""
-    if event.refused or not event.external:
+    if where(event) is None:
         return False
     return event.kind in EXPORTS or (event.elsewhere and event.sent >= UPLOAD)
