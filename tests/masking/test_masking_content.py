@@ -59,6 +59,9 @@ def test_values_are_masked_in_their_place_and_the_rest_stays() -> None:
         {"a": json.dumps([json.dumps({"b": MAIL})])},
         {"a": base64.b64encode(f"mail: {MAIL}".encode()).decode()},
         {"a": MAIL.encode().hex()},
+        {"a": MAIL.encode().hex(" ")},
+        {"a": MAIL.encode().hex(":")},
+        {"a": "data:text/plain;charset=utf-8;base64," + base64.b64encode(MAIL.encode()).decode()},
         {"a": "ada%40example.org"},
         {"blob": base64.b64encode(json.dumps({"m": MAIL}).encode()).decode()},
         ["write to ada@exam", "ple.org today"],
@@ -74,6 +77,8 @@ def test_no_way_of_writing_it_gets_through(value: Any) -> None:
         "4399",
         "example.org",
         MAIL.encode().hex(),
+        MAIL.encode().hex(" "),
+        MAIL.encode().hex(":"),
         base64.b64encode(MAIL.encode()).decode()[:18],
     ):
         assert form not in text

@@ -44,6 +44,11 @@ CODED = (
     b"ada@example.org".hex(),
     "\t0x" + b"536-90-4399".hex() + "\n",
     base64.b64encode(b"call +49 151 12345678").decode() + "\n",
+    b"ada@example.org".hex(" "),
+    "data:text/plain;base64," + base64.b64encode(b"ada@example.org").decode(),
+    "ada&#64;example.org",
+    "ada＠example.org",
+    "ssn 536\u201390\u20134399",
 )
 SIGNS = (
     "",

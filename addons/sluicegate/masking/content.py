@@ -200,6 +200,15 @@ class Content:
         """
         if self._found([Suspect(key, "") for key in keys]):
             return False
+        if not self._clean(written):
+            return False
+        if written.isascii() or (plain := hidden.plain_form(text := written.decode())) == text:
+            return True
+        # Signs that look like a quote or a backslash would make another document of it.
+        alike = all(plain.count(sign) == text.count(sign) for sign in '"\\')
+        return alike and self._clean(plain.encode())
+
+    def _clean(self, written: bytes) -> bool:
         # A document with findings mostly has one among the first, and then nobody needs to look at the rest of it.
         for some in batched(self._written.suspects(written), _SOME):
             if None in some or self._found(list({one for one in some if one is not None})):
@@ -210,6 +219,8 @@ class Content:
         texts = [suspect.text for suspect in suspects]
         found = self._first.suspects(texts)
         if any(self._spans(texts[place], suspects[place].key, clues) for place, clues in found.items()):
+            return True
+        if any(self._spans(hidden.plain_form(text), "", None) for text in texts if not text.isascii()):
             return True
         return any(self._spans(inner, "", None) for _, inner in hidden.candidates(texts))
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import re2
 
 _LEAST = 12
+_FRONT = 128
 _BASE64 = re2.compile(r"\s*[A-Za-z0-9+/_-]{12,}[A-Za-z0-9+/_\s-]*={0,2}\s*")
 _HEX = re2.compile(r"\s*(?:0[xX])?(?:[0-9A-Fa-f]{2}[ :]?){8,}\s*")
 
@@ -25,6 +26,9 @@ def candidates(texts: Sequence[str]) -> Iterator[tuple[int, str]]:
                 yield place, inner
         elif "%" in text and (inner := unquote(text)) != text:
             yield place, inner
+        elif _HEX.fullmatch(text) is not None or (text[:5].lower() == "data:" and ";base64," in text[:_FRONT].lower()):
+            for inner in decoded(text):
+                yield place, inner
         if "&#" in text and (inner := html.unescape(text)) != text:
             yield place, inner
 
@@ -35,7 +39,9 @@ def plain_form(text: str) -> str:
     """
     if text.isascii():
         return text
-    return "".join([letter if letter < "\x80" else _plain(letter) for letter in unicodedata.normalize("NFKC", text)])
+    form = unicodedata.normalize("NFKC", text)
+    changed = {ord(letter): plain for letter in set(form) if letter >= "\x80" and (plain := _plain(letter)) != letter}
+    return form.translate(changed) if changed else form
 
 
 @lru_cache(maxsize=4096)
@@ -57,8 +63,10 @@ def decoded(text: str) -> Iterator[str]:
     """What one text may say once it is decoded."""
     if "%" in text and (plain := unquote(text)) != text:
         yield plain
+    if text[:5].lower() == "data:":  # RFC 2397
+        text = text.partition(",")[2]
     if _HEX.fullmatch(text) is not None:
-        digits = text.strip().removeprefix("0x").removeprefix("0X").replace(":", "")
+        digits = "".join(text.split()).removeprefix("0x").removeprefix("0X").replace(":", "")
         yield from _text(bytes.fromhex(digits) if len(digits) % 2 == 0 else b"")
     if _BASE64.fullmatch(text) is not None:
         form = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
