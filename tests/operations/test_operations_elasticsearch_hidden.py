@@ -91,3 +91,17 @@ def test_an_index_under_another_name_is_shared(es, line, body, datasets):
 def test_an_index_without_sensitive_fields_may_have_other_names(es):
     asked = es.send("PUT /logs-2026/_alias/other", {})
     assert {one.kind for one in (asked, *asked.parts)} <= {"admin", "read"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["select id from emp where match('ssn^2,name', '123')", "select id from emp where QUERY ('ssn:1*')", 'select id from "emp,emp-old"',
+     'select id from "emp*"', "select id from emp where Match(\"ssn\", '1')"],
+)  # fmt: skip
+def test_fields_and_indices_in_texts_of_a_statement_are_not_understood(es, statement):
+    assert es.send("POST /_sql", {"query": statement}).kind == "unknown"
+
+
+def test_a_field_inside_another_is_read_by_its_path(es):
+    asked = es.send("POST /_sql", {"query": "select a.b from emp"})
+    assert "a.b" in asked.columns and ("emp", "a.b") in asked.outputs[0].origins

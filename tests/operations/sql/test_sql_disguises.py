@@ -1,7 +1,10 @@
 """Ways round a mask or a deny that were tried: names that mean something else, and reading where nobody looks for it."""
 
+from dataclasses import replace
+
 import pytest
 
+from sluicegate.operations.dialect import Known
 from sluicegate.operations.sql import read_sql
 from tests.operations.sql.tables import KNOWN, PARTIAL, every, from_ssn, opaque, reads_ssn
 
@@ -123,3 +126,25 @@ def test_athena_statements_inside_others_are_read():
     assert (operation.kind, operation.destination_side, operation.columns) == ("export", "internal", ("id",))
     assert reads_ssn(read_sql("EXPLAIN ANALYZE select ssn from emp", "athena", KNOWN).operation)
     assert read_sql("show partitions emp", "athena", KNOWN).operation.kind == "unknown"
+
+
+INSIDE = Known("wh", {"emp": "emp"}, {"emp": frozenset({"info.ssn"})}, (), {"emp": ("id", "info")})
+
+
+@pytest.mark.parametrize("known", [INSIDE, replace(INSIDE, all_columns={})], ids=["all columns", "some columns"])
+@pytest.mark.parametrize(
+    "text",
+    ["select info.ssn from emp", "select e.info.ssn as x from emp e", "select info from emp", "select info as id from emp",
+     "select x.info.ssn from (select info from emp) x", "select e.info.name from emp e", "select INFO.SSN from emp"],
+)  # fmt: skip
+def test_a_field_inside_a_column_is_declared_by_its_path(text, known):
+    for language in ("bigquery", "databricks", "trino", "snowflake", ""):
+        operation = read_sql(text, language, known).operation
+        assert "info.ssn" in operation.columns, language
+        (output,) = operation.outputs
+        assert ("emp", "info.ssn") in output.origins and not output.copied
+
+
+def test_a_column_beside_it_is_not_meant():
+    operation = read_sql("select id from emp", "bigquery", INSIDE).operation
+    assert operation.columns == ("id",) and operation.outputs[0].copied

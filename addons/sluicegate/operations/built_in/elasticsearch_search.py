@@ -60,6 +60,9 @@ _OF_SQL = frozenset(
 
 _ESQL = re.compile(r'\s*FROM\s+([\w.*,\s"-]+?)\s*(?:\||METADATA\b|$)', re.IGNORECASE | re.ASCII)
 
+_NAMING = re.compile(r"\b(?:match|multi_match|query)\s*\(", re.IGNORECASE)
+"""Functions of Elasticsearch's SQL whose first argument is a text with names of fields, or a whole query."""
+
 _ESQL_MORE = re.compile(r"\b(?:ENRICH|JOIN|FORK|FROM|COMPLETION|RERANK)\b|/\*|//", re.IGNORECASE)
 """What reads from elsewhere than the first line says, and comments."""
 
@@ -287,6 +290,8 @@ def read_statement(view: RequestView, known: Known, session: Session) -> Operati
     statement = text(body, "query")
     if statement is None:
         raise Unreadable("the request has no statement")
+    if _NAMING.search(statement):
+        raise Unreadable("the statement may name fields in a text")
     return read_sql(statement, "", known).operation
 
 

@@ -12,7 +12,7 @@ from sluicegate.operations.sql.expressions import Expressions
 from sluicegate.operations.sql.lexical import Opaque
 from sluicegate.operations.sql.nodes import strange
 from sluicegate.operations.sql.scope import Env, Scope
-from sluicegate.operations.sql.sources import EVERY, UNKNOWN, Item, Source, union
+from sluicegate.operations.sql.sources import EVERY, UNKNOWN, Item, Source, nested, union
 from sluicegate.operations.sql.tables import fold, path_of
 
 _LATERAL = frozenset({"duckdb", "bigquery", "clickhouse", ""})
@@ -131,7 +131,11 @@ class Froms(Expressions):
         alias = node.args.get("alias")
         items: list[Item] | None = None
         if table.columns is not None:
-            items = [Item(name, frozenset({(table.datasets[0], name)}), copied=True) for name in table.columns]
+            key = table.datasets[0]
+            items = [
+                Item(name, frozenset((key, each) for each in (name, *nested(fold(name), names))), copied=True)
+                for name in table.columns
+            ]
         if alias is not None and alias.args.get("columns"):
             items = renamed(
                 items or [Item("", frozenset((key, EVERY) for key in table.datasets), Source((), ""))], alias

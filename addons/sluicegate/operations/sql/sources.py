@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sluicegate.operations.sql.tables import Path, Table, fold
@@ -91,8 +91,8 @@ class Source:
     def _leaf(self, name: str, folded: str, quoted: bool) -> Origins:
         if self.table is None:
             return UNKNOWN
-        shown = self.names.get(folded) or (name if quoted else folded)
-        return frozenset((dataset, shown) for dataset in self.table.datasets)
+        shown = (self.names.get(folded) or (name if quoted else folded), *nested(folded, self.names))
+        return frozenset((dataset, each) for dataset in self.table.datasets for each in shown)
 
     def copies(self, name: str) -> bool:
         """Whether the column of that name certainly holds values of one base column, whole and unchanged."""
@@ -116,6 +116,11 @@ class Source:
         if self.blur is not None or self.items is None:
             return [Item("", self.whole(), self)]
         return self.items
+
+
+def nested(name: str, names: Mapping[str, str]) -> tuple[str, ...]:
+    """The fields inside a column that the policy declares by a path (`info.ssn`). `names` are by folded name."""
+    return tuple(said for key, said in names.items() if "." in key and key.startswith(f"{name}."))
 
 
 def union(sets: Iterable[Origins]) -> Origins:

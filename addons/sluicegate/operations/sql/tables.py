@@ -148,7 +148,7 @@ def path_of(table: exp.Table) -> Path:
         if not isinstance(part, exp.Identifier):
             raise Opaque("a table is named by something else than a name")
         name = part.name
-        if any(c in name for c in "/\\:@*?") or name != name.strip() or _FILE.search(name):
+        if any(c in name for c in "/\\:@*?,") or name != name.strip() or _FILE.search(name):
             raise Opaque("a file, stage or address is read as if it were a table")
         parts.append(name)
     if parts and "." in parts[0] and len(parts) == 1:
