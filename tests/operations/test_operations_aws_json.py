@@ -1,6 +1,7 @@
 """Athena, Redshift Data and DynamoDB: what is asked, what is remembered by handle, and what is not understood."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -402,3 +403,18 @@ def test_nothing_raises(dialect, data, body):
     asker.answer(body)
     asker.answer(b"\xff")
     assert asker.refused().status == 400
+
+
+@pytest.mark.parametrize(
+    ("action", "body"),
+    [
+        ("Scan", {"TableName": "emp", "ProjectionExpression": "id, info"}),
+        ("Scan", {"TableName": "emp", "AttributesToGet": ["info"]}),
+        ("ExecuteStatement", {"Statement": "SELECT info FROM emp"}),
+        ("GetItem", {"TableName": "emp", "Key": {"id": {"S": "1"}}, "ProjectionExpression": "#i",
+                     "ExpressionAttributeNames": {"#i": "info"}}),
+    ],
+)  # fmt: skip
+def test_dynamodb_an_attribute_is_read_with_what_is_declared_inside(action, body):
+    asked = Aws(DynamoDbDialect(), replace(TABLES, columns={"emp": frozenset({"info.ssn"})})).act(action, body)
+    assert "info.ssn" in asked.columns and asked.column_scope == "listed"

@@ -105,3 +105,15 @@ def test_fields_and_indices_in_texts_of_a_statement_are_not_understood(es, state
 def test_a_field_inside_another_is_read_by_its_path(es):
     asked = es.send("POST /_sql", {"query": "select a.b from emp"})
     assert "a.b" in asked.columns and ("emp", "a.b") in asked.outputs[0].origins
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"_source": ["a"]},
+        {"_source": False, "fields": ["a"]},
+        {"_source": ["id"], "aggs": {"x": {"terms": {"field": "a"}}}},
+    ],
+)
+def test_who_reads_an_object_reads_what_is_declared_inside(es, body):
+    assert "a.b" in es.send("POST /emp/_search", body).columns

@@ -32,8 +32,15 @@ def plain(name: str, declared: Collection[str] = (), form: re.Pattern[str] = _PL
 
 
 def columns(values: Iterable[Any], declared: Collection[str]) -> tuple[str, ...]:
-    """The same for columns."""
-    return names(values, declared, _PLAIN_COLUMN)
+    """The same for columns, and the fields inside of them that are declared by their paths."""
+    return with_inner(names(values, declared, _PLAIN_COLUMN), declared)
+
+
+def with_inner(found: Iterable[str], declared: Collection[str]) -> tuple[str, ...]:
+    """Columns, and behind them what the policy declares inside of them: who reads `info` reads `info.ssn`."""
+    found = tuple(found)
+    inner = [one for one in declared if "." in one and any(one.startswith(f"{name}.") for name in found)]
+    return tuple(dict.fromkeys((*found, *sorted(inner)))) if inner else found
 
 
 def names(values: Iterable[Any], declared: Collection[str] = (), form: re.Pattern[str] = _PLAIN) -> tuple[str, ...]:

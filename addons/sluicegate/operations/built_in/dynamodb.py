@@ -28,6 +28,7 @@ from sluicegate.operations.built_in.aws_json import (
 from sluicegate.operations.copied import SOMEWHERE, copied
 from sluicegate.operations.destination import judge
 from sluicegate.operations.dialect import Known
+from sluicegate.operations.names import with_inner
 from sluicegate.operations.results import Session
 from sluicegate.operations.view import ReplyView, RequestView, Unreadable
 
@@ -60,6 +61,9 @@ def _dataset(name: str, known: Known) -> tuple[str, bool]:
 def _asked(known: Known, name: str, kind: Kind, columns: tuple[str, ...] | None, **more: Any) -> Operation:
     """`columns` None: all of them."""
     dataset, declared = _dataset(name, known)
+    sensitive = known.columns.get(dataset, frozenset())
+    columns = columns and with_inner(columns, sensitive)
+    more["predicates"] = with_inner(more.get("predicates", ()), sensitive)
     scope: ColumnScope = "all" if columns is None else "listed" if columns else "none"
     return Operation(known.service, kind, dataset, declared, columns=columns or (), column_scope=scope, **more)
 

@@ -13,6 +13,7 @@ from sluicegate.operations import query as queries
 from sluicegate.operations.body import read_object, read_text
 from sluicegate.operations.built_in.aws_json import together
 from sluicegate.operations.dialect import Known
+from sluicegate.operations.names import with_inner
 from sluicegate.operations.view import RequestView, Unreadable
 
 MAX_BODY = 1 << 20
@@ -121,7 +122,7 @@ def rooted_in(fields: Iterable[str], sensitive: Iterable[str]) -> tuple[str, ...
         steps = field.split(".")
         roots = [".".join(steps[:length]) for length in range(len(steps), 0, -1)]
         found[next((root for root in roots if root in known), field)] = None
-    return tuple(found)
+    return with_inner(found, known)
 
 
 def wire_name(operation: Operation, known: Known) -> str:
