@@ -7,7 +7,7 @@ import pytest
 from mitmproxy.test import tflow
 
 from sluicegate.errors import Refusal
-from sluicegate.exchange import Exchange
+from sluicegate.exchange import Exchange, Finding
 from sluicegate.masking.stream import open_stream
 from sluicegate.pipeline import passing
 from tests.origin import Poured
@@ -173,7 +173,7 @@ def test_the_original_is_kept_only_for_whoever_could_open_it(seals):
         exposure = None
 
         def findings(self):
-            return []
+            return [Finding("mask-report", "x")]
 
         def feed(self, data):
             return [data * 2]
@@ -191,6 +191,7 @@ def test_the_original_is_kept_only_for_whoever_could_open_it(seals):
     passage.settle(flow, exchange)
     assert passing.Passage.kept == before
     assert flow.response.data.content == b"abcabcdede" and exchange.delivered.size == 10
+    assert [finding.indicator for finding in exchange.findings] == ["mask-report"]
     assert (exchange.original.body if exchange.original else None) == (b"abcde" if seals else None)
     large = passing.Passage(Doubling(), 9, flow.response, seals=seals)
     large.take(b"abcde")
