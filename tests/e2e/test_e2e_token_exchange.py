@@ -71,6 +71,27 @@ def test_where_the_policy_says_so_requests_wait(driver: DemoDriver, certs: Any, 
         assert desk.get(driver.provider.token("ada", sid="waits")).status_code == 200
 
 
+def test_every_worker_has_what_the_console_fetched(driver: DemoDriver, certs: Any, tmp_path: Path) -> None:
+    """Twelve workstations are at both workers, and the provider is down from the sign-in on."""
+    # One sign-in at twelve addresses looks stolen; here it may.
+    identity = f'sharing = "report"\n{exchange_suite.IDENTITY}'
+    with exchange_suite.desk(tmp_path, driver.issuer, certs, identity=identity, gateway="workers = 2") as desk:
+        assert desk.workstation.login(driver, "ada").code == 0
+        handle, before = desk.workstation.handle, driver.provider.hits["/token"]
+        driver.provider.answers["/token"] = lambda: ("down", 503)
+        try:
+            seen = [desk.get(handle, at=f"127.0.1.{one}") for one in range(1, 13)]
+            assert [(answer.status_code, answer.json()["rows"][0]["seen"]) for answer in seen] == [(200, "ada")] * 12
+        finally:
+            del driver.provider.answers["/token"]
+        assert driver.provider.hits["/token"] == before
+        assert desk.workstation.run("logout").code == 0
+        for one in range(1, 13):
+            while (answer := desk.get(handle, at=f"127.0.1.{one}")).status_code == 200:
+                pass  # within a third of a second, each worker knows
+            assert code(answer) == "511 session-logout"
+
+
 def test_it_goes_with_the_session(driver: DemoDriver, desk: Desk) -> None:
     exchange_suite.goes_with_the_session(driver, desk)
 

@@ -102,12 +102,14 @@ class Desk:
     def __post_init__(self) -> None:
         self.url = f"https://localhost:{self.service.origin.port}/datasets/people/chunks/7"
 
-    def get(self, secret: str, path: str = "", **headers: str) -> httpx2.Response:
+    def get(self, secret: str, path: str = "", at: str = "127.0.0.1", **headers: str) -> httpx2.Response:
+        """One request, of a workstation at that address."""
         import ssl
 
         context = ssl.create_default_context(cafile=str(self.running.gateway_ca))
         proxy = proxy_url(Place("127.0.0.1", self.running.port), secret)
-        with httpx2.Client(proxy=proxy, trust_env=False, verify=context, timeout=60) as client:
+        way = httpx2.HTTPTransport(proxy=proxy, verify=context, local_address=at)
+        with httpx2.Client(transport=way, trust_env=False, timeout=60) as client:
             return client.get(self.url + path, headers=headers)
 
     def patiently(self, secret: str) -> httpx2.Response:
@@ -128,12 +130,13 @@ def desk(
     *,
     identity: str = IDENTITY,
     audience: str = "chunk-service",
+    gateway: str = "",
 ) -> Iterator[Desk]:
     service = Service(certs.service, issuer)
     running = Running(
         folder, issuer, certs.ca, ["localhost:1"], identity=identity,
         more=MORE.format(port=service.origin.port, audience=audience), environment={"GATEWAY_SECRET": SECRET},
-        with_console=True,
+        with_console=True, gateway=gateway,
     )  # fmt: skip
     with running:
         home = folder / "home"
