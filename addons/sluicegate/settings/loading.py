@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from sluicegate.errors import Fault
 from sluicegate.settings import positions
 from sluicegate.settings.model import Settings
+from sluicegate.settings.remainder import Remainder, remainder
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,11 +45,16 @@ class Loaded:
 class PolicyFault(Fault):
     """policy.toml cannot be loaded; `problems` lists everything that is wrong with it."""
 
-    def __init__(self, path: Path, problems: list[Problem]) -> None:
+    def __init__(
+        self, path: Path, problems: list[Problem], rest: Loaded | None = None, left: Remainder | None = None
+    ) -> None:
+        """`rest`: the policy without what its model does not take, where that can be looked at; `left` says what of
+        it is left."""
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
         listed = "\n".join(f"  {path}:{p}" for p in sorted(problems))
         super().__init__(f"{path} has {count}; nothing was loaded.\n{listed}")
         self.problems = sorted(problems)
+        self.rest, self.left = rest, left
 
 
 def load(path: Path) -> Loaded:
@@ -70,7 +76,9 @@ def load(path: Path) -> Loaded:
     try:
         settings = Settings.model_validate(document)
     except ValidationError as error:
-        raise PolicyFault(path, [_problem(e, lines) for e in error.errors()]) from None
+        left = remainder(document, error)
+        rest = None if left is None or left.settings is None else Loaded(left.settings, "", path, lines)
+        raise PolicyFault(path, [_problem(e, lines) for e in error.errors()], rest, left) from None
     return Loaded(settings, hashlib.sha256(data).hexdigest(), path, lines)
 
 
@@ -101,8 +109,7 @@ _WORDS = {
 
 
 def _problem(error: Any, lines: dict[positions.Path, int]) -> Problem:
-    # pydantic names the branch of a union in the path; what stands in the file are only keys and indexes.
-    path = tuple(part for part in error["loc"] if isinstance(part, int) or not part.startswith(("list[", "literal[")))
+    path = positions.of_error(error["loc"])
     kind = error["type"]
     message = _WORDS.get(kind) or error["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
     suggestion = ""

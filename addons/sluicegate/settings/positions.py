@@ -47,6 +47,11 @@ def line_of(path: Path, lines: dict[Path, int]) -> int:
     return 1
 
 
+def of_error(places: Path) -> Path:
+    """Where pydantic found something. It names branches of unions as well; the file has keys and indexes alone."""
+    return tuple(one for one in places if isinstance(one, int) or not one.startswith(("list[", "literal[")))
+
+
 def _statements(text: str) -> list[tuple[int, str, bool]]:
     """(line, key or header text, is header) of every statement at nesting depth nought."""
     out: list[tuple[int, str, bool]] = []

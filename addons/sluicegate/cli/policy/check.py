@@ -37,7 +37,9 @@ def check(
 
         warnings = [] if problems else idle(loaded)
     except PolicyFault as fault:
-        problems = fault.problems
+        from sluicegate.pipeline.check import problems_of
+
+        problems = problems_of(fault)
     if as_json:
         document = {
             "policy": str(policy),
