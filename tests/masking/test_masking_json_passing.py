@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sluicegate.exchange import Obligation
 from sluicegate.mask_method import Manner
-from sluicegate.masking import alike, json_passing
+from sluicegate.masking import alike, document_passing
 from sluicegate.masking.body import Declared, mask_plain
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.json_passing import JsonPassing
@@ -37,8 +37,8 @@ SSN = "536-90-4399"
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(json_passing, "OPENS", 0)
-    monkeypatch.setattr(json_passing, "ROW_OPENS", 120)
+    monkeypatch.setattr(document_passing, "OPENS", 0)
+    monkeypatch.setattr(document_passing, "ROW_OPENS", 120)
 
 
 def passed(body: bytes, cuts: list[int], plan: Plan = BY_NAME, tally: Tally | None = None) -> bytes:
@@ -236,7 +236,7 @@ def test_a_value_that_refuses_refuses_in_passing_too() -> None:
 
 
 def test_a_value_that_is_too_long_is_refused(monkeypatch) -> None:
-    monkeypatch.setattr(json_passing, "LONGEST", 1000)
+    monkeypatch.setattr(document_passing, "LONGEST", 1000)
     for body in (b'["' + b"x" * 2000, b'{"ssn": [' + b"1," * 1000, b'{"columns": [' + b"1," * 1000, b"[" + b"1" * 2000):
         with pytest.raises(Unfit, match="too long"):
             passed(body, list(range(0, len(body), 50)))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Exposure, Obligation
-from sluicegate.masking import arrow_passing, csv_passing, json_passing, plain_text, records
+from sluicegate.masking import arrow_passing, csv_passing, document_passing, plain_text, records
 from sluicegate.masking.body import Reply, mask
 from sluicegate.masking.methods import Methods
 from sluicegate.masking.rules import Plan
@@ -35,8 +35,8 @@ KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nIBAAK==\n-----END RSA PRIVATE KE
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     monkeypatch.setattr(records, "FIRST", 4)
-    monkeypatch.setattr(json_passing, "OPENS", 0)
-    monkeypatch.setattr(json_passing, "ROW_OPENS", 200)
+    monkeypatch.setattr(document_passing, "OPENS", 0)
+    monkeypatch.setattr(document_passing, "ROW_OPENS", 200)
 
 
 def passed(media: str, pieces: list[bytes], plan: Plan) -> tuple[bytes, Passing]:
