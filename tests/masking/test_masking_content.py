@@ -106,6 +106,44 @@ def test_values_in_other_letters_than_ascii(text: str, left: str) -> None:
     assert json.loads(found.body) == {"a": left}
 
 
+CODED = base64.b64encode(b"ada@example.org").decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (f"his address: {CODED}, and no other", "his address: [redacted], and no other"),
+        (f"{CODED} {CODED}", "[redacted] [redacted]"),
+        (f"b@example.org has {CODED}", "[redacted] has [redacted]"),
+        (f"at /files/2026/{CODED}?", "at [redacted]?"),
+        ("dump " + b"ada@example.org".hex() + ".", "dump [redacted]."),
+        ("e30.eyJtYWlsIjoiYWRhQGV4YW1wbGUub3JnIn0.c2lnbmF0dXJl", "e30.[redacted].c2lnbmF0dXJl"),
+        ("4111111111111111.0", "[redacted]"),
+        ("4.111111111111111E+15", "[redacted]"),
+        ("no state-of-the-art/abbreviations-here, 0123456789abcdef0123", None),
+    ],
+)
+def test_what_is_encoded_in_a_longer_text_goes(text: str, left: str | None) -> None:
+    assert document({"a": text}) == {"a": left or text}
+
+
+@pytest.mark.parametrize(
+    "number", ["4111111111111111.0", "4.111111111111111e15", "4111111111111111.00", "411111111111111100E-2"]
+)
+def test_a_number_may_be_written_as_a_fraction(number: str) -> None:
+    said = ((b"content-type", b"application/json"),)
+    for text in (f'{{"pan":{number}}}', f'{{"pan": [0.5, {number}]}}', f'[{{"a": 1, "pan": {number}}}]'):
+        found = mask(Reply("GET", 200, said, text.encode()), Plan((owe(),), Methods(b"k" * 32)), (), 1 << 20)
+        assert number.encode() not in found.body and b"[redacted]" in found.body
+    for other in ("1767322845.5", "4111111111111111.5", "1e400", "1e-400", "4111111111111111e30", "0.0", "1.0e3"):
+        assert (
+            mask(
+                Reply("GET", 200, said, f'{{"n":{other}}}'.encode()), Plan((owe(),), Methods(b"k" * 32)), (), 1 << 20
+            ).body
+            == f'{{"n":{other}}}'.encode()
+        )
+
+
 def test_keys_that_become_alike_stay_apart() -> None:
     found = document({"ada@example.org": 1, "bob@example.org": 2, "[redacted]": 3})
     assert sorted(found.values()) == [1, 2, 3]

@@ -47,6 +47,11 @@ CODED = (
     b"ada@example.org".hex(" "),
     "data:text/plain;base64," + base64.b64encode(b"ada@example.org").decode(),
     "ada&#64;example.org",
+    "see " + base64.b64encode(b"ada@example.org").decode() + " there",
+    "id=" + base64.urlsafe_b64encode(b"ssn 536-90-4399, ??>").decode().rstrip("=") + ";",
+    "/files/2026/" + base64.b64encode(b"ada@example.org").decode(),
+    "dump: " + b"ada@example.org".hex() + ".",
+    *("4111111111111111.0", "4.111111111111111E15", "41111111111111110e-1"),
     "ada＠example.org",
     "ssn 536\u201390\u20134399",
 )
@@ -83,7 +88,17 @@ TEXT = st.lists(st.one_of(SIGN, VALUE, CUT, REST), max_size=4).map("".join)
 NUMBER = st.one_of(
     st.integers(-(10**20), 10**20),
     st.sampled_from(
-        (536904399, 4915112345678, 4111111111111111, 536904399.5, 0.14285714285714285, 1e-7, 3132333435363738)
+        (
+            536904399,
+            4915112345678,
+            4111111111111111,
+            4111111111111111.0,
+            4.111111111111111e16,
+            536904399.5,
+            0.14285714285714285,
+            1e-7,
+            3132333435363738,
+        )
     ),
 )
 KEY = st.one_of(st.sampled_from(("id", "phone", "ssn", "token", "rows", "a:b", 'q"', "")), TEXT)
@@ -118,6 +133,9 @@ def walked(document: Any) -> tuple[Any, bool]:
 @example({"phone": [4915112345678]})
 @example({"t": {"4111111111111111": 1}})
 @example({"a": "[4111111111111111]"})
+@example({"phone": 4915112345678.0})
+@example({"phone": [1.5, 4915112345678.0, 2e300]})
+@example({"customer_reference_number_of_the_row": 1, "a": "x customer_reference_number"})
 @example({"a": 'token":"q8f3Kx92mPz7Lw1T'})
 def test_what_is_called_clean_has_nothing_in_it(document: Any) -> None:
     decoded = parse(json.dumps(document).encode())
@@ -146,6 +164,7 @@ def row(number: int, **more: Any) -> dict[str, Any]:
         "city": "Lübeck",
         "created": "2026-01-02T03:04:05.678901Z",
         "score": number / 7,
+        "loss": -number / 7e6,
         "token": f"desk-{number}",
         "uuid": f"{number:08x}-e89b-42d3-a456-426614174000",
         "epoch": 1767322845678,

@@ -53,6 +53,10 @@ def _outside(cut: Sequence[Span], found: Sequence[Span], text: str) -> set[Span]
     return left
 
 
+def _strings(made: Sequence[Any]) -> list[str | None]:
+    return [text if isinstance(text, str) else None for text in made]
+
+
 def warm() -> None:
     """Compile the patterns of all detectors, which takes a second, before anybody waits for them."""
     first_pass.warm()
@@ -108,12 +112,27 @@ class Content:
             if new is not plain:  # else it leaves in its own letters
                 made = list(texts) if made is None else made
                 made[place] = new
-        for place, inner in hidden.candidates(texts):
-            # What is encoded cannot be put back in its place bit by bit: the whole text goes.
-            if (made is None or made[place] is texts[place]) and (spans := self._spans(inner, "", None)):
-                made = list(texts) if made is None else made
-                made[place] = self._replaced(spans[0].detector, texts[place], counts)
+        coded: dict[int, list[Span]] = {}
+        now = texts if made is None else _strings(made)
+        for place, start, end, inner in hidden.candidates(now):
+            part = (start, end) != (0, len(now[place] or ""))
+            if (part or now[place] is texts[place]) and (spans := self._spans(inner, "", None)):
+                coded.setdefault(place, []).append(Span(start, end, spans[0].detector))
+        for place, found_here in coded.items():
+            made = list(texts) if made is None else made
+            made[place] = self._without(made[place], self._together(found_here), counts)
         return made
+
+    def _without(self, text: str, coded: Iterable[Span], counts: Counts) -> Any:
+        """The text with what is encoded in it masked, which cannot be put back bit by bit: each goes as a whole."""
+        parts, done = [], 0
+        for start, end, detector in coded:
+            new = self._replaced(detector, text[start:end], counts)
+            if new is None or (start == 0 and end == len(text)):
+                return new
+            parts += [text[done:start], str(new)]
+            done = end
+        return "".join((*parts, text[done:]))
 
     def cut(self, texts: Sequence[Any]) -> list[int]:
         """The places of texts whose end may, with the beginning of the next one, be a value."""
@@ -222,11 +241,11 @@ class Content:
             return True
         if any(self._spans(hidden.plain_form(text), "", None) for text in texts if not text.isascii()):
             return True
-        return any(self._spans(inner, "", None) for _, inner in hidden.candidates(texts))
+        return any(self._spans(coded.inner, "", None) for coded in hidden.candidates(texts))
 
     def found(self, text: str) -> Detector | None:
         """The first thing that is found in a text, what is encoded in it too."""
-        inner = [text, hidden.plain_form(text), *(inner for _, inner in hidden.candidates([text]))]
+        inner = [text, hidden.plain_form(text), *(coded.inner for coded in hidden.candidates([text]))]
         spans = [span for each in inner for span in self._spans(each, "", None)]
         return spans[0].detector if spans else None
 

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from sluicegate.masking import nested
 from sluicegate.masking.content_proof import clean, may_be_cut
+from sluicegate.masking.detectors.numbers import whole
 from sluicegate.masking.json_body import MAX_DEPTH, Unfit, parse, serialise
 
 if TYPE_CHECKING:
@@ -91,10 +94,12 @@ class _Pass:
             self._places.append((holder, key))
         elif kind is dict or kind is list:
             self._gather(value, name, depth + 1)
-        elif kind is int and not -_LONG < value < _LONG:
-            self._texts.append(str(value))
-            self._names.append(name)
-            self._places.append((holder, key))
+        elif (kind is int and not -_LONG < value < _LONG) or kind is msgspec.Raw:
+            digits = str(value) if kind is int else whole(bytes(value).decode())
+            if digits is not None:
+                self._texts.append(digits)
+                self._names.append(name)
+                self._places.append((holder, key))
 
     def _inner(self, holder: Any, key: Any, text: str) -> bool:
         """Whether the text was JSON, and is done with."""

@@ -1,4 +1,6 @@
-"""Texts that are encoded once: base64 (also for addresses), hexadecimal, and percent signs."""
+"""Texts that are encoded once, as a whole or in part: base64 (also for addresses), hexadecimal, percent signs,
+references of HTML, and numbers with a fraction or an exponent.
+"""
 
 from __future__ import annotations
 
@@ -8,29 +10,57 @@ import html
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import re2
 
+from sluicegate.masking.detectors.numbers import SIGNS, whole
+
 _LEAST = 12
 _FRONT = 128
+_RUN = re2.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _BASE64 = re2.compile(r"\s*[A-Za-z0-9+/_-]{12,}[A-Za-z0-9+/_\s-]*={0,2}\s*")
 _HEX = re2.compile(r"\s*(?:0[xX])?(?:[0-9A-Fa-f]{2}[ :]?){8,}\s*")
 
 
-def candidates(texts: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """The places of texts that are encoded as a whole, with what they say. A text may say several things."""
+class Coded(NamedTuple):
+    """A part of a text, from start up to end, and what it may say; a part may say several things."""
+
+    place: int
+    start: int
+    end: int
+    inner: str
+
+
+def candidates(texts: Sequence[str | None]) -> Iterator[Coded]:
+    """What is encoded in texts, each with the place of its text."""
     for place, text in enumerate(texts):
+        if not text:
+            continue
         if len(text) >= _LEAST and " " not in text and "." not in text and "@" not in text and ":" not in text:
-            for inner in decoded(text):
-                yield place, inner
+            for inner in _said(text):
+                yield Coded(place, 0, len(text), inner)
         elif "%" in text and (inner := unquote(text)) != text:
-            yield place, inner
+            yield Coded(place, 0, len(text), inner)
         elif _HEX.fullmatch(text) is not None or (text[:5].lower() == "data:" and ";base64," in text[:_FRONT].lower()):
             for inner in decoded(text):
-                yield place, inner
+                yield Coded(place, 0, len(text), inner)
+        if text[-1].isdigit() and (text[0] == "-" or text[0].isdigit()) and (digits := whole(text)) is not None:
+            yield Coded(place, 0, len(text), digits)
         if "&#" in text and (inner := html.unescape(text)) != text:
-            yield place, inner
+            yield Coded(place, 0, len(text), inner)
+        for found in _RUN.finditer(text) if len(text) > _LEAST else ():
+            if found.end() - found.start() < len(text) and found[0].strip(SIGNS):
+                for inner in _said(found[0]):
+                    yield Coded(place, found.start(), found.end(), inner)
+
+
+def _said(run: str) -> Iterator[str]:
+    yield from decoded(run)
+    if "/" in run:  # the end of a path
+        for part in run.split("/"):
+            yield from decoded(part)
 
 
 def plain_form(text: str) -> str:

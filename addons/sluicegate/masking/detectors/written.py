@@ -15,6 +15,7 @@ from typing import NamedTuple
 from sluicegate.mask_method import Detector
 from sluicegate.masking.detectors.first_pass import PARTS, STOP, Patterns
 from sluicegate.masking.detectors.national import KINDS
+from sluicegate.masking.detectors.numbers import SIGNS, whole
 
 # What stands before the first digit of a number that is in a text. The number behind a key, `"key":` or `"key":-`, is
 # none: the quote of that key would have a backslash before it, if it were in a text itself.
@@ -50,16 +51,24 @@ _WRITTEN: dict[Detector, tuple[str, ...]] = {
 }
 """Where it differs from the first pass."""
 
-# Texts that are encoded as a whole, as `hidden` knows them; not keys.
+_FRACTION = r"-?[0-9]{9,}\.0*"
+_EXPONENT = r"-?[0-9]+(?:\.[0-9]*)?[eE][+-]?[0-9]{1,6}"
+
+# Texts that are encoded, as `hidden` knows them; not keys.
+_RUN = r'[A-Za-z0-9+/_-]{16}(?:"[^:]|[^A-Za-z0-9+/_"-])'
 _CODED = (
+    _RUN,
+    rf'"(?:{_FRACTION}|{_EXPONENT})"[^:]',
     r'"(?:\\[tnrf])*[A-Za-z0-9+/_-]{12,}(?:[A-Za-z0-9+/_-]|\\[tnrf])*={0,2}(?:\\[tnrf])*"[^:]',
     r"%[0-9A-Fa-f]{2}",
     r"&#",
     r'"(?: |\\[tnrf])*(?:0[xX])?(?:[0-9A-Fa-f]{2}[ :]?){7}[0-9A-Fa-f]{2}',
     r'(?i)"data:[^"\\]{0,120};base64,',
 )
-_INTEGERS = (r"[:,\[]-?[0-9]{9,}[,}\]]",)
+_WHOLE = (rf"[:,\[](?:-?[0-9]{{9,}}|{_FRACTION}|{_EXPONENT})[,}}\]]",)
 _BETWEEN = (b":", b",", b"}", b"]")
+_LONG = 128
+_SIGNS = SIGNS.encode()
 
 
 class Suspect(NamedTuple):
@@ -82,7 +91,7 @@ def _all() -> _Kinds:
     every: list[tuple[str, tuple[str, ...]]] = [
         *(pair for pair in PARTS.items() if pair[0] not in _WRITTEN),
         *_WRITTEN.items(),
-        *(("digits", (_DIGITS,)), ("coded", _CODED), ("integer", _INTEGERS)),
+        *(("digits", (_DIGITS,)), ("coded", _CODED), ("number", _WHOLE)),
     ]
     listed = [(kind, part) for kind, expressions in every for part in expressions]
     return _Kinds(Patterns("secret", listed), tuple(kind for kind, _ in listed))
@@ -103,7 +112,8 @@ class Written:
         self._patterns, kinds = _all()
         self._wanted = frozenset(number for number, kind in enumerate(kinds) if kind in names)
         self._coded = frozenset(number for number, kind in enumerate(kinds) if kind == "coded")
-        self._integer = kinds.index("integer")
+        self._number = kinds.index("number")
+        self._run = kinds.index("coded")  # the first of them
 
     def any(self, text: bytes) -> bool:
         """Whether there may be anything in the texts of a document, beside what is encoded."""
@@ -115,10 +125,10 @@ class Written:
         """
         hits = self._patterns.hits(text)
         texts = self._wanted | self._coded
-        ends = {end for number, end in hits if number in texts}
+        ends = {end for number, end in hits if number in texts and not (number == self._run and _numeric(text, end))}
         done = 0
         for end in sorted(ends):
-            if end - 2 < done:
+            if end - 2 <= done:
                 continue  # in a text that was met
             start, done = text.rfind(b'"', 0, end - 2), text.find(b'"', end - 2)
             inner = text[start + 1 : done]
@@ -129,10 +139,20 @@ class Written:
             if text[done + 1 : done + 2] == b":":
                 continue  # a key
             yield _member(text, start - 1, inner)
-        for end in {end for number, end in hits if number == self._integer}:
+        for end in {end for number, end in hits if number == self._number}:
             start = text.rfind(b":", 0, end - 1)
             inner = text[start + 1 : end - 1]
-            yield _member(text, start, inner) if inner.lstrip(b"-").isdigit() else None
+            if inner.translate(None, b"0123456789.eE+-"):
+                yield None
+            elif digits := whole(inner.decode()):
+                yield _member(text, start, digits.encode())
+
+
+def _numeric(text: bytes, end: int) -> bool:
+    """Whether what looked like an encoded text up to here is a number, as `hidden` has it."""
+    end -= 2 if text[end - 2 : end - 1] == b'"' else 1
+    before = text[max(0, end - _LONG) : end].rstrip(_SIGNS)[-1:]
+    return before != b"" and not before.isalnum() and before not in b"/_"
 
 
 def _member(text: bytes, colon: int, value: bytes) -> Suspect | None:
