@@ -197,3 +197,9 @@ def test_the_original_is_kept_only_for_whoever_could_open_it(seals):
     large.take(b"abcde")
     large.settle(flow, exchange)
     assert flow.response.data.content is None and passing.Passage.kept == before
+    flow.response.headers["content-length"] = "101"
+    announced = passing.Passage(Doubling(), 100, flow.response, seals=seals)
+    announced.take(b"abc")
+    assert passing.Passage.kept == before
+    announced.settle(flow, exchange)
+    assert flow.response.data.content is None and exchange.delivered.size == 6

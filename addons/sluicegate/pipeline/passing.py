@@ -64,8 +64,10 @@ class Passage:
         self._said = said.get("content-type", ""), said.get("content-encoding", "")
         self._digest = hashlib.sha256()
         self._size = 0
-        self._raw: bytearray | None = bytearray() if seals else None
-        self._out: bytearray | None = bytearray()
+        length = said.get("content-length", "")
+        keeps = not (length.isdecimal() and int(length[:20]) > limit)  # what will be too large is not begun to be kept
+        self._raw: bytearray | None = bytearray() if seals and keeps else None
+        self._out: bytearray | None = bytearray() if keeps else None
         self.work: Callable[[], None] | None = None
         self.waiting: Callable[[], int] | None = None
         self.pieces: list[bytes] = []
