@@ -1,6 +1,6 @@
 """One large response through the gateway, masked while it passes: how much memory its process takes, and how fast.
 
-    python -m bench.large [--megabytes 1000] [--form lines csv json]
+    python -m bench.large [--megabytes 1000] [--form lines csv json xml]
 
 The peak is the process's own (VmHWM), the console and other processes apart. Every byte that arrives is looked at.
 Exit code 0: under the bar; 1: over it, or a form is refused; 2: it could not be measured.
@@ -29,7 +29,8 @@ from bench.processes import Failed, Process
 BAR = 150
 """Megabytes that the gateway's process may take, whatever the size of the response."""
 
-_NAMES = {"lines": 0, "csv": 1, "json": 2}
+_NAMES = {"lines": 0, "csv": 1, "json": 2, "xml": 3}
+_USUAL = ["lines", "csv", "json"]
 _HOST = "localhost"
 
 
@@ -100,7 +101,7 @@ def main() -> int:
     """Read the options, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m bench.large", description="A large response through the gateway.")
     parser.add_argument("--megabytes", type=int, default=1000)
-    parser.add_argument("--form", nargs="+", choices=_NAMES, default=list(_NAMES))
+    parser.add_argument("--form", nargs="+", choices=_NAMES, default=_USUAL)
     options = parser.parse_args()
     table = Table(title=f"{options.megabytes} MB, two masks owed (bar: {BAR} MB)")
     for column in ("type", "status", "MB arrived", "idle MB", "peak MB", "MB/s", "MB/s of CPU"):

@@ -2,7 +2,7 @@
 
     CHUNKS_TOKEN=... python -m bench.large_origin --state FOLDER --port-file FILE --megabytes 1000
 
-The dataset's chunk says the form: 0 is JSON lines, 1 is CSV, 2 is one JSON document.
+The dataset's chunk says the form: 0 is JSON lines, 1 is CSV, 2 is one JSON document, 3 is XML.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from demo.certificates import certificates
 from demo.serving import write_port
 
-FORMS = {0: "application/x-ndjson", 1: "text/csv", 2: "application/json"}
+FORMS = {0: "application/x-ndjson", 1: "text/csv", 2: "application/json", 3: "application/xml"}
 """Chunk to the type of what is in it."""
 
 SECRET = "123-45-"
@@ -27,29 +27,36 @@ SECRET = "123-45-"
 
 _TOGETHER = 400
 _NAMES = ("id", "name", "city", "ssn", "email", "note")
+_AROUND = {
+    "application/x-ndjson": (b"", b"\n", b"\n"),
+    "text/csv": (",".join(_NAMES).encode() + b"\n", b"\n", b"\n"),
+    "application/json": (b'{"rows":[', b",", b"]}"),
+    "application/xml": (b"<rows>", b"\n", b"\n</rows>"),
+}
+"""What is before the rows of each form, between them, and behind them."""
 
 
 def pieces(form: str, size: int) -> Iterator[bytes]:
     """A body of about `size` bytes, some hundred rows at a time."""
-    lines, table = form == "application/x-ndjson", form == "text/csv"
-    yield b'{"rows":[' if not lines and not table else b",".join(n.encode() for n in _NAMES) + b"\n" if table else b""
-    sent, between = 0, b""
+    begins, between, ends = _AROUND[form]
+    yield begins
+    sent = 0
     for start in itertools.count(0, _TOGETHER):
-        rows = [_row(number, table) for number in range(start, start + _TOGETHER)]
-        piece = b"".join(row + b"\n" for row in rows) if lines or table else between + b",".join(rows)
-        between = b","
+        piece = between.join(_row(number, form) for number in range(start, start + _TOGETHER))
+        piece = between + piece if start else piece
         sent += len(piece)
         yield piece
         if sent >= size:
             break
-    if not lines and not table:
-        yield b"]}"
+    yield ends
 
 
-def _row(number: int, table: bool) -> bytes:
+def _row(number: int, form: str) -> bytes:
     secret = f"{SECRET}{number % 10_000:04d}"
     values = (str(number), f"Name {number}", "Lübeck", secret, f"{secret}@example.org", "nothing in particular")
-    if table:
+    if form == "application/xml":
+        return ("<row>" + "".join(f"<{n}>{v}</{n}>" for n, v in zip(_NAMES, values, strict=True)) + "</row>").encode()
+    if form == "text/csv":
         return ",".join(values).encode()
     return (
         '{"id":' + f"{number}," + ",".join(f'"{n}":"{v}"' for n, v in zip(_NAMES[1:], values[1:], strict=True)) + "}"

@@ -8,7 +8,11 @@ import hashlib
 import io
 import json
 from collections.abc import Callable
+from itertools import batched
 from typing import NamedTuple
+from urllib.parse import parse_qsl, unquote_to_bytes, urlencode
+from xml.etree import ElementTree
+from xml.sax.saxutils import quoteattr
 
 import pyarrow as pa
 import pytest
@@ -64,7 +68,27 @@ def batches() -> bytes:
     return bytes(sink.getvalue())
 
 
-SHEET, BATCHES = sheet(csv.QUOTE_MINIMAL), batches()
+def markup() -> bytes:
+    return b"<rows>%b\n</rows>" % b"".join(
+        b'\n<row id="%d"><ssn>%b</ssn><note>%b</note></row>' % (each["id"], each["ssn"].encode(), each["note"].encode())
+        for each in ROWS
+    )
+
+
+def marked(body: bytes) -> list[dict]:
+    return [
+        {"id": int(each.attrib["id"]), **{child.tag: child.text for child in each}}
+        for each in ElementTree.fromstring(body)
+    ]
+
+
+def paired(body: bytes) -> list[dict]:
+    rows = batched(parse_qsl(body.decode(), strict_parsing=True), 3)
+    return [{**each, "id": int(each["id"])} for each in map(dict, rows)]
+
+
+SHEET, BATCHES, MARKUP = sheet(csv.QUOTE_MINIMAL), batches(), markup()
+FORM = urlencode([pair for each in ROWS for pair in each.items()]).encode()
 FORMATS = {
     "json array": Format("application/json", TEXT, json.loads, TEXT[:-1] + b', {"ssn": "%b", oops}]' % LATE),
     "json rows": Format(
@@ -105,6 +129,8 @@ FORMATS = {
         lambda body: pa.ipc.open_stream(body).read_all().to_pylist(),
         BATCHES[:-8] + b"\xff\xff\xff\xff\x10\0\0\0%b" % LATE + bytes(20),
     ),
+    "xml": Format("application/xml", MARKUP, marked, MARKUP[:-7] + b"<row><ssn>%b</row></rows>" % LATE),
+    "form": Format("application/x-www-form-urlencoded", FORM, paired, FORM + b"&ssn=%b&note=%%ff" % LATE),
 }
 
 
@@ -171,7 +197,10 @@ def test_what_fails_late_is_never_complete(gate, origin, provider, name, version
 def test_a_service_that_ends_early_is_never_complete(gate, origin, provider, name):
     found = FORMATS[name]
     pour(
-        origin, found.media, cut(found.body[:300_000]), end=b"0\r\n\r\n" if name.startswith(("json", "arrow")) else b""
+        origin,
+        found.media,
+        cut(found.body[:300_000]),
+        end=b"0\r\n\r\n" if name.startswith(("json", "arrow", "xml")) else b"",
     )
     status, _, got, whole = get(gate, origin, provider.token("ada"), "1.1")
     assert status == 200 and not whole and SSN.encode() not in got
@@ -185,6 +214,14 @@ SEEN = {
     "lines": ("application/x-ndjson", "".join(json.dumps(each) + "\n" for each in SAID)),
     "events": ("text/event-stream", "".join(f"data: {json.dumps(each)}\n\n" for each in SAID)),
     "array": ("application/json", json.dumps(SAID)),
+    "xml": (
+        "text/xml",
+        f"<r>{''.join(f'<p n={quoteattr(str(each["n"]))}>{each["text"]}</p>' for each in SAID)}</r>",
+    ),
+    "form": (
+        "application/x-www-form-urlencoded",
+        urlencode([(key, value) for each in SAID for key, value in each.items()]),
+    ),
 }
 
 
@@ -196,7 +233,7 @@ def test_values_that_are_found_by_their_looks_do_not_pass(looking, origin, provi
     status, _, got, whole = get(looking, origin, provider.token("frank", groups=["fraud"]), version)
     assert (status, whole) == (200, True)
     assert b"lovelace" not in got and b"536-90" not in got and b"90-4399" not in got
-    assert got.count(b"[redacted]") == 2 * len(SAID) and b"5999" in got
+    assert unquote_to_bytes(got).count(b"[redacted]") == 2 * len(SAID) and b"5999" in got
 
 
 def test_a_private_key_that_never_ends_does_not_pass(looking, origin, provider):
@@ -209,7 +246,8 @@ def test_a_private_key_that_never_ends_does_not_pass(looking, origin, provider):
 @pytest.mark.parametrize("name", FORMATS)
 def test_what_fails_early_is_refused(gate, origin, provider, name):
     found = FORMATS[name]
-    body = found.body[:3000] + LATE + found.body[3100:] if name == "arrow" else b'"x"y,' + LATE + b"\n" + found.body
+    first = b"x&" if name == "form" else b'"x"y,'
+    body = found.body[:3000] + LATE + found.body[3100:] if name == "arrow" else first + LATE + b"\n" + found.body
     head = f"HTTP/1.1 200 OK\r\ncontent-type: {found.media}\r\ncontent-length: {len(body)}\r\n\r\n".encode()
 
     def respond(request):

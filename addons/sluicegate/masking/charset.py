@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sluicegate.masking.json_body import Unfit
@@ -62,11 +63,16 @@ def _written(front: bytes, charset: str) -> tuple[bytes, str]:
 class Recoded:
     """A text that passes piece by piece, in whatever character set; `records` masks it in UTF-8."""
 
-    def __init__(self, records: Records, charset: str, *, keeps_mark: bool) -> None:
-        """`keeps_mark`: whether the mark of UTF-8 is a part of what is masked. Others never are."""
+    def __init__(
+        self, records: Records, charset: str, *, keeps_mark: bool, told: Callable[[], None] | None = None
+    ) -> None:
+        """`keeps_mark`: whether the mark of UTF-8 is a part of what is masked. Others never are. `told` is called where
+        the text is in another character set, before the first bytes.
+        """
         self._records = records
         self._charset = charset
         self._keeps_mark = keeps_mark
+        self._told = told
         self._front: bytes | None = b""
         self._decoder: Any = None
 
@@ -90,6 +96,8 @@ class Recoded:
         mark, name = _written(front, self._charset)
         if name:
             self._decoder = codecs.getincrementaldecoder(name)("strict")
+            if self._told is not None:
+                self._told()
         elif not self._keeps_mark:
             front = front.removeprefix(codecs.BOM_UTF8)
         text = self._utf8(front[len(mark) :])

@@ -57,6 +57,10 @@ def _strings(made: Sequence[Any]) -> list[str | None]:
     return [text if isinstance(text, str) else None for text in made]
 
 
+def _joins(sign: str) -> bool:
+    return sign.isalnum() or sign in "-.@ _+"
+
+
 def warm() -> None:
     """Compile the patterns of all detectors, which takes a second, before anybody waits for them."""
     first_pass.warm()
@@ -142,6 +146,10 @@ class Content:
         ]
         return sorted(self._first.suspects(pairs))
 
+    def goes_on(self, text: str) -> bool:
+        """Whether the end of a text may be the beginning of a value that goes on in the next one."""
+        return bool(text) and _joins(text[-1])
+
     def crosses(self, texts: list[Any]) -> bool:
         """Whether a value goes on from one of the texts in the next."""
         if {str}.issuperset(map(type, texts)):
@@ -166,7 +174,7 @@ class Content:
         if not isinstance(one, str) or not isinstance(other, str) or not one or not other:
             return None
         left, right = one[-_EDGE:], other[:_EDGE]
-        if not (left[-1].isalnum() or left[-1] in "-.@ _+") or not (right[0].isalnum() or right[0] in "-.@ _+"):
+        if not self.goes_on(left) or not _joins(right[0]):
             return None
         border = len(left)
         spans = [span for span in self._spans(left + right, "", None) if span.start < border < span.end]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
@@ -59,7 +58,6 @@ _TYPES: dict[str, str] = {
     "application/csv": "csv",
     "text/tab-separated-values": "tsv",
 }
-_DECLARATION = re.compile(rb"^<\?xml[^>]*\?>")  # names the encoding that the text no longer has
 _MARK = b"\xef\xbb\xbf"
 _BYTES = frozenset(("application/octet-stream", "binary/octet-stream"))
 """Types that say nothing; bytes that say at both ends what they are then decide."""
@@ -75,7 +73,7 @@ _ROWS = {
     "text": mask_text,
     "rows": mask_rows_as_text,
 }
-_PASSING = frozenset(("events", "sequence", "json", "csv", "tsv", "text", "arrow"))
+_PASSING = frozenset(("events", "sequence", "json", "csv", "tsv", "text", "arrow", "xml", "form"))
 _DEPTH = 2
 """Multipart bodies inside each other."""
 _ENGINES = {
@@ -103,6 +101,8 @@ def passing_kind(kind: str) -> str | None:
         return "lines"
     if kind.startswith("application/") and (kind == "application/json" or kind.endswith("+json")):
         return "json"
+    if kind.startswith("application/") and kind.endswith("+xml"):
+        return "xml"
     found = _TYPES.get(kind)
     return found if found in _PASSING else None
 
@@ -144,7 +144,9 @@ def mask_content(
         recoded = to_utf8(plain, media.charset)
         if recoded is not None and depth:
             raise Unfit("a part of it is not in UTF-8")
-        plain = plain if recoded is None else _DECLARATION.sub(b"", recoded) if kind == "xml" else recoded
+        plain = plain if recoded is None else recoded
+        if kind == "xml" and recoded is not None:
+            return mask_xml(plain, plan, tally, recoded=True), tally.exposure()
     if kind in _TEXTS and kind not in ("csv", "tsv"):  # those keep their mark
         plain = plain.removeprefix(_MARK)
     if kind in ("csv", "tsv") and rows.columns is None and not (plan.columns or plan.paths):

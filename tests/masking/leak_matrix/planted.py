@@ -104,6 +104,8 @@ def _long_arrow() -> bytes:
     return bytes(sink.getvalue())
 
 
+_MARKUP = f'<row email="{MAIL}"><ssn>{SSN}</ssn><city>Lübeck</city><email>{MAIL}</email></row>'
+_PAIRS = f"id=1&ssn={SSN}&email=ada.lovelace%40example.org&city=L%C3%BCbeck"
 _CELLS = f"1,{SSN},{MAIL},Lübeck"
 LONG: dict[str, Planted] = {
     "json array": Planted("application/json", f"[{','.join(_rows(LINE))}]".encode()),
@@ -130,6 +132,9 @@ LONG: dict[str, Planted] = {
         "text/tab-separated-values", "\n".join(["id,ssn,email,city", *_rows(_CELLS)]).replace(",", "\t").encode()
     ),
     "arrow stream": Planted("application/vnd.apache.arrow.stream", _long_arrow()),
+    "xml": Planted("application/xml", "\n".join(["<rows>", *_rows(_MARKUP), "</rows>"]).encode()),
+    "form": Planted("application/x-www-form-urlencoded", "&".join(_rows(_PAIRS)).encode()),
+    "xml in utf-16": Planted("text/xml", f"<rows>{''.join(_rows(_MARKUP, LONGER // 2))}</rows>".encode("utf-16")),
     "json rows in utf-16": Planted(
         "application/json", f'{{"rows": [{",".join(_rows(LINE, LONGER // 2))}]}}'.encode("utf-16")
     ),
