@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes, urlencode
 from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
+import msgspec
 import pyarrow as pa
 import pytest
 
@@ -87,6 +88,15 @@ def paired(body: bytes) -> list[dict]:
     return [{**each, "id": int(each["id"])} for each in map(dict, rows)]
 
 
+PACKED = msgspec.msgpack.encode(ROWS)
+
+
+def unpacked(body: bytes) -> list[dict]:
+    """Documents one behind the other, of which each is a row."""
+    begin = msgspec.msgpack.encode(ROWS)[:3]
+    return msgspec.msgpack.decode(begin + body)
+
+
 SHEET, BATCHES, MARKUP = sheet(csv.QUOTE_MINIMAL), batches(), markup()
 FORM = urlencode([pair for each in ROWS for pair in each.items()]).encode()
 FORMATS = {
@@ -131,6 +141,15 @@ FORMATS = {
     ),
     "xml": Format("application/xml", MARKUP, marked, MARKUP[:-7] + b"<row><ssn>%b</row></rows>" % LATE),
     "form": Format("application/x-www-form-urlencoded", FORM, paired, FORM + b"&ssn=%b&note=%%ff" % LATE),
+    "messagepack rows": Format(
+        "application/msgpack",
+        b"\x82\xa4rows%b\xa4next\xc0" % PACKED,
+        lambda body: msgspec.msgpack.decode(body)["rows"],
+        b"\x82\xa4rows%b\xa4rows\x91\x81\xa3ssn\xab%b" % (PACKED, LATE),
+    ),
+    "messagepack, several": Format(
+        "application/x-msgpack", PACKED[3:], unpacked, PACKED[3:] + b"\x81\xa3ssn\xab%b\xc1" % LATE
+    ),
 }
 
 
@@ -200,7 +219,7 @@ def test_a_service_that_ends_early_is_never_complete(gate, origin, provider, nam
         origin,
         found.media,
         cut(found.body[:300_000]),
-        end=b"0\r\n\r\n" if name.startswith(("json", "arrow", "xml")) else b"",
+        end=b"0\r\n\r\n" if name.startswith(("json", "arrow", "xml", "messagepack rows")) else b"",
     )
     status, _, got, whole = get(gate, origin, provider.token("ada"), "1.1")
     assert status == 200 and not whole and SSN.encode() not in got
@@ -246,7 +265,7 @@ def test_a_private_key_that_never_ends_does_not_pass(looking, origin, provider):
 @pytest.mark.parametrize("name", FORMATS)
 def test_what_fails_early_is_refused(gate, origin, provider, name):
     found = FORMATS[name]
-    first = b"x&" if name == "form" else b'"x"y,'
+    first = b"\xc1" if "msgpack" in found.media else b"x&" if name == "form" else b'"x"y,'
     body = found.body[:3000] + LATE + found.body[3100:] if name == "arrow" else first + LATE + b"\n" + found.body
     head = f"HTTP/1.1 200 OK\r\ncontent-type: {found.media}\r\ncontent-length: {len(body)}\r\n\r\n".encode()
 

@@ -219,8 +219,6 @@ class DocumentPassing:
         top.came += len(values)
         if top.beside is not None:
             top.beside.rows(top.name, values)
-        if top.listed:
-            self._count(top.where, values, top.beside if top.table else None)
         self._leave(top, values if top.neighbours is None else top.neighbours.take(values))
 
     def _one_by_one(self, top: Container, walk: Walk, values: list[Any]) -> None:
@@ -241,6 +239,8 @@ class DocumentPassing:
 
     def _leave(self, top: Container, values: list[Any]) -> None:
         if values:
+            if top.listed:  # only now: a detector may have found something in a key
+                self._count(top.where, values, top.beside if top.table else None)
             self._between(top)
             top.left += len(values) - 1
             self._write_elements(values)
@@ -271,9 +271,10 @@ class DocumentPassing:
         top.keys.add(key)
         top.beside.open(key)
         self._between(top)
+        shown = self._shown(top, key)
         if top.row:
-            self._tell(rows.Table(top.where, (key,), 0))
-        self._write_key(top, self._shown(top, key))
+            self._tell(rows.Table(top.where, (shown,), 0))
+        self._write_key(top, shown)
         new = Container(front, below, top.depth + 1, key)
         new.where, new.listed = key, front.sign == ARRAY and top is self._open[0]
         self._begin(new, front.end)
@@ -301,15 +302,16 @@ class DocumentPassing:
         value = node[key]
         if isinstance(value, list):
             top.beside.rows(key, value)
-            if top is self._open[0] and value:
-                self._count(key, value, top.beside if rowed else None)
         top.beside.member(key, value)
         if plan.content is not None:
             value = mask_content_of([value], plan.content, self._tally.counts, key)[0]
+        if isinstance(value, list) and value and top is self._open[0]:
+            self._count(key, value, top.beside if rowed else None)
+        shown = self._shown(top, key)
         if top.row:
-            self._tell(rows.Table(top.where, (key,), 0))
+            self._tell(rows.Table(top.where, (shown,), 0))
         self._between(top)
-        self._write_member(top, self._shown(top, key), value)
+        self._write_member(top, shown, value)
 
     def _shown(self, top: Container, key: str) -> str:
         """The key as it may leave."""

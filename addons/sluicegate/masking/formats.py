@@ -73,7 +73,7 @@ _ROWS = {
     "text": mask_text,
     "rows": mask_rows_as_text,
 }
-_PASSING = frozenset(("events", "sequence", "json", "csv", "tsv", "text", "arrow", "xml", "form"))
+_PASSING = frozenset(("events", "sequence", "json", "csv", "tsv", "text", "arrow", "xml", "form", "msgpack"))
 _DEPTH = 2
 """Multipart bodies inside each other."""
 _ENGINES = {

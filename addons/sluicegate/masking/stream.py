@@ -23,6 +23,7 @@ from sluicegate.masking.headers import Pairs, recoded, rewrite
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.json_passing import JsonPassing
 from sluicegate.masking.methods import Forbidden
+from sluicegate.masking.msgpack_passing import MsgpackPassing
 from sluicegate.masking.plain_text import TextPassing
 from sluicegate.masking.records import FIRST, Lines, Opened, Records
 from sluicegate.masking.refusal import unmaskable, withheld
@@ -33,6 +34,9 @@ from sluicegate.masking.xml_body import XmlPassing
 
 _SLOW = ("xml", "form")
 """Formats of which the loop does not wait for a piece: they are read ten times as slowly as others."""
+
+_BYTES = frozenset(("arrow", "msgpack"))
+"""Formats that are no texts, and so are in no character set."""
 
 
 def load_tables() -> None:
@@ -97,7 +101,7 @@ def _readable(kind: str | None, media: Media, said: Declared, status: int, plan:
         return None
     plain = said._replace(media=f"{media.kind}; header={media.header}" if media.header else media.kind)
     records = _records(kind, media, plain, plan, tally)
-    if records is None or kind == "arrow":
+    if records is None or kind in _BYTES:
         return records
     told = records.recoded if isinstance(records, XmlPassing) else None
     return Recoded(records, media.charset, keeps_mark=kind in ("csv", "tsv"), told=told)
@@ -112,6 +116,8 @@ def _records(kind: str | None, media: Media, said: Declared, plan: Plan, tally: 
             return Lines(plan, tally, kind)
         case "json" if plan.root is None:
             return Opened(whole, lambda: JsonPassing(plan, tally), tally)
+        case "msgpack" if plan.root is None:
+            return Opened(whole, lambda: MsgpackPassing(plan, tally), tally, marks=False)
         case "csv" | "tsv" if named:
             from sluicegate.masking.csv_passing import CsvPassing
 

@@ -135,6 +135,10 @@ LONG: dict[str, Planted] = {
     "xml": Planted("application/xml", "\n".join(["<rows>", *_rows(_MARKUP), "</rows>"]).encode()),
     "form": Planted("application/x-www-form-urlencoded", "&".join(_rows(_PAIRS)).encode()),
     "xml in utf-16": Planted("text/xml", f"<rows>{''.join(_rows(_MARKUP, LONGER // 2))}</rows>".encode("utf-16")),
+    "messagepack rows": Planted(
+        "application/msgpack", msgspec.msgpack.encode({"n": 1, "rows": [ROW] * (LONGER // 60)})
+    ),
+    "messagepack, several": Planted("application/msgpack", msgspec.msgpack.encode(ROW) * (LONGER // 60)),
     "json rows in utf-16": Planted(
         "application/json", f'{{"rows": [{",".join(_rows(LINE, LONGER // 2))}]}}'.encode("utf-16")
     ),
