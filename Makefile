@@ -69,8 +69,9 @@ bench: setup-dev ## Measure: the gate beside bare mitmdump, decisions, reading o
 bench-detectors: setup-dev ## Measure what the detectors find, on data that was not written here (kept in .bench)
 	@$(BIN)/python -m bench.detectors
 
-leak-matrix: setup-dev ## Every format, coding, framing, HTTP version and split position through a gateway (takes long)
-	@LEAK_MATRIX=full $(BIN)/python -m pytest tests/masking/leak_matrix tests/e2e/test_e2e_leak_matrix.py --timeout 3600 -n 2
+leak-matrix: setup-dev ## Every format, coding, framing, HTTP version and split position through a gateway (SHARD=1/4: a part; DONE=FILE: go on)
+	@LEAK_MATRIX=full $(BIN)/python -m pytest tests/masking/leak_matrix tests/e2e/test_e2e_leak_matrix.py --timeout 3600 -n 2 \
+		-p tests.masking.leak_matrix.selection $(if $(SHARD),--shard $(SHARD)) $(if $(DONE),--done $(DONE))
 
 held-clients: setup-dev ## Real clients held for 3, 20 and 70 seconds, by their own clocks (takes three minutes)
 	@HELD=full $(BIN)/python -m pytest tests/e2e/test_e2e_held.py --timeout 600

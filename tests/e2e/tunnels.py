@@ -15,7 +15,8 @@ import h2.settings
 
 from tests.running import Running, Wire
 
-_IDS = re.compile(rb"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+IDS = re.compile(rb"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+"""Ids are drawn by lot: one in many thousands looks like a piece of a number that a test looks for."""
 
 
 class Got(NamedTuple):
@@ -78,8 +79,7 @@ class Tunnel(Wire):
             pass
         if behind:
             assert behind.startswith(b"HTTP/1.1 403 "), behind[:200]
-            # Ids are drawn by lot: one in many thousands looks like a piece of a number that a test looks for.
-            behind = _IDS.sub(b"", behind)
+            behind = IDS.sub(b"", behind)
         return Got(int(lines[0].split()[1]), found, content, head + raw + content + behind)
 
     def exactly(self, length: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import json
 import zlib
 from collections.abc import Callable
@@ -87,20 +88,37 @@ DOCUMENTS: dict[str, Planted] = {
 }
 
 
-LONGER = 70 << 10
+LONGER = 74 << 10
 """Bytes that are here before the head of a response leaves that passes piece by piece, and some more."""
+_LETTERS = str.maketrans("0123456789abcdef", "ghijklmnopqrstuv")
+
+
+def _words(number: int) -> str:
+    """Words that are in no other row, so that a body is as long with a coding as one that passes must be."""
+    text = hashlib.sha256(b"%d" % number).hexdigest().translate(_LETTERS)
+    return " ".join(text[at : at + 8] for at in range(0, 48, 8))
 
 
 def _rows(line: str, least: int = LONGER) -> list[str]:
-    """Rows of which the last ones, behind more than is held, hold the planted values too."""
-    return [line] * (least // len(line) + 3)
+    """Rows of which the last ones, behind more than is held, hold the planted values too. There is a city in each."""
+    count = least // (len(line) + 54) + 3
+    return [line.replace("beck", f"beck {_words(number)}") for number in range(count)]
+
+
+def _objects() -> list[dict[str, object]]:
+    return [{**ROW, "city": f"Lübeck {_words(number)}"} for number in range(LONGER // 110)]
+
+
+def _long_columns() -> bytes:
+    return json.dumps({"columns": list(ROW), "rows": [list(row.values()) for row in _objects()]}).encode()
 
 
 def _long_arrow() -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, TABLE.schema) as writer:
-        for _ in range(160):
-            writer.write_table(TABLE)
+        for number in range(160):
+            row = {**ROW, "city": f"Lübeck {_words(number)} {_words(-number)}"}
+            writer.write_table(pa.table({key: [value, value] for key, value in row.items()}))
     return bytes(sink.getvalue())
 
 
@@ -110,10 +128,7 @@ _CELLS = f"1,{SSN},{MAIL},Lübeck"
 LONG: dict[str, Planted] = {
     "json array": Planted("application/json", f"[{','.join(_rows(LINE))}]".encode()),
     "json rows": Planted("application/json", f'{{"n": 1, "rows": [{",".join(_rows(LINE))}], "next": null}}'.encode()),
-    "json columns": Planted(
-        "application/json",
-        json.dumps({"columns": list(ROW), "rows": [list(ROW.values())] * (LONGER // 40)}).encode(),
-    ),
+    "json columns": Planted("application/json", _long_columns()),
     "json with escapes": Planted(
         "application/json",
         f"[{','.join(_rows(LINE.replace('ssn', chr(92) + 'u0073sn').replace('email', chr(92) + 'u0065mail')))}]".encode(),
@@ -133,17 +148,15 @@ LONG: dict[str, Planted] = {
     ),
     "arrow stream": Planted("application/vnd.apache.arrow.stream", _long_arrow()),
     "xml": Planted("application/xml", "\n".join(["<rows>", *_rows(_MARKUP), "</rows>"]).encode()),
-    "form": Planted("application/x-www-form-urlencoded", "&".join(_rows(_PAIRS)).encode()),
-    "xml in utf-16": Planted("text/xml", f"<rows>{''.join(_rows(_MARKUP, LONGER // 2))}</rows>".encode("utf-16")),
-    "messagepack rows": Planted(
-        "application/msgpack", msgspec.msgpack.encode({"n": 1, "rows": [ROW] * (LONGER // 60)})
-    ),
-    "messagepack, several": Planted("application/msgpack", msgspec.msgpack.encode(ROW) * (LONGER // 60)),
+    "form": Planted("application/x-www-form-urlencoded", "&".join(_rows(_PAIRS)).replace(" ", "+").encode()),
+    "xml in utf-16": Planted("text/xml", f"<rows>{''.join(_rows(_MARKUP, LONGER * 3 // 4))}</rows>".encode("utf-16")),
+    "messagepack rows": Planted("application/msgpack", msgspec.msgpack.encode({"n": 1, "rows": _objects()})),
+    "messagepack, several": Planted("application/msgpack", b"".join(map(msgspec.msgpack.encode, _objects()))),
     "json rows in utf-16": Planted(
-        "application/json", f'{{"rows": [{",".join(_rows(LINE, LONGER // 2))}]}}'.encode("utf-16")
+        "application/json", f'{{"rows": [{",".join(_rows(LINE, LONGER * 3 // 4))}]}}'.encode("utf-16")
     ),
     "ndjson in utf-16": Planted(
-        "application/x-ndjson; charset=utf-16le", "\n".join(_rows(LINE, LONGER // 2)).encode("utf-16-le")
+        "application/x-ndjson; charset=utf-16le", "\n".join(_rows(LINE, LONGER * 3 // 4)).encode("utf-16-le")
     ),
 }
 """Bodies that pass piece by piece."""
@@ -166,9 +179,16 @@ CODINGS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 CHARSETS = ("utf-8", "utf-8-sig", "utf-16", "utf-32")
 
 
+_WIDE = tuple(
+    (value, value.decode().encode(charset))
+    for charset in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+    for value in LEAKS
+)
+
+
 def leaked(data: bytes) -> list[bytes]:
     """The planted values that are in a text, in any of the character sets."""
     forms = [value for value in LEAKS if value in data]
-    for charset in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
-        forms += [value for value in LEAKS if value.decode().encode(charset) in data]
+    if b"\0" in data:  # each of the wider forms has some
+        forms += [value for value, wide in _WIDE if wide in data]
     return forms
