@@ -128,12 +128,19 @@ class Played:
     """Bytes of what is kept of each person, packed."""
 
 
+def as_a_gateway() -> None:
+    """Collect garbage as a gateway's process does (`pipeline.embedded.tune`), and not the bench's own list of events,
+    which no gateway has."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 5, 5)
+
+
 def least(shape: Shape, seed: int, times: int) -> list[float]:
     """Processor time of each event of a world, microseconds: the least of so many runs, so that what else the machine
     does counts for little."""
     here, found = world(shape, seed), list[float]()
-    gc.collect()
-    gc.freeze()
+    as_a_gateway()
     for _ in range(times):
         watching, micro = Watching(Weighing(settings([], here.zones))), list[float]()
         for one in here.events:
@@ -154,8 +161,7 @@ def play(shape: Shape, seed: int, off: tuple[str, ...] = ()) -> Played:
                  if one[1] >= shape.begin)  # fmt: skip
     played = Played(here.insiders, worked / 1000, len(here.events))
     begin = START + shape.begin * DAY
-    gc.collect()
-    gc.freeze()  # the bench's own list of events, which no gateway has
+    as_a_gateway()
     for one in here.events:
         before = time.thread_time_ns()
         watching.before(one.person, one.at)

@@ -61,6 +61,8 @@ class RiskAddon:
         self.signals: WeakKeyDictionary[http.HTTPFlow, tuple[Signal, ...]] = WeakKeyDictionary()
         """What was found in requests, until the exchange ends."""
         self.kept = Kept(self.watching, database, clock)
+        self._behind = False
+        """Whether what events left over is learned soon."""
         self.database = database
         self.part = weighing
 
@@ -85,6 +87,22 @@ class RiskAddon:
             await self.kept.open()
         for one in self._sending:
             one.open()
+
+    def behind(self) -> None:
+        """Learn what the last event left over, between two turns of the loop; what may take long, a little a turn."""
+        if not self._behind:
+            self._behind = True
+            asyncio.get_running_loop().call_soon(self._settle)
+
+    def _settle(self) -> None:
+        self._behind = False
+        watching = self.watching
+        if watching.unsettled:
+            watching.settle()
+        elif watching.cold:
+            watching.warm()
+        if watching.unsettled or watching.cold:
+            self.behind()
 
     async def close(self) -> None:
         """Write what was learned."""
@@ -251,8 +269,8 @@ class ExposureAddon:
             return []
         found = risk.watching.after(event, risk.signals.pop(flow, ()))
         risk.kept.note(event)
-        if risk.watching.unsettled:
-            asyncio.get_running_loop().call_soon(risk.watching.settle)
+        if risk.watching.unsettled or risk.watching.cold:
+            risk.behind()
         if found:
             # What was said of the request before the verdict is said again, with its id.
             again = {one.indicator for one in found}

@@ -21,7 +21,7 @@ _FADES = 0.98
 class Budget:
     """How many days of people had which score."""
 
-    __slots__ = ("_counts", "_days", "day")
+    __slots__ = ("_counts", "_days", "_line", "day")
 
     def __init__(self) -> None:
         self._counts = array("d", bytes(8 * BINS))
@@ -29,9 +29,12 @@ class Budget:
         """Days that were counted, fading as the counts do."""
         self.day = 0
         """The newest day of anybody."""
+        self._line: tuple[float, float] | None = None
+        """What was allowed, and the line, while nothing is counted."""
 
     def begin(self, day: int) -> None:
         """A person's day begins."""
+        self._line = None
         if day > self.day:
             fade = _FADES ** min(day - self.day, 400)
             self._counts = array("d", [count * fade for count in self._counts])
@@ -43,11 +46,22 @@ class Budget:
         """A person's day has a higher score now."""
         old, new = _bin(before), _bin(after)
         if old != new:
+            self._line = None
             self._counts[old] = max(0.0, self._counts[old] - 1.0)
             self._counts[new] += 1.0
 
     def line(self, per_thousand: float) -> float:
         """The score above which at most so many of 1,000 days lie."""
+        if self._line is None or self._line[0] != per_thousand:
+            self._line = per_thousand, self._drawn(per_thousand)
+        return self._line[1]
+
+    @property
+    def stale(self) -> bool:
+        """Whether the line has to be drawn anew."""
+        return self._line is None
+
+    def _drawn(self, per_thousand: float) -> float:
         allowed = max(sum(self._counts) * per_thousand / 1000, self._days / 7)
         above = 0.0
         for place in range(BINS - 1, int(LEAST * 2) - 1, -1):
@@ -58,6 +72,7 @@ class Budget:
 
     def add(self, other: Budget, base: Budget) -> None:
         """Add what another has counted since `base`."""
+        self._line = None
         for place in range(BINS):
             self._counts[place] = max(0.0, self._counts[place] + other._counts[place] - base._counts[place])
         self.day, self._days = max(self.day, other.day), max(self._days, other._days)

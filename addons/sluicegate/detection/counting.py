@@ -21,7 +21,7 @@ _TRIES = 2
 def count(look: Look) -> Lesson | None:
     """Count an event. What everybody learns from it at once, or None."""
     event, habit = look.event, look.habit
-    today = habit.day
+    today, elsewhere = habit.day, event.elsewhere
     today.hours |= 1 << look.hour
     if event.refused:
         _refused(look)
@@ -31,29 +31,41 @@ def count(look: Look) -> Lesson | None:
         keys = event.keys()
         failed = event.status in RETRIED
         # Rhythms are those of whole requests: what comes beside a chunk that a clock asks for is not the clock's.
-        whole = keys[0] if len(keys) == 1 == max(event.chunk_count, 1) else key("all of", *map(str, keys))
+        whole = keys[0] if len(keys) == 1 and event.chunk_count <= 1 else key("all of", *map(str, keys))
         known = habit.rhythm.meet(whole, event.at, failed) and event.chunk_count <= len(keys)
         look.clock = known or failed or event.status == UNCHANGED
-    if event.elsewhere:
+    if elsewhere:
         today.sent += event.sent
         if event.packed:
             today.unread += event.sent
-    place = where(event) if sends(event) else None
-    if place is not None:
-        today.places.add(place_key(place))
+    look.place = where(event)
+    if look.place is not None and sends(event):
+        look.sends = True
+        today.places.add(place_key(look.place))
     if look.clock or not event.taken:
         return None
     today.rows += event.rows
-    today.bytes += event.size if not event.elsewhere else 0
+    today.bytes += event.size if not elsewhere else 0
     if event.subjects:
         today.subjects.add_all(event.subjects)
     if event.clear and event.rows:
-        today.column(event.dataset or event.service, event.clear)
-        if look.classes:
-            today.column(CLASSES, tuple([look.classes[name] for name in event.clear if name in look.classes]))
-    if event.elsewhere or not keys:
+        _received(look)
+    if elsewhere or not keys:
         return None
     return _taken(look, keys)
+
+
+def _received(look: Look) -> None:
+    today, clear, classes = look.habit.day, look.event.clear, look.classes
+    dataset = look.event.dataset or look.event.service
+    known = today.counted.get(dataset)
+    if known is not None and known[0] == clear and known[1] is classes:
+        return
+    today.column(dataset, clear)
+    if classes:
+        today.column(CLASSES, tuple([classes[name] for name in clear if name in classes]))
+    if dataset in today.columns:
+        today.counted[dataset] = clear, classes
 
 
 def _refused(look: Look) -> None:
@@ -69,7 +81,9 @@ def _taken(look: Look, keys: tuple[int, ...]) -> Lesson | None:
     """Chunks, or the one thing that a request without chunks asks for."""
     event, habit = look.event, look.habit
     today, dataset = habit.day, event.dataset
-    odd = habit.oddness(look.hour, look.group.hours) if habit.days else 0.0
+    odd = 0.0
+    if habit.days:
+        odd = habit.oddness(look.hour, look.group.hours) if habit.odd is None else habit.odd[look.hour]
     covered = habit.coverage(dataset, look.day) if dataset is not None and event.chunks else None
     fresh = []
     for one in keys:
@@ -81,7 +95,8 @@ def _taken(look: Look, keys: tuple[int, ...]) -> Lesson | None:
         if covered is not None and dataset is not None and covered.add(one, look.day):
             fresh.append((dataset, one, look.day))
     look.fresh = len(fresh)
-    today.night = max(today.night, look.again)
+    if look.again > today.night:
+        today.night = look.again
     if event.chunks:
         _walk(look)
     return Lesson(event.at, key(event.person), chunks=tuple(fresh)) if fresh else None
@@ -95,7 +110,8 @@ def _walk(look: Look) -> None:
         if number < 0:
             continue
         run = runs.step(number, look.day)
-        today.walk = max(today.walk, run.today)
+        if run.today > today.walk:
+            today.walk = run.today
         if run.today >= STEPS and run.begun != look.day and not _small(look) and look.met(RESUMED):
             look.run = run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sluicegate.detection.sketches.distinct import Distinct
+from sluicegate.detection.sketches.distinct import Distinct, together
 
 SLICE_DAYS = 10
 SLICES = 3
@@ -35,7 +35,8 @@ class Covered:
             gone = number - self.until if self.slices else 1
             self.slices = [*self.slices, *(Distinct() for _ in range(min(gone, SLICES)))][-SLICES:]
             self.until = number
-            self._whole = None
+            # What was put together for the days after it is what is left of it.
+            self._whole = self._late[1] if self._late is not None and self._late[0] == gone else None
         self._late = None
         if self._whole is not None:
             self._whole.add(key)
@@ -46,11 +47,25 @@ class Covered:
         old = max(0, day // SLICE_DAYS - self.until)
         if old:
             if self._late is None or self._late[0] != old:
-                self._late = old, Distinct().merge(self.slices[old:])
+                self._late = old, Distinct().merge(self._left(old))
             return self._late[1]
         if self._whole is None:
             self._whole = Distinct().merge(self.slices)
         return self._whole
+
+    def size(self, day: int) -> float:
+        """How many different chunks were met in the last 30 days, about: without putting the slices together, where
+        nobody has done so. Of many people this is all that is asked."""
+        old = max(0, day // SLICE_DAYS - self.until)
+        if not old:
+            return self._whole.estimate if self._whole is not None else together(self.slices)
+        if self._late is not None and self._late[0] == old:
+            return self._late[1].estimate
+        return together(self._left(old))
+
+    def _left(self, old: int) -> list[Distinct]:
+        """The slices that are not over yet, so many slices after the newest; there may be fewer than `SLICES`."""
+        return self.slices[max(0, len(self.slices) - SLICES + old) :]
 
     @property
     def packed(self) -> list[Any]:
@@ -69,4 +84,4 @@ class Covered:
 
 def least(covered: Mapping[str, Covered], day: int) -> str:
     """The dataset of which least was met in the last 30 days; of equals, the one that came first."""
-    return min(covered, key=lambda name: covered[name].whole(day).estimate)
+    return min(covered, key=lambda name: covered[name].size(day))

@@ -10,7 +10,7 @@ from sluicegate.detection.habit import Habit
 from sluicegate.detection.peers import Peers
 from sluicegate.detection.recent import KEPT
 from sluicegate.detection.runs import Run
-from sluicegate.detection.surprise import MOST, on_days, usual_days
+from sluicegate.detection.surprise import MOST, on_most_days, usual_days
 
 LEAST = 6.0
 """Bits below which nothing is said: one event of 64 is that strange."""
@@ -59,6 +59,10 @@ class Look:
     """What the declared job may receive; None where none is declared, or it may receive all."""
     clock: bool = False
     """Whether a client tried again, or a clock asked: then it says nothing about the person."""
+    place: str | None = None
+    """The place outside that the event is about,"""
+    sends: bool = False
+    """and whether data goes there."""
     again: int = 0
     """How often what was asked for most was asked for at odd hours."""
     fresh: int = 0
@@ -87,10 +91,7 @@ class Look:
     def recurring(self, sign: int) -> tuple[float, int, int]:
         """Bits of the sign having been met today and on so many of the last days; with the number of both."""
         usual = self.usual_days(sign)
-        best = (0.0, 1, 1)
-        for count, days in self.habit.recent.counts(sign):
-            best = max(best, (on_days(count, days, usual), count, days))
-        return best
+        return on_most_days(self.habit.recent.counts(sign), usual)
 
     def say(
         self,
@@ -111,12 +112,9 @@ class Look:
         if bits < LEAST or indicator not in self.on:
             return
         weight = self.weight if weight is None else weight
-        for point in self.habit.points:
-            if (
-                (point.day == self.day or (recurs and self.day - point.day <= KEPT))
-                and point.indicator == indicator
-                and point.about == about
-                and point.score >= min(bits, MOST) * weight - 0.5
-            ):
+        since, enough = self.day - KEPT if recurs else self.day, min(bits, MOST) * weight - 0.5
+        for name, what, day, _, score in self.habit.points:
+            today = day >= since and (recurs or day <= self.day)
+            if today and score >= enough and name == indicator and what == about:
                 return
         self.signals.append(Signal(indicator, about, bits, weight, detail(), evidence(), certain))

@@ -49,8 +49,7 @@ class Pairing:
             covered = {who: found for who, habit in people if (found := habit.covered.get(dataset)) is not None}
             if of is None or person not in covered:
                 continue
-            whole = {who: one.whole(day) for who, one in covered.items()}
-            for pair in pairs_with(person, whole, of.whole(day).estimate):
+            for pair in pairs_with(person, covered, day, of.size(day)):
                 other = pair.other.partition(" ")[2] or pair.other
                 signal = Signal(
                     "complement",

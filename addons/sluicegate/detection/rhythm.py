@@ -55,9 +55,9 @@ class Rhythm:
             mean += distance / gaps
             spread = spread * (gaps - 1) / gaps if gaps == 64 else spread
             spread += distance * (gap - mean)
-        self._met[key] = Met(met.first, at, gaps, mean, spread, failed)
+        self._met[key] = met = Met(met.first, at, gaps, mean, spread, failed)
         self._met.move_to_end(key)
-        return self._steady(self._met[key])
+        return gaps >= LEAST and self._steady(met)
 
     @staticmethod
     def _steady(met: Met) -> bool:

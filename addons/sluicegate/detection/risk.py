@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from operator import mul
 from typing import NamedTuple
 
 KEPT = 24
@@ -29,18 +30,23 @@ class Point(NamedTuple):
 
 def weighed(scores: Iterable[float]) -> float:
     """The weighted sum of scores."""
-    return math.fsum(score * weight for score, weight in zip(sorted(scores, reverse=True), _WEIGHTS, strict=False))
+    return math.fsum(map(mul, sorted(scores, reverse=True), _WEIGHTS))
 
 
 def risk(points: Iterable[Point], at: float, half_life: float) -> float:
     """The risk at a moment; a point loses half of its score in `half_life` seconds."""
-    return min(MOST, weighed([one.score * math.exp2(-max(0.0, at - one.at) / half_life) for one in points]))
+    exp2 = math.exp2
+    return min(
+        MOST,
+        weighed([score * exp2((when - at) / half_life) if at > when else score for _, _, _, when, score in points]),
+    )
 
 
 def with_point(points: list[Point], new: Point) -> bool:
     """Put a point among the others, in place. False where the same day has one that is as strong."""
+    indicator, about, on, _, _ = new
     for index, one in enumerate(points):
-        if one.indicator == new.indicator and one.about == new.about and one.day == new.day:
+        if one.day == on and one.indicator == indicator and one.about == about:
             if one.score >= new.score:
                 return False
             points[index] = new

@@ -50,8 +50,9 @@ class Runs:
 
     def step(self, number: int, day: int) -> Run:
         """A chunk was taken; the run that it belongs to now."""
+        after, before = number + 1, number - 1
         for run in reversed(self.runs):
-            if run.low - 1 <= number <= run.high + 1:
+            if run.low <= after and before <= run.high:
                 if number < run.low or number > run.high:
                     self._grow(run, number, day)
                 return run

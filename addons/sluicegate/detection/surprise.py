@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import lru_cache
 
 MOST = 20.0
 _LEAST = 2.0**-MOST
@@ -74,14 +76,41 @@ def once(usual: tuple[float, float]) -> float:
 
 def on_days(count: int, days: int, usual: tuple[float, float]) -> float:
     """Bits of a thing that happened on at least `count` of `days` days (Beta-binomial)."""
-    if count <= 0 or count > days:
-        return 0.0
+    return on_most_days([(count, days)], usual)[0]
+
+
+def on_most_days(counts: Sequence[tuple[int, int]], usual: tuple[float, float]) -> tuple[float, int, int]:
+    """The most bits of several such counts (`count` of `days`), with that count and its days; the first of equals.
+
+    They share most of what is slow in them, and are asked for while somebody waits.
+    """
+    best = (0.0, 1, 1)
     a, b = usual
     if b <= 0:
-        return 0.0
-    total = 0.0
-    base = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) - math.lgamma(a + b + days)
-    for number in range(count, days + 1):
-        ways = math.lgamma(days + 1) - math.lgamma(number + 1) - math.lgamma(days - number + 1)
-        total += math.exp(ways + base + math.lgamma(a + number) + math.lgamma(b + days - number))
-    return bits(total)
+        return best
+    longest = max([days for _, days in counts], default=0)
+    whole = math.lgamma(a + b)
+    with_it = [math.lgamma(a + number) for number in range(longest + 1)]
+    without: dict[float, float] = {}
+    for count, days in counts:
+        if count <= 0 or count > days:
+            continue
+        base = whole - with_it[0] - math.lgamma(b) - math.lgamma(a + b + days)
+        ways = _ways(days)
+        total = 0.0
+        for number in range(count, days + 1):
+            rest = b + days - number
+            left = without.get(rest)
+            if left is None:
+                left = without[rest] = math.lgamma(rest)
+            total += math.exp(ways[number] + base + with_it[number] + left)
+        best = max(best, (bits(total), count, days))
+    return best
+
+
+@lru_cache(maxsize=64)
+def _ways(days: int) -> tuple[float, ...]:
+    """Logarithms of in how many ways so many of the days can be chosen."""
+    return tuple(
+        [math.lgamma(days + 1) - math.lgamma(number + 1) - math.lgamma(days - number + 1) for number in range(days + 1)]
+    )

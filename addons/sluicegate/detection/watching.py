@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from sluicegate.detection import indicators
 from sluicegate.detection.budget import Budget
 from sluicegate.detection.counting import count
+from sluicegate.detection.covered import SLICE_DAYS
 from sluicegate.detection.day import local
 from sluicegate.detection.event import Event
 from sluicegate.detection.finding import Found, identity
@@ -29,6 +30,8 @@ from sluicegate.detection.weighing import Weighing
 EVERYBODY = "(everybody)"
 COMPARED = 2_000
 """People, those who were seen last, among whom somebody is looked for who complements another."""
+WARMED = 4
+"""So many of them are looked at between two turns of the loop."""
 GROUPS = 2_000
 GROUPS_OF_ONE = 8
 
@@ -49,6 +52,10 @@ class Watching:
         """Is told of every lesson, so that it can be kept."""
         self._lessons: list[tuple[str, Lesson]] = []
         self._pairing = Pairing()
+        self._cold: deque[str] = deque(maxlen=COMPARED)
+        """People of whom it may not be put together yet what they have of each dataset,"""
+        self._slice = 0
+        """for this slice of days (`covered.SLICE_DAYS`)."""
         self._over: list[Over] = []
         """Days of people that are over and not learned yet."""
         self._again = False
@@ -66,6 +73,8 @@ class Watching:
     def put(self, person: str, habit: Habit) -> None:
         """Remember a person."""
         self.people[person] = habit
+        if habit.covered:
+            self._cold.append(person)
         if len(self.people) > PEOPLE:
             self.people.popitem(last=False)
 
@@ -153,14 +162,17 @@ class Watching:
             event, habit, self.group_of(event.groups), self.peers(EVERYBODY), habit.day.number, hour,
             self.weighing.on, weights, classes, self.weighing.job_columns(event),
         )  # fmt: skip
-        if weights:
-            look.weight = max([weights[name] for name in event.clear if name in weights], default=1.0)
+        if weights and event.clear:
+            look.weight = self.weighing.weight(event)
         lesson = count(look)
         if lesson is not None:
             self._lessons.append((EVERYBODY, lesson))
         return look
 
     def _turn(self, habit: Habit, event: Event, day: int) -> None:
+        if day // SLICE_DAYS > self._slice:
+            self._slice = day // SLICE_DAYS
+            self._cold.extend(itertools.islice(self.people, max(0, len(self.people) - COMPARED), None))
         self._over.append(turn(habit, event, day))
         if not self._again:
             self.budget.begin(day)
@@ -181,11 +193,27 @@ class Watching:
             self._pairing.settle(people, self.peers(EVERYBODY).covered)
         for one in over:
             one.habit.warm(self.group_of(one.groups).hours)
+        self.budget.line(self.weighing.settings.detection.alerts_per_thousand)
+
+    def warm(self) -> bool:
+        """Put together what some people have of each dataset, before somebody is compared with them: it changes no
+        outcome, and would take long for all at once. True where more are left, so call it again, behind requests."""
+        for _ in range(min(WARMED, len(self._cold))):
+            habit = self.people.get(self._cold.popleft())
+            if habit is not None:
+                for covered in habit.covered.values():
+                    covered.whole(self._slice * SLICE_DAYS)
+        return bool(self._cold)
+
+    @property
+    def cold(self) -> bool:
+        """Whether `warm` has something to do."""
+        return bool(self._cold)
 
     @property
     def unsettled(self) -> bool:
         """Whether something waits."""
-        return bool(self._lessons or self._over or self._pairing)
+        return bool(self._lessons or self._over or self._pairing or self.budget.stale)
 
     def _point(self, look: Look, signal: Signal) -> bool:
         """Put what an indicator said among the person's points. False where the day has it already."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 CLASS_WEIGHT = 2.0
 """What a class weighs of which the policy says nothing."""
+_REMEMBERED = 64
+"""So many columns of an event at most are remembered with their weight."""
 _NONE: Mapping[str, Any] = {}
 
 
@@ -29,6 +31,7 @@ class Weighing:
     classes: Mapping[str, Mapping[str, str]] = field(init=False)
     half_life: float = field(init=False)
     """Seconds."""
+    _remembered: Callable[[str, tuple[str, ...]], float] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         told = self.settings.detection
@@ -46,6 +49,7 @@ class Weighing:
             },
         )
         put(self, "zone", lru_cache(maxsize=4096)(self._zone))
+        put(self, "_remembered", lru_cache(maxsize=1024)(self._weight))
 
     def zone(self, person: str, groups: tuple[str, ...]) -> str:
         """The time zone of a person."""
@@ -63,6 +67,16 @@ class Weighing:
         """Weights and classes of the columns of the dataset that an event is about."""
         name = event.dataset or ""
         return self.weights.get(name, _NONE), self.classes.get(name, _NONE)
+
+    def weight(self, event: Event) -> float:
+        """What the columns that an event received weigh together: as much as the heaviest of them."""
+        if len(event.clear) > _REMEMBERED:
+            return self._weight(event.dataset or "", event.clear)
+        return self._remembered(event.dataset or "", event.clear)
+
+    def _weight(self, dataset: str, clear: tuple[str, ...]) -> float:
+        weights = self.weights.get(dataset, _NONE)
+        return max([weights[name] for name in clear if name in weights], default=1.0)
 
     def job_columns(self, event: Event) -> frozenset[str] | None:
         """The columns that the event's job may receive; None where there is no job, or it may receive all."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from sluicegate.detection.event import SAMPLE
 from sluicegate.detection.look import Look
+from sluicegate.detection.sketches.spread import WORTH
 from sluicegate.detection.surprise import above_usual
 
 MEASURES = (
@@ -16,17 +18,28 @@ MEASURES = (
 """The measure, its indicator, the least amount that is worth a word, and what it is called."""
 
 
+Bounds = tuple[float, float, float, float, float, float]
+
+
 def look(look: Look) -> None:
     """Whether one of the day's amounts is more than is usual."""
     event, habit = look.event, look.habit
     if look.clock or not (event.taken or event.sent):
         return
+    today = habit.day
+    chunks, subjects = today.chunks.estimate, today.subjects.estimate * SAMPLE
+    rows, size, several, different, sent, unread = _bounds(look)
+    if (
+        today.rows < rows and today.bytes < size and chunks < several and subjects < different
+        and today.sent < sent and today.unread < unread
+    ):  # fmt: skip
+        return
     for measure, indicator, least, words in MEASURES:
-        amount = habit.day.amount(measure)
+        amount = today.amount(measure)
         if amount < least:
             continue
         strays = habit.spreads[measure].strays(amount, look.group.spreads[measure])
-        if strays < _LOWEST:
+        if strays < WORTH:
             continue
         look.say(
             indicator,
@@ -42,5 +55,16 @@ def look(look: Look) -> None:
         )
 
 
-_LOWEST = 3.2
-"""Below this no bits are said at all; looking for a number is cheaper than for its logarithm."""
+def _bounds(look: Look) -> Bounds:
+    """The amounts below which nothing is said: the same for nearly all requests of a day."""
+    habit, group = look.habit, look.group.spreads
+    known = habit.bounds
+    days, of_group = habit.spreads["rows"].days, group["rows"].days
+    if known is not None and known[0] is group and known[1] == days and known[2] == of_group:
+        return known[3]
+    rows, size, several, different, sent, unread = (
+        max(float(least), habit.spreads[measure].bound(group[measure])) for measure, _, least, _ in MEASURES
+    )
+    found = rows, size, several, different, sent, unread
+    habit.bounds = group, days, of_group, found
+    return found

@@ -15,6 +15,8 @@ NEW_SECONDS = 14 * 86_400.0
 CLASSES = "\0classes"
 """Where classes are counted among the datasets."""
 _SHOWN = 8
+_DATASETS = 16
+"""Datasets of a day of which it is remembered what was looked at."""
 
 
 def look(look: Look) -> None:
@@ -34,13 +36,18 @@ def look(look: Look) -> None:
                 lambda: {"job": str(event.job), "columns": _list(beyond), "rows": str(event.rows)},
                 certain=True,
             )
+    seen, classes_of = look.habit.seen, look.classes
+    # What was looked at on this day says nothing again, but where what was ever seen has begun anew.
+    known = look.habit.day.looked.get(dataset)
+    begun = seen.begun
+    if known is not None and known[0] == event.clear and known[1] is classes_of and known[2] == begun:
+        return
     # Names without a class may be anything that somebody called a column: they are looked up, and not remembered.
-    new = [name for name in event.clear if name in look.weights and look.habit.seen.add(key("column", dataset, name))]
+    new = [name for name in event.clear if name in classes_of and seen.add(key("column", dataset, name))]
     if new:
         _unusual(look, dataset, [*new, *(name for name in event.clear if name not in look.weights)])
-    classes = {look.classes[name] for name in event.clear if name in look.classes}
-    for one in sorted(classes):
-        if look.habit.seen.add(key("class", one)) and look.habit.days and event.at - look.habit.first > NEW_SECONDS:
+    for one in sorted({classes_of[name] for name in event.clear if name in classes_of}):
+        if seen.add(key("class", one)) and look.habit.days and event.at - look.habit.first > NEW_SECONDS:
             met, of = look.group.columns.get(CLASSES, {}).get(one, 0), look.group.days.get(CLASSES, 0)
             look.say(
                 "first-class",
@@ -51,6 +58,8 @@ def look(look: Look) -> None:
                     "class": one, "dataset": dataset, "days of the group with it": f"{met} of {of}",
                 },
             )  # fmt: skip
+    if len(look.habit.day.looked) < _DATASETS or dataset in look.habit.day.looked:
+        look.habit.day.looked[dataset] = event.clear, classes_of, begun
 
 
 def _unusual(look: Look, dataset: str, new: list[str]) -> None:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sluicegate.detection.sketches.distinct import Distinct
+from sluicegate.detection.covered import Covered
+from sluicegate.detection.sketches.distinct import together
 from sluicegate.detection.surprise import at_most
 
 LEAST_SHARE = 0.1
@@ -34,9 +35,9 @@ class Pair(NamedTuple):
     bits: float
 
 
-def pairs_with(person: str, covered: Mapping[str, Distinct], of: float) -> list[Pair]:
+def pairs_with(person: str, covered: Mapping[str, Covered], day: int, of: float) -> list[Pair]:
     """Those whose part has surprisingly little in common with a person's. `of` is the dataset's size, in chunks."""
-    sizes = {who: one.estimate for who, one in covered.items()}
+    sizes = {who: one.size(day) for who, one in covered.items()}
     if of <= 0 or sizes.get(person, 0.0) < LEAST_SHARE * of:
         return []
     large = [who for who in sizes if who != person and sizes[who] >= LEAST_SHARE * of]
@@ -47,16 +48,16 @@ def pairs_with(person: str, covered: Mapping[str, Distinct], of: float) -> list[
         least = _error(sizes[person], sizes[other], max(sizes[person], sizes[other]) * (1 - _ROOM))
         if (sizes[person] + sizes[other]) * (1 + _ROOM) < TOGETHER * of or least >= sizes[person] * sizes[other] / of:
             continue
-        together = covered[person].merge([covered[other]]).estimate
-        if together < TOGETHER * of:
+        both = together((covered[person].whole(day), covered[other].whole(day)))
+        if both < TOGETHER * of:
             continue
         expected = sizes[person] * sizes[other] / of
-        error = _error(sizes[person], sizes[other], together)
-        common = max(0.0, sizes[person] + sizes[other] - together) + error
+        error = _error(sizes[person], sizes[other], both)
+        common = max(0.0, sizes[person] + sizes[other] - both) + error
         if common < expected:
             # Of so many pairs, one was bound to be strange.
             bits = at_most(common, expected) - math.log2(len(large))
-            found.append(Pair(person, other, min(1.0, together / of), common, expected, bits))
+            found.append(Pair(person, other, min(1.0, both / of), common, expected, bits))
     return found
 
 

@@ -30,7 +30,7 @@ DROPS = (
 
 def look(look: Look) -> None:
     """Whether data goes to a new place outside."""
-    event, place = look.event, where(look.event)
+    event, place = look.event, look.place
     if place is None:
         return
     if event.kind in EXPORTS:
@@ -40,7 +40,7 @@ def look(look: Look) -> None:
         if never:
             _often(look, "often-outside", "", EXPORTED, "exports to places outside")
     elif event.elsewhere and event.sent >= UPLOAD:
-        more = 4.0 * is_drop(place) + 3.0 * event.packed
+        more = (4.0 if is_drop(place) else 0.0) + 3.0 * event.packed
         _new(look, "copy-out", place, more)
 
 
@@ -51,7 +51,8 @@ def _new(look: Look, indicator: str, destination: str, more: float) -> None:
         if look.day - habit.placed.get(place, -KEPT - 1) <= KEPT and look.met(PLACED):
             _often(look, indicator, destination[:200], PLACED, "sends to a place that was new two weeks ago")
         return
-    if place not in look.everybody.places or is_drop(destination):
+    drop = is_drop(destination)
+    if place not in look.everybody.places or drop:
         if len(habit.placed) >= PLACES:
             del habit.placed[next(iter(habit.placed))]
         habit.placed[place] = look.day
@@ -63,7 +64,7 @@ def _new(look: Look, indicator: str, destination: str, more: float) -> None:
     else:
         new, to = NEW_TO_PERSON, "that others used before, and this person not"
     event = look.event
-    if is_drop(destination):  # what others put there, others can fetch: it is no place that is known to anybody
+    if drop:  # what others put there, others can fetch: it is no place that is known to anybody
         new = max(new, NEW_TO_GROUP)
     # An export is made by the service, of whatever the dataset has.
     strange = new > NEW_TO_PERSON and event.kind in EXPORTS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sluicegate.detection.event import Event
-from sluicegate.detection.indicators.destinations import sends
 from sluicegate.detection.look import Look
 from sluicegate.detection.surprise import once, usual_days
 
@@ -49,13 +48,13 @@ def look(look: Look) -> None:
 def steps(look: Look) -> list[int]:
     """The steps that an event is."""
     event, met = look.event, []
-    if event.taken and ((look.weight > 1 and event.rows >= MANY_ROWS) or _much(look)):
+    if ((look.weight > 1 and event.rows >= MANY_ROWS) or (look.signals and _much(look))) and event.taken:
         met.append(0)
     if packs(event):
         met.append(1)
-    if sends(event):
+    if look.sends:
         met.append(_SEND)
-    if not event.refused and (event.method == "DELETE" or not _REMOVES.isdisjoint(event.statements)):
+    if not event.refused and (event.method == "DELETE" or (event.statements and _removes(event))):
         met.append(3)
     return met
 
@@ -63,6 +62,10 @@ def steps(look: Look) -> list[int]:
 def packs(event: Event) -> bool:
     """Whether something is packed: an archive goes out, or a copy is put where one is fetched from later."""
     return event.packed or (event.kind == "export" and not event.external and not event.refused)
+
+
+def _removes(event: Event) -> bool:
+    return not _REMOVES.isdisjoint(event.statements)
 
 
 def _much(look: Look) -> bool:

@@ -20,13 +20,15 @@ class Hours:
 
     def __init__(self, packed: bytes = b"") -> None:
         """From what `packed` gave; what has another size counts as nothing."""
-        whole = len(packed) == HOURS * 4
-        self.counts = array("f", packed if whole else bytes(HOURS * 4))
+        self._alone: list[float] | None = None
+        """The shares without a group, once they were asked for."""
+        if len(packed) != HOURS * 4:
+            self.counts, self.total = array("f", bytes(HOURS * 4)), 0.0
+            return
+        self.counts = array("f", packed)
         if not all(math.isfinite(count) and count >= 0 for count in self.counts):
             self.counts = array("f", bytes(HOURS * 4))
         self.total = math.fsum(self.counts)
-        self._alone: list[float] | None = None
-        """The shares without a group, once they were asked for."""
 
     def learn(self, hour: int) -> None:
         """One event. What was long ago is forgotten by and by."""

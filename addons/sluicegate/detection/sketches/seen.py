@@ -11,10 +11,12 @@ things, by accident or so that another will not be noticed, has them all for new
 class Seen:
     """512 bytes; with 300 things in it, one new thing in 1,000 is taken for known."""
 
-    __slots__ = ("_bits",)
+    __slots__ = ("_bits", "begun")
 
     def __init__(self, packed: bytes = b"") -> None:
         """From what `packed` gave."""
+        self.begun = 0
+        """How often it began anew, since it is here: what was met before may be new again then."""
         self._bits = int.from_bytes(packed[: BITS // 8], "little")
 
     def add(self, key: int) -> bool:
@@ -22,7 +24,10 @@ class Seen:
         mask = 1 << (key & 4095) | 1 << (key >> 12 & 4095) | 1 << (key >> 24 & 4095) | 1 << (key >> 36 & 4095)
         new = self._bits & mask != mask
         if new:
-            self._bits = self._bits | mask if self._bits.bit_count() < FULL else mask
+            if self._bits.bit_count() < FULL:
+                self._bits |= mask
+            else:
+                self._bits, self.begun = mask, self.begun + 1
         return new
 
     def __contains__(self, key: int) -> bool:

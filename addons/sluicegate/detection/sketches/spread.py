@@ -12,6 +12,8 @@ SLOWEST = 0.04
 """The least weight that a new day has: about the last 50 days count."""
 LEAST = 0.35
 """No habit is thought steadier than this (in natural logarithms): a factor of 1.4."""
+WORTH = 3.2
+"""Usual distances, below which nobody says a word about an amount."""
 PRIOR_DAYS = 5.0
 """How many days the habit of the group counts for."""
 
@@ -41,13 +43,26 @@ class Spread:
         Without any habit at all nothing strays.
         """
         own, prior = float(min(self.days, 50)), PRIOR_DAYS if group.days else 0.0
-        total = own + prior
-        if not total:
+        if not own + prior:
             return 0.0
+        mean, scale = self._usual(own, prior, group)
+        return (math.log1p(max(amount, 0.0)) - mean) / scale
+
+    def bound(self, group: Spread) -> float:
+        """The amount below which nothing strays as far as `WORTH`. It stays until a day is learned, here or there."""
+        own, prior = float(min(self.days, 50)), PRIOR_DAYS if group.days else 0.0
+        if not own + prior:
+            return math.inf
+        mean, scale = self._usual(own, prior, group)
+        # A little lower than it is: what lies at the bound is looked at exactly.
+        return math.expm1(min(mean + WORTH * scale, 700.0)) * (1 - 1e-9)
+
+    def _usual(self, own: float, prior: float, group: Spread) -> tuple[float, float]:
+        total = own + prior
         mean = (own * self.mean + prior * group.mean) / total
         # Where own and group differ, that is distance too; it goes away as the own days grow.
         far = (own * self.far + prior * (group.far + abs(group.mean - self.mean) * (own > 0))) / total
-        return (math.log1p(max(amount, 0.0)) - mean) / max(LEAST, 1.2533 * far)
+        return mean, max(LEAST, 1.2533 * far)
 
     @property
     def packed(self) -> list[float]:
