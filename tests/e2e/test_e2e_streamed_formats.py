@@ -97,6 +97,18 @@ def unpacked(body: bytes) -> list[dict]:
     return msgspec.msgpack.decode(begin + body)
 
 
+PARTS = b"".join(
+    b"--b\r\ncontent-type: application/x-ndjson\r\n\r\n%b\r\n"
+    % b"".join(json.dumps(each).encode() + b"\n" for each in some)
+    for some in batched(ROWS, 50)
+)
+
+
+def parted(body: bytes) -> list[dict]:
+    parts = body.split(b"--b\r\n")[1:]
+    return [json.loads(line) for part in parts for line in part.splitlines() if line.startswith(b"{")]
+
+
 SHEET, BATCHES, MARKUP = sheet(csv.QUOTE_MINIMAL), batches(), markup()
 FORM = urlencode([pair for each in ROWS for pair in each.items()]).encode()
 FORMATS = {
@@ -141,6 +153,12 @@ FORMATS = {
     ),
     "xml": Format("application/xml", MARKUP, marked, MARKUP[:-7] + b"<row><ssn>%b</row></rows>" % LATE),
     "form": Format("application/x-www-form-urlencoded", FORM, paired, FORM + b"&ssn=%b&note=%%ff" % LATE),
+    "parts": Format(
+        "multipart/mixed; boundary=b",
+        b"before\r\n%b--b--\r\n" % PARTS,
+        parted,
+        PARTS + b'--b\r\ncontent-type: application/json\r\n\r\n{"ssn": "%b", oops\r\n--b--' % LATE,
+    ),
     "messagepack rows": Format(
         "application/msgpack",
         b"\x82\xa4rows%b\xa4next\xc0" % PACKED,
@@ -219,7 +237,7 @@ def test_a_service_that_ends_early_is_never_complete(gate, origin, provider, nam
         origin,
         found.media,
         cut(found.body[:300_000]),
-        end=b"0\r\n\r\n" if name.startswith(("json", "arrow", "xml", "messagepack rows")) else b"",
+        end=b"0\r\n\r\n" if name.startswith(("json", "arrow", "xml", "parts", "messagepack rows")) else b"",
     )
     status, _, got, whole = get(gate, origin, provider.token("ada"), "1.1")
     assert status == 200 and not whole and SSN.encode() not in got
@@ -265,7 +283,15 @@ def test_a_private_key_that_never_ends_does_not_pass(looking, origin, provider):
 @pytest.mark.parametrize("name", FORMATS)
 def test_what_fails_early_is_refused(gate, origin, provider, name):
     found = FORMATS[name]
-    first = b"\xc1" if "msgpack" in found.media else b"x&" if name == "form" else b'"x"y,'
+    first = (
+        PARTS[:44] + b"{"
+        if name == "parts"
+        else b"\xc1"
+        if "msgpack" in found.media
+        else b"x&"
+        if name == "form"
+        else b'"x"y,'
+    )
     body = found.body[:3000] + LATE + found.body[3100:] if name == "arrow" else first + LATE + b"\n" + found.body
     head = f"HTTP/1.1 200 OK\r\ncontent-type: {found.media}\r\ncontent-length: {len(body)}\r\n\r\n".encode()
 

@@ -103,6 +103,8 @@ def passing_kind(kind: str) -> str | None:
         return "json"
     if kind.startswith("application/") and kind.endswith("+xml"):
         return "xml"
+    if kind.startswith("multipart/") and kind != "multipart/byteranges":
+        return "multipart"
     found = _TYPES.get(kind)
     return found if found in _PASSING else None
 

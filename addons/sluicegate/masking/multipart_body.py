@@ -25,19 +25,32 @@ Engine = Callable[[bytes, str], bytes]
 """Masks a part of a type."""
 
 
+CUT = "its parts are cut off, or something is behind them"
+
+
 def mask_multipart(plain: bytes, content_type: str, plan: Plan, tally: Tally, engine: Engine) -> bytes:
     """The masked parts, under the same boundary. What is before the first and behind the last goes. Raises Unfit."""
+    line = delimiter(content_type)
+    parts = (b"\r\n" + plain).split(b"\r\n" + line)
+    if len(parts) < 2 or len(parts) > _MOST or not parts[-1].startswith(b"--") or parts[-1][2:].strip():
+        raise Unfit(CUT)
+    return b"".join(mask_part(part, line, plan, tally, engine) for part in parts[1:-1]) + line + b"--\r\n"
+
+
+def delimiter(content_type: str) -> bytes:
+    """What stands at the beginning of the line before each part. Raises Unfit where the type does not say it once."""
     found = _BOUNDARY.findall(content_type)
     if len(found) != 1:
         raise Unfit("its parts have no boundary, or several")
-    line: bytes = b"--" + (found[0][0] or found[0][1]).encode("ascii", "replace")
-    parts = (b"\r\n" + plain).split(b"\r\n" + line)
-    if len(parts) < 2 or len(parts) > _MOST or not parts[-1].startswith(b"--") or parts[-1][2:].strip():
-        raise Unfit("its parts are cut off, or something is behind them")
-    out = [_masked(part, plan, tally, engine) for part in parts[1:-1]]
-    if any(line in part for part in out):
+    return b"--" + str(found[0][0] or found[0][1]).encode("ascii", "replace")
+
+
+def mask_part(part: bytes, line: bytes, plan: Plan, tally: Tally, engine: Engine) -> bytes:
+    """What stands between two delimiters, masked, with the first of them before it. Raises Unfit."""
+    masked = _masked(part, plan, tally, engine)
+    if line in masked:
         raise Unfit("one of its parts holds the boundary")
-    return b"".join(line + b"\r\n" + part + b"\r\n" for part in out) + line + b"--\r\n"
+    return line + b"\r\n" + masked + b"\r\n"
 
 
 def _masked(part: bytes, plan: Plan, tally: Tally, engine: Engine) -> bytes:

@@ -18,12 +18,13 @@ from sluicegate.exchange import Exposure, Finding, Rows, Watch
 from sluicegate.masking.body import Declared, declared, mask_plain
 from sluicegate.masking.charset import UTF8, Recoded, is_read
 from sluicegate.masking.form_body import FormPassing
-from sluicegate.masking.formats import Media, media_of, passing_kind
+from sluicegate.masking.formats import Media, mask_content, media_of, passing_kind
 from sluicegate.masking.headers import Pairs, recoded, rewrite
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.json_passing import JsonPassing
 from sluicegate.masking.methods import Forbidden
 from sluicegate.masking.msgpack_passing import MsgpackPassing
+from sluicegate.masking.multipart_passing import MultipartPassing
 from sluicegate.masking.plain_text import TextPassing
 from sluicegate.masking.records import FIRST, Lines, Opened, Records
 from sluicegate.masking.refusal import unmaskable, withheld
@@ -32,11 +33,13 @@ from sluicegate.masking.rules import Plan
 from sluicegate.masking.tally import Tally
 from sluicegate.masking.xml_body import XmlPassing
 
-_SLOW = ("xml", "form")
-"""Formats of which the loop does not wait for a piece: they are read ten times as slowly as others."""
+_SLOW = ("xml", "form", "multipart")
+"""Formats of which the loop does not wait for a piece: they are read ten times as slowly, or may hold anything."""
 
-_BYTES = frozenset(("arrow", "msgpack"))
+_BYTES = frozenset(("arrow", "msgpack", "multipart"))
 """Formats that are no texts, and so are in no character set."""
+_UNPACKED = 16 << 20
+"""Bytes that what is in one part may have once decompressed."""
 
 
 def load_tables() -> None:
@@ -99,7 +102,9 @@ def _readable(kind: str | None, media: Media, said: Declared, status: int, plan:
     """Who masks such a response, in any character set that we read. None where all of it is needed first."""
     if status != 200 or said.part or media.twice or not is_read(media.charset):
         return None
-    plain = said._replace(media=f"{media.kind}; header={media.header}" if media.header else media.kind)
+    plain = said
+    if kind != "multipart":  # its boundary stays
+        plain = said._replace(media=f"{media.kind}; header={media.header}" if media.header else media.kind)
     records = _records(kind, media, plain, plan, tally)
     if records is None or kind in _BYTES:
         return records
@@ -125,6 +130,8 @@ def _records(kind: str | None, media: Media, said: Declared, plan: Plan, tally: 
             return Opened(whole, lambda: CsvPassing(plan, tally, rows, tabs=tabs), tally)
         case "csv" | "tsv" | "text" if not named and content is not None and not content.empties("private-key"):
             return Opened(whole, lambda: TextPassing(content, tally, piece=kind == "text"), tally)
+        case "multipart":
+            return MultipartPassing(said.media, plan, tally, partial(_part, plan=plan, tally=tally))
         case "xml":
             return XmlPassing(plan, tally)
         case "form":
@@ -138,6 +145,12 @@ def _records(kind: str | None, media: Media, said: Declared, plan: Plan, tally: 
 
 def _whole(plain: bytes, said: Declared, plan: Plan) -> tuple[bytes, Exposure]:
     return mask_plain(plain, said, plan, None, FIRST, 200)
+
+
+def _part(plain: bytes, media: str, plan: Plan, tally: Tally) -> bytes:
+    masked, exposure = mask_content(plain, media, plan, None, _UNPACKED, 200, depth=1)
+    tally.include(exposure)
+    return masked
 
 
 class Passing:

@@ -125,6 +125,17 @@ def _long_arrow() -> bytes:
 _MARKUP = f'<row email="{MAIL}"><ssn>{SSN}</ssn><city>Lübeck</city><email>{MAIL}</email></row>'
 _PAIRS = f"id=1&ssn={SSN}&email=ada.lovelace%40example.org&city=L%C3%BCbeck"
 _CELLS = f"1,{SSN},{MAIL},Lübeck"
+
+
+def _long_parts() -> bytes:
+    """As many parts as hold so much in all."""
+    parts = [
+        b"--x\r\ncontent-type: application/json\r\n\r\n%b\r\n" % json.dumps(row, ensure_ascii=False).encode()
+        for row in _objects()
+    ]
+    return b"".join(parts) + b"--x--\r\n"
+
+
 LONG: dict[str, Planted] = {
     "json array": Planted("application/json", f"[{','.join(_rows(LINE))}]".encode()),
     "json rows": Planted("application/json", f'{{"n": 1, "rows": [{",".join(_rows(LINE))}], "next": null}}'.encode()),
@@ -151,6 +162,7 @@ LONG: dict[str, Planted] = {
     "form": Planted("application/x-www-form-urlencoded", "&".join(_rows(_PAIRS)).replace(" ", "+").encode()),
     "xml in utf-16": Planted("text/xml", f"<rows>{''.join(_rows(_MARKUP, LONGER * 3 // 4))}</rows>".encode("utf-16")),
     "messagepack rows": Planted("application/msgpack", msgspec.msgpack.encode({"n": 1, "rows": _objects()})),
+    "parts": Planted("multipart/mixed; boundary=x", _long_parts()),
     "messagepack, several": Planted("application/msgpack", b"".join(map(msgspec.msgpack.encode, _objects()))),
     "json rows in utf-16": Planted(
         "application/json", f'{{"rows": [{",".join(_rows(LINE, LONGER * 3 // 4))}]}}'.encode("utf-16")
