@@ -386,3 +386,43 @@ def test_a_mask_that_refuses_ends_it() -> None:
         with pytest.raises(Refusal) as caught:
             passed(media, bytewise(body.encode()), refuse)
         assert caught.value.code == "withheld"
+
+
+@pytest.mark.parametrize(
+    ("rest", "plan", "why"),
+    [
+        ("<!-- " + "x" * 50_000, "names", "tags is too long"),
+        ("<a b='" + "x" * 50_000, "names", "tags is too long"),
+        ("<ssn>" + "<b>9</b>" * 50_000, "names", "texts is too long"),
+        ("<t>{" + "x" * 50_000, "names", "texts is too long"),
+        ("<t>" + "x" * 50_000, "looks", "texts is too long"),
+        ("<a>" * 500, "names", "nested too deeply"),
+        ("".join(f"<a{n}/>" for n in range(20_000)), "names", "too many names"),
+        ("".join(f"<a b{n}='1'/>" for n in range(20_000)), "names", "too many names"),
+        ("<" + "x" * 5000 + "/>", "names", "too many names"),
+    ],
+)
+def test_what_grows_without_bound_in_xml_is_stopped_while_it_does(monkeypatch, rest: str, plan: str, why: str) -> None:
+    monkeypatch.setattr(xml_body, "LONGEST", 20_000)
+    stream = opened(XML, PLANS[plan])
+    with pytest.raises(Refusal, match=why):
+        for piece in cut(f"<rows>{rest}".encode(), list(range(0, len(rest), 777))):
+            stream.feed(piece)
+        stream.end()
+
+
+def test_a_pair_waits_for_the_next_of_its_name_as_long_as_is_said(monkeypatch) -> None:
+    monkeypatch.setattr(form_neighbours, "FAR", 30)
+    for between in range(20, 40):
+        form = f"t=my+number+536-90&{'x' * (between - 3)}=1&t=-4399+it+is&z=1".encode()
+        expected, _ = whole(FORM, form, PLANS["looks"])
+        assert (b"redacted" in expected) == (between <= 30), between
+        assert passed(FORM, bytewise(form), PLANS["looks"])[0] == expected
+
+
+@pytest.mark.parametrize("texts", [["x y", "ada@exam", "ple.org"], ["ada@exam", "ple.org", "x", "x y"]])
+def test_pairs_are_texts_where_one_of_their_name_has_blanks(texts: list[str]) -> None:
+    form = urlencode([("t", text) for text in texts]).encode()
+    expected, _ = whole(FORM, form, PLANS["looks"])
+    assert b"exam" not in expected and b"ple.org" not in expected
+    assert passed(FORM, bytewise(form), PLANS["looks"])[0] == expected
