@@ -1,6 +1,6 @@
 """One large response through the gateway, masked while it passes: how much memory its process takes, and how fast.
 
-    python -m bench.large [--megabytes 1000] [--form lines csv json xml]
+    python -m bench.large [--megabytes 1000] [--form lines csv json xml msgpack parts]
 
 The peak is the process's own (VmHWM), the console and other processes apart. Every byte that arrives is looked at.
 Exit code 0: under the bar; 1: over it, or a form is refused; 2: it could not be measured.
@@ -29,7 +29,7 @@ from bench.processes import Failed, Process
 BAR = 150
 """Megabytes that the gateway's process may take, whatever the size of the response."""
 
-_NAMES = {"lines": 0, "csv": 1, "json": 2, "xml": 3}
+_NAMES = {"lines": 0, "csv": 1, "json": 2, "xml": 3, "msgpack": 4, "parts": 5}
 _USUAL = ["lines", "csv", "json"]
 _HOST = "localhost"
 

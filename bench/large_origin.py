@@ -2,7 +2,8 @@
 
     CHUNKS_TOKEN=... python -m bench.large_origin --state FOLDER --port-file FILE --megabytes 1000
 
-The dataset's chunk says the form: 0 is JSON lines, 1 is CSV, 2 is one JSON document, 3 is XML.
+The dataset's chunk says the form: 0 is JSON lines, 1 is CSV, 2 is one JSON document, 3 is XML,
+4 is an array of MessagePack, 5 is multipart with some hundred rows a part.
 """
 
 from __future__ import annotations
@@ -13,13 +14,17 @@ import itertools
 import os
 import signal
 import ssl
+import struct
 from collections.abc import Iterator
 from pathlib import Path
+
+import msgspec
 
 from demo.certificates import certificates
 from demo.serving import write_port
 
 FORMS = {0: "application/x-ndjson", 1: "text/csv", 2: "application/json", 3: "application/xml"}
+FORMS |= {4: "application/msgpack", 5: "multipart/mixed; boundary=part"}
 """Chunk to the type of what is in it."""
 
 SECRET = "123-45-"
@@ -32,6 +37,8 @@ _AROUND = {
     "text/csv": (",".join(_NAMES).encode() + b"\n", b"\n", b"\n"),
     "application/json": (b'{"rows":[', b",", b"]}"),
     "application/xml": (b"<rows>", b"\n", b"\n</rows>"),
+    "application/msgpack": (b"", b"", b""),
+    "multipart/mixed; boundary=part": (b"", b"\n", b"--part--\r\n"),
 }
 """What is before the rows of each form, between them, and behind them."""
 
@@ -39,14 +46,18 @@ _AROUND = {
 def pieces(form: str, size: int) -> Iterator[bytes]:
     """A body of about `size` bytes, some hundred rows at a time."""
     begins, between, ends = _AROUND[form]
-    yield begins
+    count = size // len(_row(0, form)) // _TOGETHER * _TOGETHER
+    yield struct.pack(">BI", 0xDD, count) if form == "application/msgpack" else begins
     sent = 0
     for start in itertools.count(0, _TOGETHER):
         piece = between.join(_row(number, form) for number in range(start, start + _TOGETHER))
-        piece = between + piece if start else piece
+        if form.startswith("multipart/"):
+            piece = b"--part\r\ncontent-type: application/x-ndjson\r\n\r\n%b\r\n" % piece
+        elif start:
+            piece = between + piece
         sent += len(piece)
         yield piece
-        if sent >= size:
+        if start + _TOGETHER == count if form == "application/msgpack" else sent >= size:
             break
     yield ends
 
@@ -56,6 +67,8 @@ def _row(number: int, form: str) -> bytes:
     values = (str(number), f"Name {number}", "Lübeck", secret, f"{secret}@example.org", "nothing in particular")
     if form == "application/xml":
         return ("<row>" + "".join(f"<{n}>{v}</{n}>" for n, v in zip(_NAMES, values, strict=True)) + "</row>").encode()
+    if form == "application/msgpack":
+        return msgspec.msgpack.encode({**dict(zip(_NAMES, values, strict=True)), "id": number})
     if form == "text/csv":
         return ",".join(values).encode()
     return (
