@@ -37,6 +37,7 @@ VALUES = (
     *("ghp_0123456789abcdefghijABCDEFGHIJ456789", "AKIAQYLPMN5HHHFPZAM2", "postgres://ada:s3cr3tpw@db.example/x"),
     *('password = "q8f3Kx92mPz7Lw1T"', "token: q8f3Kx92mPz7Lw1T"),
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
+    *("4111 1111\n1111 1111", "DE89 3704\r\n0044 0532 0130 00", "536-90-\n4399", "+49 151\n12345678"),
     "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END RSA PRIVATE KEY-----",
 )
 CODED = (

@@ -32,6 +32,8 @@ _SOME = 256
 
 
 _BLANK = re.compile(r"\s")
+_BROKEN = re.compile(r"[0-9A-Z-][ \t\r]?\n[0-9A-Z]")
+_PROVED: frozenset[Detector] = frozenset(("card", "iban"))
 _CUT_TEXTS = frozenset(("text", "content", "page_content", "chunk", "passage", "body", "raw_text"))
 """Keys whose values are pieces of a larger text, in lower case; texts with blanks may be that anywhere."""
 
@@ -59,6 +61,12 @@ def _strings(made: Sequence[Any]) -> list[str | None]:
 
 def _joins(sign: str) -> bool:
     return sign.isalnum() or sign in "-.@ _+"
+
+
+def _end(text: str) -> tuple[str, str]:
+    """The end of a text as it goes on in the next one, and the line break that stands between them."""
+    plain = text.rstrip(" \t\r\n") if text.endswith("\n") else text
+    return plain[-_EDGE:], text[len(plain) :]
 
 
 def warm() -> None:
@@ -95,9 +103,11 @@ class Content:
 
         `ends`: which ends of a text may have been cut, so that a part of a value may stand there.
         """
+        whole = self._mended(texts, counts)
+        made: list[Any] | None = None if whole is texts else list(whole)
+        texts = whole
         found = self._first.suspects(texts)
         cut = ends if self._parts else None
-        made: list[Any] | None = None
         for place in sorted(found) if cut is None else range(len(texts)):
             key = name if isinstance(name, str) else name[place]
             parts = [] if cut is None else self._parts_of(texts[place], key, *cut(place))
@@ -138,17 +148,34 @@ class Content:
             done = end
         return "".join((*parts, text[done:]))
 
+    def _mended(self, texts: Sequence[str], counts: Counts) -> Sequence[str]:
+        """The texts without the values that a line break cuts, as it comes about where lines have a greatest length."""
+        made: list[str] | None = None
+        for place, text in enumerate(texts):
+            if "\n" not in text or _BROKEN.search(text) is None:
+                continue
+            lines = text.split("\n")
+            lines[:-1] = [line + "\n" for line in lines[:-1]]
+            before = sum(counts.values())
+            for at in self.cut(lines):
+                lines[at], lines[at + 1] = self.across(lines[at], lines[at + 1], counts)
+            if sum(counts.values()) != before:
+                made = list(texts) if made is None else made
+                made[place] = "".join(lines)
+        return texts if made is None else made
+
     def cut(self, texts: Sequence[Any]) -> list[int]:
         """The places of texts whose end may, with the beginning of the next one, be a value."""
         pairs = [
-            one[-_EDGE:] + other[:_EDGE] if type(one) is str and type(other) is str and one and other else ""
+            _end(one)[0] + other[:_EDGE] if type(one) is str and type(other) is str and one and other else ""
             for one, other in pairwise(texts)
         ]
         return sorted(self._first.suspects(pairs))
 
     def goes_on(self, text: str) -> bool:
         """Whether the end of a text may be the beginning of a value that goes on in the next one."""
-        return bool(text) and _joins(text[-1])
+        end, _ = _end(text)
+        return bool(end) and _joins(end[-1])
 
     def crosses(self, texts: list[Any]) -> bool:
         """Whether a value goes on from one of the texts in the next."""
@@ -166,18 +193,22 @@ class Content:
         mask = self.hits[span.detector]
         counts[mask] = counts.get(mask, 0) + 1
         mask.apply([REDACTED])  # for those that refuse; each side alone shows too much, whatever the method
-        border = len(one[-_EDGE:])
-        return one[: len(one) - border + span.start] + REDACTED, REDACTED + other[span.end - border :]
+        left, broken = _end(one)
+        front = one[: len(one) - len(broken) - len(left) + span.start]
+        return front + REDACTED + broken, REDACTED + other[span.end - len(left) :]
 
     def _crossing(self, one: Any, other: Any) -> Span | None:
         """A value that begins in one text and goes on in the other; it is told from where the end of the one begins."""
         if not isinstance(one, str) or not isinstance(other, str) or not one or not other:
             return None
-        left, right = one[-_EDGE:], other[:_EDGE]
+        left, broken = _end(one)
+        right = other[:_EDGE]
         if not self.goes_on(left) or not _joins(right[0]):
             return None
         border = len(left)
         spans = [span for span in self._spans(left + right, "", None) if span.start < border < span.end]
+        if broken:  # lines of a table are no values; what a check digit or a sign proves is one
+            spans = [span for span in spans if span.detector in _PROVED or left[-1] == "-" or left[span.start] == "+"]
         # A value that is nearly whole on one side needs nothing of the other: two texts of their own, most likely.
         ends = [span for span in self._spans(left, "", None) if span.end == border]
         begins = [span for span in self._spans(right, "", None) if span.start == 0]
@@ -244,6 +275,8 @@ class Content:
 
     def _found(self, suspects: list[Suspect]) -> bool:
         texts = [suspect.text for suspect in suspects]
+        if any("\n" in text and _BROKEN.search(text) for text in texts):
+            return True
         found = self._first.suspects(texts)
         if any(self._spans(texts[place], suspects[place].key, clues) for place, clues in found.items()):
             return True
