@@ -34,6 +34,7 @@ _SOME = 256
 _BLANK = re.compile(r"\s")
 _BROKEN = re.compile(r"[0-9A-Z-][ \t\r]?\n[0-9A-Z]")
 _PROVED: frozenset[Detector] = frozenset(("card", "iban"))
+_NUMBERS: frozenset[Detector] = frozenset(("national-id", "phone"))
 _CUT_TEXTS = frozenset(("text", "content", "page_content", "chunk", "passage", "body", "raw_text"))
 """Keys whose values are pieces of a larger text, in lower case; texts with blanks may be that anywhere."""
 
@@ -208,7 +209,8 @@ class Content:
         border = len(left)
         spans = [span for span in self._spans(left + right, "", None) if span.start < border < span.end]
         if broken:  # lines of a table are no values; what a check digit or a sign proves is one
-            spans = [span for span in spans if span.detector in _PROVED or left[-1] == "-" or left[span.start] == "+"]
+            told = _PROVED | _NUMBERS if left[-1] == "-" else _PROVED
+            spans = [s for s in spans if s.detector in (told | _NUMBERS if left[s.start] == "+" else told)]
         # A value that is nearly whole on one side needs nothing of the other: two texts of their own, most likely.
         ends = [span for span in self._spans(left, "", None) if span.end == border]
         begins = [span for span in self._spans(right, "", None) if span.start == 0]
