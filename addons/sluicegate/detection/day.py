@@ -74,9 +74,7 @@ class Day:
     """Whether something was found on this day: then it is no example of what is usual."""
 
     counted: dict[str, tuple[Any, ...]] = field(default_factory=dict)
-    """By dataset, the columns and classes that were counted last, which need not be counted again on this day,"""
-    looked: dict[str, tuple[Any, ...]] = field(default_factory=dict)
-    """and those in which nothing was new. Neither is kept: both only save time."""
+    """By dataset, the columns and classes that were counted last, which need not be counted again on it. Not kept."""
 
     def amount(self, measure: str) -> float:
         """The day's total of a measure."""

@@ -33,8 +33,8 @@ class Habit:
     """One person. Changed by `learn` alone."""
 
     __slots__ = (
-        "bounds", "covered", "day", "days", "first", "found", "hours", "last", "lost", "nights", "odd", "placed",
-        "points", "recent", "repeats", "rhythm", "runs", "seen", "spreads", "steps", "tiers", "week",
+        "bounds", "covered", "day", "days", "first", "found", "hours", "last", "looked", "lost", "nights", "odd",
+        "placed", "points", "recent", "repeats", "rhythm", "runs", "seen", "spreads", "steps", "tiers", "week",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -70,6 +70,8 @@ class Habit:
         """How odd each hour of the week is, by the days before; found behind the first request of each day."""
         self.bounds: tuple[object, int, int, tuple[float, float, float, float, float, float]] | None = None
         """What was found of usual amounts (`indicators.amounts`), while nobody's day is learned. Not kept."""
+        self.looked: dict[str, tuple[Any, ...]] = {}
+        """By dataset, the columns and classes that were looked at last (`indicators.columns`). Not kept."""
 
     def warm(self, group: Hours | None) -> None:
         """Find how odd each hour is, before it is asked for. The first request of a day is held against the day before:

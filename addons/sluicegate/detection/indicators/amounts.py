@@ -18,6 +18,7 @@ MEASURES = (
 """The measure, its indicator, the least amount that is worth a word, and what it is called."""
 
 
+_ROWS, _SIZE, _CHUNKS, _SUBJECTS, _SENT, _UNREAD = (least for _, _, least, _ in MEASURES)
 Bounds = tuple[float, float, float, float, float, float]
 
 
@@ -28,6 +29,11 @@ def look(look: Look) -> None:
         return
     today = habit.day
     chunks, subjects = today.chunks.estimate, today.subjects.estimate * SAMPLE
+    if (
+        today.rows < _ROWS and today.bytes < _SIZE and chunks < _CHUNKS and subjects < _SUBJECTS
+        and today.sent < _SENT and today.unread < _UNREAD
+    ):  # fmt: skip
+        return  # before the bounds are asked for, which a day's first request would have to make anew
     rows, size, several, different, sent, unread = _bounds(look)
     if (
         today.rows < rows and today.bytes < size and chunks < several and subjects < different

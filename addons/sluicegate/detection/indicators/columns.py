@@ -16,7 +16,7 @@ CLASSES = "\0classes"
 """Where classes are counted among the datasets."""
 _SHOWN = 8
 _DATASETS = 16
-"""Datasets of a day of which it is remembered what was looked at."""
+"""Datasets of a person of which it is remembered what was looked at."""
 
 
 def look(look: Look) -> None:
@@ -37,8 +37,8 @@ def look(look: Look) -> None:
                 certain=True,
             )
     seen, classes_of = look.habit.seen, look.classes
-    # What was looked at on this day says nothing again, but where what was ever seen has begun anew.
-    known = look.habit.day.looked.get(dataset)
+    # What was looked at once says nothing again, but where what was ever seen has begun anew.
+    known = look.habit.looked.get(dataset)
     begun = seen.begun
     if known is not None and known[0] == event.clear and known[1] is classes_of and known[2] == begun:
         return
@@ -58,8 +58,8 @@ def look(look: Look) -> None:
                     "class": one, "dataset": dataset, "days of the group with it": f"{met} of {of}",
                 },
             )  # fmt: skip
-    if len(look.habit.day.looked) < _DATASETS or dataset in look.habit.day.looked:
-        look.habit.day.looked[dataset] = event.clear, classes_of, begun
+    if len(look.habit.looked) < _DATASETS or dataset in look.habit.looked:
+        look.habit.looked[dataset] = event.clear, classes_of, begun
 
 
 def _unusual(look: Look, dataset: str, new: list[str]) -> None:
