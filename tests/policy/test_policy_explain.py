@@ -103,6 +103,8 @@ def test_what_was_not_understood_says_why(bench, ask, ada):
     refused = refusal(bench(ENG), unknown, ada)
     assert refused.code == "no-rule" and "the query parameter 'y' is not known" in refused.detail
     assert "in a form that the service's dialect declares" in refused.next_step
+    ruled = refusal(bench(ENG, {"effect": "deny", "id": "copied"}), unknown, ada)
+    assert ruled.rules == ("copied",) and "in a form" not in ruled.next_step  # it would be denied in any
 
 
 def test_a_masked_filter_says_what_to_leave_out(bench, ask, ada):

@@ -74,7 +74,7 @@ def denial(
         "policy-denied",
         f"Denied by policy {rules}",
         " ".join((sentence, f"The policy {rules} denied it:", *verdict.reasons)),
-        next_step=verdict.next_step or " ".join(ways_out(policy, principal, operation, context)) or _ASK,
+        next_step=verdict.next_step or " ".join(ways_out(policy, principal, operation, context, ruled=True)) or _ASK,
         rules=verdict.rules,
         members=members,
     )
@@ -90,9 +90,14 @@ def _deciding(policy: Policy, ids: tuple[str, ...]) -> str:
 _ASK = "If your work needs it, ask the operator of the gateway for a rule that allows it."
 
 
-def ways_out(policy: Policy, principal: Principal, operation: Operation, context: Context = NOTHING) -> Iterator[str]:
-    """What the person could do instead, each tried against the policy before it is said."""
+def ways_out(
+    policy: Policy, principal: Principal, operation: Operation, context: Context = NOTHING, *, ruled: bool = False
+) -> Iterator[str]:
+    """What the person could do instead, each tried against the policy before it is said. `ruled`: a rule denied it, and
+    would do so in whatever form it comes."""
     if operation.kind == "unknown":
+        if ruled:
+            return
         yield "Send the request in a form that the service's dialect declares: each parameter once, nothing unknown."
         return
     if operation.owners:
