@@ -196,7 +196,7 @@ def test_an_answer_that_cannot_be_read_is_not_quoted(gate, origin, ada, data):
 
 def test_an_answer_that_is_too_large(gate, origin, ada):
     body = SSN * 10_000  # of a kind that does not pass piece by piece
-    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/msgpack\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/vnd.apache.parquet\r\ncontent-length: {len(body)}\r\n\r\n".encode()
     origin.respond = lambda request: head + body
     wire = tunnel(gate, origin.port, ada)
     answer = wire.ask(f"GET {PATH} HTTP/1.1\r\nHost: localhost:{origin.port}\r\n\r\n".encode())
