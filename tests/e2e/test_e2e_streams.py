@@ -119,8 +119,7 @@ def test_the_services_secret_does_not_pass_in_two_pieces(gate, origin, provider,
 
 
 def test_a_format_that_cannot_pass_is_refused_beyond_the_limit(gate, origin, provider):
-    body = b"<rows>" + f"<row><ssn>{SSN}</ssn></row>".encode() * 20_000 + b"</rows>"
-    pour(origin, "application/xml", [body])
+    pour(origin, "application/vnd.apache.parquet", [b"PAR1" + SSN.encode() * 60_000])
     status, _, got, whole = read(gate, origin, provider.token("ada"))
     assert (status, whole) == (502, True) and b"response-too-large" in got
 
