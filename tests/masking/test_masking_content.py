@@ -17,6 +17,7 @@ from sluicegate.mask_method import Manner
 from sluicegate.masking.body import Reply, mask
 from sluicegate.masking.methods import REDACTED, Methods
 from sluicegate.masking.rules import Plan
+from sluicegate.masking.stream import open_stream
 
 METHODS = Methods(b"k" * 32)
 MAIL, SSN = "ada@example.org", "536-90-4399"
@@ -147,6 +148,24 @@ def test_a_number_may_be_written_as_a_fraction(number: str) -> None:
 def test_keys_that_become_alike_stay_apart() -> None:
     found = document({"ada@example.org": 1, "bob@example.org": 2, "[redacted]": 3})
     assert sorted(found.values()) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("data", "media"),
+    [
+        (f'[{{"{MAIL}": 1, "b": 2}}]', "application/json"),
+        (f'{{"{MAIL}": 1, "b": 2}}\n{{"b": 3}}\n', "application/x-ndjson"),
+        (f'data: {{"{MAIL}": 1, "b": 2}}\n\n', "text/event-stream"),
+        (f"{MAIL}=1&b=2".replace("@", "%40"), "application/x-www-form-urlencoded"),
+    ],
+)
+def test_no_value_is_the_name_of_a_column_on_the_record(data: str, media: str) -> None:
+    found = body_of(data.encode(), media)
+    assert MAIL not in str(found.exposure) and MAIL not in found.body.decode() and "b" in found.exposure.columns
+    passing = open_stream(((b"content-type", media.encode()),), 200, Plan((owe(),), METHODS), (), None)
+    assert passing is not None
+    left = b"".join((*passing.feed(data.encode()), *passing.end()))
+    assert MAIL.encode() not in left and MAIL not in str(passing.exposure)
 
 
 def test_long_numbers_are_looked_at_too() -> None:

@@ -141,14 +141,14 @@ def mask_content(
             tally.include(exposure)
             return masked
 
-        return mask_multipart(plain, content_type, plan, tally, inner), tally.exposure()
+        return mask_multipart(plain, content_type, plan, tally, inner), tally.exposure(plan.content)
     if kind in _TEXTS:
         recoded = to_utf8(plain, media.charset)
         if recoded is not None and depth:
             raise Unfit("a part of it is not in UTF-8")
         plain = plain if recoded is None else recoded
         if kind == "xml" and recoded is not None:
-            return mask_xml(plain, plan, tally, recoded=True), tally.exposure()
+            return mask_xml(plain, plan, tally, recoded=True), tally.exposure(plan.content)
     if kind in _TEXTS and kind not in ("csv", "tsv"):  # those keep their mark
         plain = plain.removeprefix(_MARK)
     if kind in ("csv", "tsv") and rows.columns is None and not (plan.columns or plan.paths):
@@ -156,8 +156,8 @@ def mask_content(
     if kind == "json":
         return _json(plain, plan, delivery, limit)
     if kind in _ROWS:
-        return _ROWS[kind](plain, plan, tally), tally.exposure()
-    return _engine(kind)(plain, rows, plan, tally, limit), tally.exposure()
+        return _ROWS[kind](plain, plan, tally), tally.exposure(plan.content)
+    return _engine(kind)(plain, rows, plan, tally, limit), tally.exposure(plan.content)
 
 
 def _format(plain: bytes, media: Media, delivery: Delivery | None, status: int) -> tuple[str, Rows]:
@@ -219,9 +219,9 @@ def _json(plain: bytes, plan: Plan, delivery: Delivery | None, limit: int) -> tu
         documents = lines.split(plain, delivery.rows[0])
         if documents is not None:
             tally = Tally()
-            return lines.mask_rows(documents, plain, delivery.rows[0], plan, tally), tally.exposure()
+            return lines.mask_rows(documents, plain, delivery.rows[0], plan, tally), tally.exposure(plan.content)
     document, tally = mask_delivered(parse(plain), plain, plan, delivery, inner)
-    return serialise(document), tally.exposure()
+    return serialise(document), tally.exposure(plan.content)
 
 
 def _bytes(text: str, rows: Rows) -> bytes:

@@ -178,6 +178,7 @@ class Passing:
         self._tally = Tally() if tally is None else tally
         self._reader = reader
         self._packer = packer
+        self._content = None if plan is None else plan.content
         self._watch = watch
         self._kind = kind
         self._records = records
@@ -192,7 +193,7 @@ class Passing:
     @property
     def exposure(self) -> Exposure:
         """What has left so far."""
-        return self._tally.exposure()
+        return self._tally.exposure(self._content)
 
     def findings(self) -> list[Finding]:
         """What masks that only report have met so far; each is given once."""

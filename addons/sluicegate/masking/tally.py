@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sluicegate import rows
 from sluicegate.exchange import Exposure
 from sluicegate.masking.hit import Hit
 from sluicegate.masking.names import normal
 from sluicegate.masking.walk import Counts
+
+if TYPE_CHECKING:
+    from sluicegate.masking.content import Content
+
+Columns = dict[str, Literal["clear", "masked"]]
 
 
 class Tally:
@@ -17,7 +22,7 @@ class Tally:
     __slots__ = ("_parts", "columns", "counts", "rows")
 
     def __init__(self) -> None:
-        self.columns: dict[str, Literal["clear", "masked"]] = {}
+        self.columns: Columns = {}
         self.counts: Counts = {}
         self._parts: dict[str, int] = {}
         self.rows = 0
@@ -56,8 +61,10 @@ class Tally:
         for mask, count in part.masks.items():
             self._parts[mask] = self._parts.get(mask, 0) + count
 
-    def exposure(self) -> Exposure:
-        """All of it; columns that a mask met outside the rows too."""
+    def exposure(self, content: Content | None = None) -> Exposure:
+        """All of it; columns that a mask met outside the rows too. `content`: where its detectors find a value in a
+        name, that is said as it left.
+        """
         masks = dict(self._parts)
         columns = dict(self.columns)
         listed = set(map(normal, columns))
@@ -65,4 +72,16 @@ class Tally:
             masks[hit.mask] = masks.get(hit.mask, 0) + count
             if hit.column and hit.column not in listed and len(columns) < rows.MAX_COLUMNS:
                 columns[hit.column] = "masked"
-        return Exposure(columns, self.rows, masks)
+        return Exposure(columns if content is None else _shown(columns, content), self.rows, masks)
+
+
+def _shown(columns: Columns, content: Content) -> Columns:
+    """The columns without values in their names. One that is in clear under one of several names is in clear."""
+    made = content.texts(list(columns), "", {})
+    if made is None:
+        return columns
+    shown: Columns = {}
+    for name, word in zip(made, columns.values(), strict=True):
+        if word == "clear" or str(name) not in shown:
+            shown[str(name)] = word
+    return shown
