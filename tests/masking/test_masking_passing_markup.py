@@ -91,7 +91,7 @@ def test_markup_cut_anywhere(media: str, text: str, plan: str) -> None:
     assert exposure.masks or plan != "both"
     for shown in (SSN, MAIL, "536-90", "-4399", "lovelace", "MIIE") if plan == "both" else ():
         assert shown.encode() not in expected
-    for place in range(len(body) + 1):
+    for place in range(0, len(body) + 1, 1 if plan == "both" else 3):  # what the others owe, "both" does at each place
         got, stream = passed(media, [body[:place], body[place:]], PLANS[plan])
         assert got == expected and stream.exposure == exposure, place
     assert passed(media, bytewise(body), PLANS[plan])[0] == expected
