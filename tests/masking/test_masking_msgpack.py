@@ -321,3 +321,15 @@ def test_a_value_that_refuses_refuses_in_passing_too() -> None:
     with pytest.raises(Refusal) as caught:
         passed(cut(body, [70, 100]), plan)
     assert caught.value.code == "withheld"
+
+
+@pytest.mark.parametrize("method", ["redact", "last4", "first", "hmac", "fpe", "null", "drop"])
+def test_an_extension_type_is_masked_like_its_bytes(method: Any) -> None:
+    plan = Plan((Obligation("m", method, frozenset({"ssn"})),), Methods(b"k" * 32))
+    said = ((b"content-type", b"application/msgpack"),)
+    left = []
+    for value in (msgspec.msgpack.Ext(5, SSN.encode()), SSN.encode()):
+        body = msgspec.msgpack.encode([{"ssn": value, "a": 1}])
+        left.append(mask(Reply("GET", 200, said, body), plan, (), 1 << 20).body)
+        assert SSN.encode() not in left[-1]
+    assert left[0] == left[1]

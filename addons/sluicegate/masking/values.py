@@ -22,7 +22,7 @@ def text(value: Any) -> str:
         return value
     if isinstance(value, msgspec.Raw):
         return bytes(value).decode()
-    return canonical(value)
+    return canonical(value.data if isinstance(value, msgspec.msgpack.Ext) else value)
 
 
 def clean(value: Any) -> str:
