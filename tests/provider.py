@@ -41,6 +41,8 @@ class Provider:
             self.issuer = self.state.issuer = self.issuer.replace("http://127.0.0.1", "https://localhost")
         self.hits: Counter[str] = Counter()
         """Requests by path."""
+        self.grants: Counter[str] = Counter()
+        """Requests to the token endpoint by what they bring (RFC 6749 section 4, RFC 8693 section 2.1)."""
         self.answers: dict[str, Callable[[], Any]] = {}
         """By path, what is answered in the place of the provider's own words: what a Flask view returns."""
         app.before_request(self._first)
@@ -49,6 +51,8 @@ class Provider:
 
     def _first(self) -> Any:
         self.hits[request.path] += 1
+        if request.path == "/token":
+            self.grants[request.form.get("grant_type", "")] += 1
         answer = self.answers.get(request.path)
         return None if answer is None else answer()
 
