@@ -14,7 +14,6 @@ from tests.identity.driving import DemoDriver
 from tests.identity.exchange_suite import Desk, code
 from tests.provider import Provider
 
-
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 """What is counted: the console asks about each session too, whenever its time has come."""
 

@@ -70,5 +70,5 @@ def test_a_link_or_a_folder_in_its_place_is_refused(state: State, tmp_path: Path
 
 
 def test_a_state_folder_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
-    with pytest.raises(Fault, match="Cannot make"):
+    with pytest.raises(Fault, match="cannot be made"):
         load_or_create(State(tmp_path / "nowhere"))

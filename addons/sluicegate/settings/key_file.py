@@ -13,16 +13,22 @@ LENGTH = 32
 """In bytes."""
 
 
-def load_or_create(path: Path, what: str) -> bytes:
-    """The key. `what` is what people are told that it is. Raises Fault when it cannot be trusted or kept."""
+def load_or_create(path: Path, what: str, hint: str = "Restore it from a backup, or remove it.") -> bytes:
+    """The key. `what` is what people are told that it is, `hint` what they can do about one that is cut or grown.
+
+    Raises Fault when it cannot be trusted or kept.
+    """
     try:
-        try:
-            return _read(path, what)
-        except FileNotFoundError:
-            _create(path)
-            return _read(path, what)
+        return _read(path, what, hint)
+    except FileNotFoundError:
+        pass
     except OSError as error:
-        raise Fault(f"The {what} {path} cannot be read or made: {error.strerror}.") from None
+        raise Fault(f"The {what} {path} cannot be read: {error.strerror}.") from None
+    try:
+        _create(path)
+        return _read(path, what, hint)
+    except OSError as error:
+        raise Fault(f"The {what} {path} cannot be made: {error.strerror}.") from None
 
 
 def _create(path: Path) -> None:
@@ -48,7 +54,7 @@ def _create(path: Path) -> None:
         os.close(folder)
 
 
-def _read(path: Path, what: str) -> bytes:
+def _read(path: Path, what: str, hint: str) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(file.fileno())
@@ -58,5 +64,5 @@ def _read(path: Path, what: str) -> bytes:
             raise Fault(f"The {what} {path} can be read by others.", hint=f"Run: chmod 600 {path}")
         data = file.read(LENGTH + 1)
     if len(data) != LENGTH:
-        raise Fault(f"The {what} {path} does not have {LENGTH} bytes.", hint="Restore it from a backup, or remove it.")
+        raise Fault(f"The {what} {path} does not have {LENGTH} bytes.", hint=hint)
     return data

@@ -13,22 +13,16 @@ from sluicegate.operations.built_in.aws_json import (
     Action,
     AwsDialect,
     again,
-    document_of,
     document_sent,
     elsewhere,
-    needed,
-    number,
-    only,
     placed,
     polled,
-    several,
     short,
-    table,
-    text,
     together,
 )
 from sluicegate.operations.destination import judge, judge_all
 from sluicegate.operations.dialect import Known
+from sluicegate.operations.members import count_of, list_of, needed, object_in, only, table_of, text_of
 from sluicegate.operations.results import Session
 from sluicegate.operations.sql import read_sql
 from sluicegate.operations.view import ReplyView, RequestView, Unreadable
@@ -45,14 +39,14 @@ _ERRORS = tuple(
 
 def _query(document: dict[str, Any], known: Known, session: Session) -> Operation:
     only(document, (*_START, "ClientRequestToken", "ResultReuseConfiguration"))
-    context = table(document, "QueryExecutionContext")
+    context = table_of(document, "QueryExecutionContext")
     only(context, ("Database", "Catalog"))
-    if not all(isinstance(value, str) for value in several(document, "ExecutionParameters")):
+    if not all(isinstance(value, str) for value in list_of(document, "ExecutionParameters")):
         raise Unreadable("ExecutionParameters are not texts")
     statement = needed(document, "QueryString")
     prepared = {}
     if (named := _EXECUTE.match(statement)) is not None:
-        found = session.find(_prepared(text(document, "WorkGroup"), named[1]))
+        found = session.find(_prepared(text_of(document, "WorkGroup"), named[1]))
         if found.statement is None:
             raise Unreadable("nobody knows what the prepared statement is now: prepare it again")
         prepared[named[1]] = found.statement
@@ -60,11 +54,11 @@ def _query(document: dict[str, Any], known: Known, session: Session) -> Operatio
         statement,
         "athena",
         known,
-        catalog=_catalog(text(context, "Catalog"), known),
-        schema=text(context, "Database") or known.schema,
+        catalog=_catalog(text_of(context, "Catalog"), known),
+        schema=text_of(context, "Database") or known.schema,
         prepared=prepared,
     )
-    return _written(read.operation, table(document, "ResultConfiguration"), known)
+    return _written(read.operation, table_of(document, "ResultConfiguration"), known)
 
 
 def _catalog(name: str | None, known: Known) -> str | None:
@@ -74,7 +68,7 @@ def _catalog(name: str | None, known: Known) -> str | None:
 
 def _written(operation: Operation, configuration: dict[str, Any], known: Known) -> Operation:
     only(configuration, ("OutputLocation", "EncryptionConfiguration", "ExpectedBucketOwner", "AclConfiguration"))
-    location = text(configuration, "OutputLocation")
+    location = text_of(configuration, "OutputLocation")
     if location is None:
         return operation  # where the workgroup says, which takes an administrator to change
     destination, side = judge(location, known.ours)
@@ -97,7 +91,7 @@ def _prepare(document: dict[str, Any], known: Known, session: Session) -> Operat
 
 
 def _named(document: dict[str, Any]) -> str:
-    return _prepared(text(document, "WorkGroup"), needed(document, "StatementName"))
+    return _prepared(text_of(document, "WorkGroup"), needed(document, "StatementName"))
 
 
 def _taken(view: RequestView, operation: Operation, session: Session) -> None:
@@ -110,12 +104,12 @@ def _taken(view: RequestView, operation: Operation, session: Session) -> None:
 
 def _results(document: dict[str, Any], known: Known, session: Session) -> Operation:
     only(document, ("QueryExecutionId", "NextToken", "MaxResults", "QueryResultType"))
-    if text(document, "QueryResultType") not in (None, "DATA_ROWS"):
+    if text_of(document, "QueryResultType") not in (None, "DATA_ROWS"):
         raise Unreadable("QueryResultType is not DATA_ROWS")
     handle = needed(document, "QueryExecutionId")
-    token = text(document, "NextToken")
+    token = text_of(document, "NextToken")
     found = again(session.follow(f"query:{handle}"), handle, f"after:{short(token)}" if token else "first")
-    return replace(found, rows=number(document, "MaxResults"))
+    return replace(found, rows=count_of(document, "MaxResults"))
 
 
 def _status(document: dict[str, Any], known: Known, session: Session) -> Operation:
@@ -126,7 +120,7 @@ def _status(document: dict[str, Any], known: Known, session: Session) -> Operati
 
 def _statuses(document: dict[str, Any], known: Known, session: Session) -> Operation:
     only(document, ("QueryExecutionIds",))
-    handles = several(document, "QueryExecutionIds")
+    handles = list_of(document, "QueryExecutionIds")
     if not handles or not all(isinstance(handle, str) for handle in handles):
         raise Unreadable("QueryExecutionIds are not texts")
     found = [session.follow(f"query:{handle}") for handle in handles]
@@ -144,14 +138,14 @@ def _group(document: dict[str, Any], known: Known, session: Session) -> Operatio
         ("Configuration", "ResultConfiguration"),
         ("ConfigurationUpdates", "ResultConfigurationUpdates"),
     ):
-        location = text(table(table(document, outer), inner), "OutputLocation")
+        location = text_of(table_of(table_of(document, outer), inner), "OutputLocation")
         places += [location] if location else []
     destination, side = judge_all(places, known.ours)
     return Operation(known.service, "admin", destination=destination, destination_side=side)
 
 
 def _calculation(document: dict[str, Any], known: Known, session: Session) -> Operation:
-    code = text(document, "CodeBlock") or text(table(document, "CalculationConfiguration"), "CodeBlock")
+    code = text_of(document, "CodeBlock") or text_of(table_of(document, "CalculationConfiguration"), "CodeBlock")
     if code is None:
         raise Unreadable("the request has no script")
     digest = hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
@@ -203,7 +197,7 @@ class AthenaDialect(AwsDialect):
     def deliver(
         self, view: RequestView, operation: Operation, reply: ReplyView, known: Known, session: Session
     ) -> Delivery | None:
-        action, document = self.match(view), document_of(reply)
+        action, document = self.match(view), object_in(reply)
         if document is None:
             return Delivery(unreadable="it is not a JSON object")
         if action == "StartQueryExecution" and operation.kind != "unknown":

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
-
-import orjson
 
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Operation, Output
@@ -20,7 +18,7 @@ from sluicegate.operations.body import read_object
 from sluicegate.operations.built_in.signed import SIGNED, TOKENS
 from sluicegate.operations.dialect import Dialect, Known, unknown
 from sluicegate.operations.results import Session
-from sluicegate.operations.view import ReplyView, RequestView, Unreadable
+from sluicegate.operations.view import RequestView, Unreadable
 from sluicegate.problem import Answer, render
 
 MAX_BODY = 1 << 20
@@ -78,68 +76,10 @@ def document_sent(view: RequestView) -> dict[str, Any]:
     return read_object(view._replace(headers=headers), MAX_BODY)
 
 
-def only(document: Mapping[str, Any], accepted: Collection[str]) -> None:
-    """Raises Unreadable for a member that is not known: it could change what the others mean."""
-    for name in document:
-        if name not in accepted:
-            raise Unreadable(f"the body has a member {name[:40]!r} that is not known")
-
-
-def text(document: Mapping[str, Any], name: str) -> str | None:
-    """A text, or None where there is none. Raises Unreadable for anything else."""
-    value = document.get(name)
-    if value is not None and not isinstance(value, str):
-        raise Unreadable(f"{name} is not a text")
-    return value or None
-
-
-def needed(document: Mapping[str, Any], name: str) -> str:
-    """A text that has to be there. Raises Unreadable."""
-    value = text(document, name)
-    if value is None:
-        raise Unreadable(f"the request has no {name}")
-    return value
-
-
-def table(document: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """An object, empty where there is none. Raises Unreadable for anything else."""
-    value = document.get(name)
-    if value is not None and not isinstance(value, dict):
-        raise Unreadable(f"{name} is not an object")
-    return value or {}
-
-
-def several(document: Mapping[str, Any], name: str) -> list[Any]:
-    """A list, empty where there is none. Raises Unreadable for anything else."""
-    value = document.get(name)
-    if value is not None and not isinstance(value, list):
-        raise Unreadable(f"{name} is not a list")
-    return value or []
-
-
-def number(document: Mapping[str, Any], name: str) -> int | None:
-    """A count, or None where there is none. Raises Unreadable for anything else."""
-    value = document.get(name)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-        raise Unreadable(f"{name} is not a count")
-    return value
-
-
 def short(value: object) -> str:
     """A token, or another value that must not be shown, as something that tells two of them apart."""
     data = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(data.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def document_of(reply: ReplyView) -> dict[str, Any] | None:
-    """The JSON object in a response; None where there is none."""
-    if not reply.decoded or not reply.body:
-        return None
-    try:
-        document = orjson.loads(reply.body)
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def placed(operation: Operation, names: Sequence[str]) -> tuple[Output, ...]:

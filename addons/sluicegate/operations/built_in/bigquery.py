@@ -17,28 +17,23 @@ from sluicegate.operations.built_in.statement import (
     Asked,
     StatementDialect,
     answered,
-    flag_of,
     followed,
     for_the_client,
     given,
-    list_of,
     member,
     names_in,
-    object_in,
-    only,
     path_of,
     placed,
     plain,
     remember_result,
     said,
     smaller,
-    table_of,
-    text_of,
     unreadable,
 )
 from sluicegate.operations.copied import copied, targets
 from sluicegate.operations.destination import SEVERAL, judge
 from sluicegate.operations.dialect import Known
+from sluicegate.operations.members import flag_of, list_of, object_in, only, table_of, text_of
 from sluicegate.operations.names import columns as plain_columns
 from sluicegate.operations.results import Session
 from sluicegate.operations.sql import Read, read_sql

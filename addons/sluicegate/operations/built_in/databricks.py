@@ -25,8 +25,6 @@ from sluicegate.operations.built_in.statement import (
     given,
     member,
     names_in,
-    object_in,
-    only,
     path_of,
     placed,
     plain,
@@ -35,11 +33,11 @@ from sluicegate.operations.built_in.statement import (
     said,
     simple,
     smaller,
-    text_of,
     unreadable,
     width_of,
 )
 from sluicegate.operations.dialect import Known
+from sluicegate.operations.members import object_in, only, text_of
 from sluicegate.operations.results import Session
 from sluicegate.operations.sql import read_sql
 from sluicegate.operations.view import ReplyView, RequestView, Unreadable

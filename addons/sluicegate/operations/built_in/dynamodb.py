@@ -12,22 +12,11 @@ from typing import Any, ClassVar
 from sluicegate.exchange import ColumnScope, Delivery, Kind, Operation, Rows
 from sluicegate.operations.built_in import dynamodb_names as names
 from sluicegate.operations.built_in import partiql
-from sluicegate.operations.built_in.aws_json import (
-    Action,
-    AwsDialect,
-    document_of,
-    needed,
-    number,
-    only,
-    several,
-    short,
-    table,
-    text,
-    together,
-)
+from sluicegate.operations.built_in.aws_json import Action, AwsDialect, short, together
 from sluicegate.operations.copied import SOMEWHERE, copied
 from sluicegate.operations.destination import judge
 from sluicegate.operations.dialect import Known
+from sluicegate.operations.members import count_of, list_of, needed, object_in, only, table_of, text_of
 from sluicegate.operations.names import with_inner
 from sluicegate.operations.results import Session
 from sluicegate.operations.view import ReplyView, RequestView, Unreadable
@@ -94,7 +83,7 @@ def _walk(document: dict[str, Any], known: Known, session: Session) -> Operation
         *names.keys(document.get("ExclusiveStartKey"), "ExclusiveStartKey"),
     ]
     chunks = []
-    segment, total = number(document, "Segment"), number(document, "TotalSegments")
+    segment, total = count_of(document, "Segment"), count_of(document, "TotalSegments")
     if segment is not None or total is not None:
         chunks.append(f"segment {segment}/{total}")
     if document.get("ExclusiveStartKey"):
@@ -105,14 +94,14 @@ def _walk(document: dict[str, Any], known: Known, session: Session) -> Operation
         "read",
         _columns(document, aliases),
         predicates=names.once(predicates),
-        rows=number(document, "Limit"),
+        rows=count_of(document, "Limit"),
         chunks=tuple(chunks),
     )
 
 
 def _get(document: dict[str, Any], known: Known, session: Session) -> Operation:
     only(document, ("TableName", "Key", *_CHOSEN, *_QUIET))
-    return _keyed(document, known, needed(document, "TableName"), [table(document, "Key")])
+    return _keyed(document, known, needed(document, "TableName"), [table_of(document, "Key")])
 
 
 def _keyed(document: dict[str, Any], known: Known, name: str, wanted: list[Any]) -> Operation:
@@ -125,22 +114,22 @@ def _keyed(document: dict[str, Any], known: Known, name: str, wanted: list[Any])
 def _batch_get(document: dict[str, Any], known: Known, session: Session) -> Operation:
     only(document, ("RequestItems", *_QUIET))
     found = []
-    for name, asked in table(document, "RequestItems").items():
+    for name, asked in table_of(document, "RequestItems").items():
         if not isinstance(asked, dict):
             raise Unreadable("RequestItems has an entry that is no object")
         only(asked, ("Keys", *_CHOSEN, *_QUIET))
-        found.append(_keyed(asked, known, name, several(asked, "Keys")))
+        found.append(_keyed(asked, known, name, list_of(asked, "Keys")))
     return together(found)
 
 
 def _transact_get(document: dict[str, Any], known: Known, session: Session) -> Operation:
     only(document, ("TransactItems", *_QUIET))
     found = []
-    for item in several(document, "TransactItems"):
+    for item in list_of(document, "TransactItems"):
         if not isinstance(item, dict):
             raise Unreadable("TransactItems has an entry that is no object")
         only(item, ("Get",))
-        found.append(_get(table(item, "Get"), known, session))
+        found.append(_get(table_of(item, "Get"), known, session))
     return together(found)
 
 
@@ -153,7 +142,7 @@ def _write(document: dict[str, Any], known: Known, session: Session) -> Operatio
         *names.attributes(document.get("UpdateExpression"), aliases),
         *names.keys(document.get("Expected"), "Expected"),
     ]
-    returned = {text(document, "ReturnValues"), text(document, "ReturnValuesOnConditionCheckFailure")}
+    returned = {text_of(document, "ReturnValues"), text_of(document, "ReturnValuesOnConditionCheckFailure")}
     columns: tuple[str, ...] | None = () if returned <= {None, "NONE"} else None
     return _asked(known, needed(document, "TableName"), "write", columns, predicates=names.once(predicates))
 
@@ -161,17 +150,17 @@ def _write(document: dict[str, Any], known: Known, session: Session) -> Operatio
 def _transact_write(document: dict[str, Any], known: Known, session: Session) -> Operation:
     only(document, ("TransactItems", *_QUIET))
     found = []
-    for item in several(document, "TransactItems"):
+    for item in list_of(document, "TransactItems"):
         if not isinstance(item, dict) or len(item) != 1:
             raise Unreadable("TransactItems has an entry that is not one action")
         only(item, ("Put", "Update", "Delete", "ConditionCheck"))
-        found.append(_write(table(item, next(iter(item))), known, session))
+        found.append(_write(table_of(item, next(iter(item))), known, session))
     return together(found)
 
 
 def _batch_write(document: dict[str, Any], known: Known, session: Session) -> Operation:
     only(document, ("RequestItems", *_QUIET))
-    return together([_asked(known, name, "write", ()) for name in table(document, "RequestItems")])
+    return together([_asked(known, name, "write", ()) for name in table_of(document, "RequestItems")])
 
 
 _VERBS: dict[str, Kind] = {"select": "read", "insert": "write", "update": "write", "delete": "write"}
@@ -182,9 +171,9 @@ def _statement(document: dict[str, Any], known: Known, session: Session) -> Oper
     said = needed(document, "Statement")
     read = partiql.read(said)
     columns = read.columns
-    if text(document, "ReturnValuesOnConditionCheckFailure") not in (None, "NONE"):
+    if text_of(document, "ReturnValuesOnConditionCheckFailure") not in (None, "NONE"):
         columns = None
-    token = text(document, "NextToken")
+    token = text_of(document, "NextToken")
     return _asked(
         known,
         read.table,
@@ -193,7 +182,7 @@ def _statement(document: dict[str, Any], known: Known, session: Session) -> Oper
         predicates=read.predicates,
         statement=said,
         statements=(read.verb,),
-        rows=number(document, "Limit"),
+        rows=count_of(document, "Limit"),
         chunks=(f"after:{short(token)}",) if token else (),
     )
 
@@ -202,7 +191,7 @@ def _statements(member: str) -> Action:
     def read(document: dict[str, Any], known: Known, session: Session) -> Operation:
         only(document, (member, *_QUIET))
         found = []
-        for one in several(document, member):
+        for one in list_of(document, member):
             if not isinstance(one, dict):
                 raise Unreadable(f"{member} has an entry that is no object")
             found.append(_statement(one, known, session))
@@ -213,9 +202,9 @@ def _statements(member: str) -> Action:
 
 def _export(document: dict[str, Any], known: Known, session: Session) -> Operation:
     """The service writes the whole table to a bucket: nothing of it comes by here."""
-    bucket, prefix = needed(document, "S3Bucket"), text(document, "S3Prefix")
+    bucket, prefix = needed(document, "S3Bucket"), text_of(document, "S3Prefix")
     destination, side = judge(f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}", known.ours)
-    owner = text(document, "S3BucketOwner")
+    owner = text_of(document, "S3BucketOwner")
     if owner is not None and side == "internal" and any(ours.scheme == "aws" for ours in known.ours):
         # Where the policy lists our accounts, a bucket that is said to be another's is not ours.
         side = judge(owner, known.ours)[1]
@@ -230,8 +219,8 @@ def _stream(document: dict[str, Any], known: Known, session: Session) -> Operati
 
 def _restored(document: dict[str, Any], known: Known, session: Session) -> Operation:
     """Another table that holds the same: of a backup it is not known what it was made of."""
-    made = Operation(known.service, "admin", text(document, "TargetTableName"))
-    source = text(document, "SourceTableName") or text(document, "SourceTableArn")
+    made = Operation(known.service, "admin", text_of(document, "TargetTableName"))
+    source = text_of(document, "SourceTableName") or text_of(document, "SourceTableArn")
     into = (made.dataset or SOMEWHERE,)
     if source is None:
         return together([made, Operation(known.service, "share", column_scope="unknown", into=into)])
@@ -240,7 +229,7 @@ def _restored(document: dict[str, Any], known: Known, session: Session) -> Opera
 
 def _about(kind: Kind, member: str = "TableName") -> Action:
     def read(document: dict[str, Any], known: Known, session: Session) -> Operation:
-        name = text(document, member)
+        name = text_of(document, member)
         if name is None or (member == "ResourceArn" and not _ARN.fullmatch(name)):
             return Operation(known.service, kind)
         return _asked(known, name, kind, ())
@@ -319,7 +308,7 @@ class DynamoDbDialect(AwsDialect):
         self, view: RequestView, operation: Operation, reply: ReplyView, known: Known, session: Session
     ) -> Delivery | None:
         action = self.match(view) or ""
-        if document_of(reply) is None:
+        if object_in(reply) is None:
             return Delivery(unreadable="it is not a JSON object")
         rows = [Rows(path=path, cell="*") for path in _ITEMS.get(action, ())]
         rows += [Rows(path=path, shape="one", cell="*") for path in _ITEM.get(action, ())]

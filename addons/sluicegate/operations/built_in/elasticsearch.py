@@ -14,7 +14,7 @@ from sluicegate.errors import Refusal
 from sluicegate.exchange import Delivery, Operation, Rows
 from sluicegate.operations import saying
 from sluicegate.operations.built_in import elasticsearch_query as dsl
-from sluicegate.operations.built_in.aws_json import document_of, placed, polled
+from sluicegate.operations.built_in.aws_json import placed, polled
 from sluicegate.operations.built_in.elasticsearch_changes import (
     read_bulk,
     read_changed,
@@ -38,6 +38,7 @@ from sluicegate.operations.built_in.elasticsearch_search import (
     read_statement,
 )
 from sluicegate.operations.dialect import Dialect, Known, unknown
+from sluicegate.operations.members import object_in
 from sluicegate.operations.results import Session
 from sluicegate.operations.template import segments_of
 from sluicegate.operations.view import ReplyView, RequestView, Unreadable
@@ -86,7 +87,7 @@ class ElasticsearchDialect(Dialect):
     def deliver(
         self, view: RequestView, operation: Operation, reply: ReplyView, known: Known, session: Session
     ) -> Delivery | None:
-        document = document_of(reply)
+        document = object_in(reply)
         action = _action(_path(view) or ())
         if document is None:
             return None  # by name, where it is JSON; else it is refused where masks are owed

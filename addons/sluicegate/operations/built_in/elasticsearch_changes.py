@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from sluicegate.exchange import Operation
 from sluicegate.operations.built_in import elasticsearch_query as dsl
-from sluicegate.operations.built_in.aws_json import text, together
+from sluicegate.operations.built_in.aws_json import together
 from sluicegate.operations.built_in.elasticsearch_indices import lines_of, operation_on, parameters_of, read_body
 from sluicegate.operations.built_in.elasticsearch_search import CHOOSING
 from sluicegate.operations.copied import SOMEWHERE, copied
 from sluicegate.operations.destination import judge, judge_all
 from sluicegate.operations.dialect import Known
+from sluicegate.operations.members import text_of
 from sluicegate.operations.view import RequestView, Unreadable
 
 _BULK = ("index", "create", "update", "delete")
@@ -37,7 +38,7 @@ def read_bulk(view: RequestView, index: str | None, known: Known) -> Operation:
             or not isinstance(line[action], dict)
         ):
             raise Unreadable("a line is not one action")
-        found.append(operation_on(known, text(line[action], "_index") or index, "write", ()))
+        found.append(operation_on(known, text_of(line[action], "_index") or index, "write", ()))
         awaiting = "" if action == "delete" else action
     return together(found)
 
@@ -64,7 +65,7 @@ def read_reindex(view: RequestView, known: Known) -> Operation:
         raise Unreadable("it reads from another cluster, or runs a script")
     named = source.get("index")
     names = ",".join(named) if isinstance(named, list) and all(isinstance(n, str) for n in named) else named
-    written = text(target, "index")
+    written = text_of(target, "index")
     if not isinstance(names, str) or written is None:
         raise Unreadable("it does not say from which index to which")
     destination, side = judge(f"index://{written}", known.ours)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sluicegate.exchange import Operation
 from sluicegate.operations.built_in import elasticsearch_query as dsl
-from sluicegate.operations.built_in.aws_json import number, polled, short, text, together
+from sluicegate.operations.built_in.aws_json import polled, short, together
 from sluicegate.operations.built_in.elasticsearch_indices import (
     handle_of,
     lines_of,
@@ -23,6 +23,7 @@ from sluicegate.operations.built_in.elasticsearch_indices import (
     wire_name,
 )
 from sluicegate.operations.dialect import Known
+from sluicegate.operations.members import count_of, text_of
 from sluicegate.operations.results import Session
 from sluicegate.operations.sql import read_sql
 from sluicegate.operations.view import RequestView, Unreadable
@@ -105,7 +106,7 @@ def _searched(
     chunks = tuple(f"slice {one.get('id')}/{one.get('max')}" for one in [body.get("slice")] if isinstance(one, dict))
     if body.get("search_after"):
         chunks += (f"after:{short(body['search_after'])}",)
-    size = number(body, "size")
+    size = count_of(body, "size")
     if script:
         source = json.dumps(body, sort_keys=True, default=str)
         digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
@@ -209,7 +210,7 @@ def end_cursor(view: RequestView, session: Session) -> Operation:
     """A table that is not read to its end."""
     parameters_of(view)
     body = read_body(view)
-    cursor = text(body, "cursor")
+    cursor = text_of(body, "cursor")
     if cursor is None or len(body) != 1:
         raise Unreadable("it does not say which cursor is to end")
     return replace(polled(session.follow(handle_of("cursor", cursor)), ""), kind="cancel")
@@ -262,14 +263,14 @@ def read_documents(view: RequestView, index: str | None, known: Known) -> Operat
     for one in list_of(body.get("docs")):
         if not isinstance(one, dict) or not one.keys() <= {"_index", "_id", "_source", "routing"}:
             raise Unreadable("a document has a member that is not known")
-        found.append(operation_on(known, text(one, "_index") or index, "read", chosen_fields(one, parameters)))
+        found.append(operation_on(known, text_of(one, "_index") or index, "read", chosen_fields(one, parameters)))
     return together(found)
 
 
 def read_statement(view: RequestView, known: Known, session: Session) -> Operation:
     parameters_of(view, "format")
     body = read_body(view)
-    cursor = text(body, "cursor")
+    cursor = text_of(body, "cursor")
     if cursor is not None:
         return follow_handle(session, "cursor", cursor, view.method)
     accepted = {
@@ -287,7 +288,7 @@ def read_statement(view: RequestView, known: Known, session: Session) -> Operati
             raise Unreadable(f"the body has a member {name[:40]!r} that is not known")
     if body.get("columnar"):
         raise Unreadable("the answer is asked for by columns")
-    statement = text(body, "query")
+    statement = text_of(body, "query")
     if statement is None:
         raise Unreadable("the request has no statement")
     if _NAMING.search(statement):
@@ -301,7 +302,7 @@ def read_piped(view: RequestView, known: Known) -> Operation:
     body = read_body(view)
     if not body.keys() <= {"query", "params", "locale", "profile", "include_ccs_metadata"}:
         raise Unreadable("the body has a member that is not known")
-    statement = text(body, "query") or ""
+    statement = text_of(body, "query") or ""
     found = _ESQL.match(statement)
     if not found or _ESQL_MORE.search(statement[found.end(1) :]):
         raise Unreadable("the statement reads from more than its first line says")

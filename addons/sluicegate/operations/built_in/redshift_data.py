@@ -6,22 +6,10 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from sluicegate.exchange import Delivery, Kind, Operation, Rows
-from sluicegate.operations.built_in.aws_json import (
-    Action,
-    AwsDialect,
-    again,
-    document_of,
-    needed,
-    only,
-    placed,
-    polled,
-    several,
-    short,
-    text,
-    together,
-)
+from sluicegate.operations.built_in.aws_json import Action, AwsDialect, again, placed, polled, short, together
 from sluicegate.operations.built_in.statement import resubmitted
 from sluicegate.operations.dialect import Known
+from sluicegate.operations.members import list_of, needed, object_in, only, text_of
 from sluicegate.operations.results import Session
 from sluicegate.operations.sql import read_sql
 from sluicegate.operations.view import ReplyView, RequestView, Unreadable
@@ -32,27 +20,27 @@ _HOW = ("StatementName", "ClientToken", "WithEvent", "ResultFormat")
 
 
 def _claims(document: dict[str, Any]) -> tuple[str, ...]:
-    user = text(document, "DbUser")
+    user = text_of(document, "DbUser")
     return (f"DbUser={user[:200]}",) if user else ()
 
 
 def _statement(document: dict[str, Any], known: Known, session: Session) -> Operation:
     only(document, (*_WHERE, *_HOW, "Sql", "Parameters"))
-    return resubmitted(text(document, "ClientToken"), _read(needed(document, "Sql"), document, known), session)
+    return resubmitted(text_of(document, "ClientToken"), _read(needed(document, "Sql"), document, known), session)
 
 
 def _statements(document: dict[str, Any], known: Known, session: Session) -> Operation:
     only(document, (*_WHERE, *_HOW, "Sqls"))
-    statements = several(document, "Sqls")
+    statements = list_of(document, "Sqls")
     if not all(isinstance(one, str) for one in statements) or len(statements) > 40:
         raise Unreadable("Sqls are not texts, or more than the service takes")
     # One after the other, as the service runs them: put together, a quote could reach from one into the next.
     asked = together([_read(one, document, known) for one in statements])
-    return resubmitted(text(document, "ClientToken"), asked, session)
+    return resubmitted(text_of(document, "ClientToken"), asked, session)
 
 
 def _read(statement: str, document: dict[str, Any], known: Known) -> Operation:
-    catalog = text(document, "Database") or known.catalog
+    catalog = text_of(document, "Database") or known.catalog
     operation = read_sql(statement, "redshift", known, catalog=catalog, schema=known.schema).operation
     return replace(operation, claims=_claims(document))
 
@@ -60,7 +48,7 @@ def _read(statement: str, document: dict[str, Any], known: Known) -> Operation:
 def _result(document: dict[str, Any], known: Known, session: Session) -> Operation:
     only(document, ("Id", "NextToken"))
     handle = needed(document, "Id")
-    token = text(document, "NextToken")
+    token = text_of(document, "NextToken")
     found = session.follow(f"statement:{handle.partition(':')[0]}")
     if ":" in handle:
         found = replace(found, outputs=None)  # which statement of several it is, the answer does not say
@@ -101,7 +89,7 @@ class RedshiftDataDialect(AwsDialect):
     def deliver(
         self, view: RequestView, operation: Operation, reply: ReplyView, known: Known, session: Session
     ) -> Delivery | None:
-        action, document = self.match(view), document_of(reply)
+        action, document = self.match(view), object_in(reply)
         if document is None:
             return Delivery(unreadable="it is not a JSON object")
         if action in ("ExecuteStatement", "BatchExecuteStatement") and operation.kind != "unknown":

@@ -23,13 +23,10 @@ from sluicegate.operations.built_in.statement import (
     StatementDialect,
     answered,
     find_link,
-    flag_of,
     followed,
     for_the_client,
     member,
     names_in,
-    object_in,
-    only,
     path_of,
     placed,
     plain,
@@ -38,11 +35,10 @@ from sluicegate.operations.built_in.statement import (
     resubmitted,
     said,
     simple,
-    table_of,
-    text_of,
     unreadable,
 )
 from sluicegate.operations.dialect import Known
+from sluicegate.operations.members import flag_of, object_in, only, table_of, text_of
 from sluicegate.operations.query import parameters
 from sluicegate.operations.results import Session
 from sluicegate.operations.sql import Read, read_sql

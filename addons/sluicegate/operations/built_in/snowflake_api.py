@@ -15,19 +15,17 @@ from sluicegate.operations.built_in.statement import (
     followed,
     member,
     names_in,
-    only,
     path_of,
     placed,
     plain,
     remember_result,
     resubmitted,
     said,
-    table_of,
-    text_of,
     unreadable,
     width_of,
 )
 from sluicegate.operations.dialect import Known
+from sluicegate.operations.members import only, table_of, text_of
 from sluicegate.operations.query import parameters
 from sluicegate.operations.results import Session
 from sluicegate.operations.sql import read_sql

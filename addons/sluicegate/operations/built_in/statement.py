@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,10 +13,11 @@ import orjson
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Delivery, Kind, Operation, Output, Rewrite
 from sluicegate.operations.dialect import Dialect, Known
+from sluicegate.operations.members import only
 from sluicegate.operations.query import parameters
 from sluicegate.operations.results import Session
 from sluicegate.operations.template import segments_of
-from sluicegate.operations.view import ReplyView, RequestView, Unreadable
+from sluicegate.operations.view import RequestView, Unreadable
 from sluicegate.problem import Answer, render
 
 MAX_LINKS = 1000
@@ -99,50 +100,11 @@ def followed(
     return Asked(replace(found, route=route, result=handle, chunks=chunks, kind=kind or found.kind))
 
 
-def only(document: Mapping[str, Any], known: Collection[str], what: str = "the body") -> None:
-    """Raise Unreadable for a member that is not known: it could change what the rest means."""
-    for name in document:
-        if name not in known:
-            raise Unreadable(f"{what} has a member {name[:40]!r} that is not known")
-
-
 def given(view: RequestView, *known: str) -> dict[str, str]:
     """The parameters of the query. Raises Unreadable for one that is not known, and for one that comes twice."""
     found = parameters(view.query)
     only(found, known, "the query")
     return found
-
-
-def text_of(document: Mapping[str, Any], name: str) -> str | None:
-    """A text, or None where the member is absent or null. Raises Unreadable for anything else."""
-    value = document.get(name)
-    if value is not None and not isinstance(value, str):
-        raise Unreadable(f"{name} is not a text")
-    return value or None
-
-
-def table_of(document: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """An object, empty where it is absent or null. Raises Unreadable for anything else."""
-    value = document.get(name)
-    if value is not None and not isinstance(value, dict):
-        raise Unreadable(f"{name} is not an object")
-    return value or {}
-
-
-def list_of(document: Mapping[str, Any], name: str) -> list[Any]:
-    """A list, empty where it is absent or null. Raises Unreadable for anything else."""
-    value = document.get(name)
-    if value is not None and not isinstance(value, list):
-        raise Unreadable(f"{name} is not a list")
-    return value or []
-
-
-def flag_of(document: Mapping[str, Any], name: str) -> bool:
-    """A truth value, false where it is absent. Raises Unreadable for anything else: services read words differently."""
-    value = document.get(name)
-    if value is not None and not isinstance(value, bool):
-        raise Unreadable(f"{name} is neither true nor false")
-    return bool(value)
 
 
 def plain(text: str, what: str) -> str:
@@ -155,17 +117,6 @@ def plain(text: str, what: str) -> str:
 def smaller(*limits: int | None) -> int | None:
     """The smallest of the limits that are set."""
     return min((limit for limit in limits if limit is not None), default=None)
-
-
-def object_in(reply: ReplyView) -> dict[str, Any] | None:
-    """The JSON object in a response; None where there is none."""
-    if not reply.decoded or not reply.body:
-        return None
-    try:
-        document = orjson.loads(reply.body)
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def unreadable(why: str) -> Delivery:

@@ -20,7 +20,6 @@ from sluicegate.operations.built_in.statement import (
     for_the_client,
     given,
     names_in,
-    object_in,
     path_of,
     placed,
     plain,
@@ -31,6 +30,7 @@ from sluicegate.operations.built_in.statement import (
     width_of,
 )
 from sluicegate.operations.dialect import Known
+from sluicegate.operations.members import object_in
 from sluicegate.operations.results import Session
 from sluicegate.operations.sql import read_sql
 from sluicegate.operations.view import ReplyView, RequestView, Unreadable
