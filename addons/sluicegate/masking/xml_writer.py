@@ -10,8 +10,10 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from sluicegate.masking import nested
+from sluicegate.masking.content_walk import mask_content_of
 from sluicegate.masking.hit import Hit
 from sluicegate.masking.json_body import MAX_DEPTH, Unfit, parse
+from sluicegate.masking.methods import Action
 from sluicegate.masking.names import normal
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.tabular import MAX_COLUMNS, owed_by_name
@@ -24,6 +26,7 @@ FAR = 64 << 10
 _LONGEST_NAME = 4096
 _RETURN = {"\r": "&#13;"}  # as it is written, readers take it for a line feed
 _MARKUP = re.compile(r"[&<>\r]")
+_QUALIFIED = re.compile(r"[^:]+:[^:]+")  # else each reader takes another part of it for the name
 _QUOTABLE = re.compile(r"[&<>\"\r\n\t]")
 
 
@@ -96,7 +99,7 @@ class XmlWriter:
         if attributes:
             self._tag(element.opening[:-1])
             for key, value in attributes.items():
-                self._attribute(key, value)
+                self._attribute(key, value, element.hit)
             self._tag(">")
         else:
             self._tag(element.opening)
@@ -113,7 +116,9 @@ class XmlWriter:
             return
         if self._hidden:
             self._hidden = 0
-            self._tag(_escaped(self._masked(self._open[-1], self._taken())))
+            hit = self._open[-1].hit
+            assert hit is not None
+            self._tag(_escaped(self._masked(hit, self._taken())))
         elif self._run or self._begins:
             self._settle()
         self._tag(self._open.pop().closing)
@@ -159,12 +164,16 @@ class XmlWriter:
         self._out.append("")
         self._gap, self._blank = 0, False
 
-    def _attribute(self, key: str, value: str) -> None:
+    def _attribute(self, key: str, value: str, around: Hit | None) -> None:
+        """`around`: the mask on its element, which wants all that is under that name. Name spaces are no values."""
         name = self._name(key)
         self._tag(f" {key}=")
         if name.hit is not None:
             self._tally.column(name.local, True)
-            self._tag(_quoted(self._masked(name, value)))
+        both = (name.hit, around if key != "xmlns" and not key.startswith("xmlns:") else None)
+        hit = min((hit for hit in both if hit is not None), key=_action, default=None)
+        if hit is not None:
+            self._tag(_quoted(self._masked(hit, value)))
         elif self._content is None:
             self._tag(_quoted(self._nested(value)))
         else:
@@ -188,6 +197,7 @@ class XmlWriter:
         waits = not final and bool(now) and self._gap <= FAR and content.goes_on(now[-1])
         done = len(texts) - waits
         names = [text.name for text in texts[:done]]
+        now[:done] = map(self._inside, now[:done], names)
         made = content.texts(now[:done], names, counts, ends=lambda _: (True, True))
         for text, new in zip(texts[:done], now[:done] if made is None else made, strict=True):
             self._out[text.place] = _escaped("" if new is None else str(new))
@@ -199,10 +209,17 @@ class XmlWriter:
         attributes, self._attributes = self._attributes, []
         if not attributes or self._content is None:
             return
-        values = [value for _, _, value in attributes]
+        values = [self._inside(value, name) for _, name, value in attributes]
         made = self._content.texts(values, [name for _, name, _ in attributes], self._tally.counts)
         for (place, _, _), value in zip(attributes, values if made is None else made, strict=True):
             self._out[place] = _quoted(self._nested("" if value is None else str(value)))
+
+    def _inside(self, text: str, name: str) -> str:
+        """The text with what detectors find in the strings of JSON in it masked: those may be written with escapes."""
+        if self._content is None or nested.strip(text)[:1] not in nested.BEGINNINGS:
+            return text
+        (made,) = mask_content_of([text], self._content, self._tally.counts, name, apart=True)
+        return "" if made is None else str(made)
 
     def _nested(self, text: str) -> str:
         """The text with JSON in it masked."""
@@ -219,16 +236,21 @@ class XmlWriter:
         if known is None:
             if len(name) > _LONGEST_NAME or len(self._known) >= MAX_COLUMNS:
                 raise Unfit("it has too many names, or one that is too long")
+            if ":" in name and _QUALIFIED.fullmatch(name) is None:
+                raise Unfit("one of its names has a colon where no prefix ends")
             local = name.rpartition(":")[2]
             owed = self._owed.get(normal(local))
             known = self._known[name] = _Name(name, local, None if owed is None else self._plan.hit(owed, local))
         return known
 
-    def _masked(self, name: _Name, text: str) -> str:
-        assert name.hit is not None
-        self._tally.hit(name.hit, 1)
-        (masked,) = name.hit.apply([text])
+    def _masked(self, hit: Hit, text: str) -> str:
+        self._tally.hit(hit, 1)
+        (masked,) = hit.apply([text])
         return "" if masked is None else str(masked)
+
+
+def _action(hit: Hit) -> Action:
+    return Action.of(hit.mask, hit.method, hit.manner)
 
 
 def _escaped(text: str) -> str:
