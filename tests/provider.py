@@ -41,8 +41,8 @@ class Provider:
             self.issuer = self.state.issuer = self.issuer.replace("http://127.0.0.1", "https://localhost")
         self.hits: Counter[str] = Counter()
         """Requests by path."""
-        self.grants: Counter[str] = Counter()
-        """Requests to the token endpoint by what they bring (RFC 6749 section 4, RFC 8693 section 2.1)."""
+        self.exchanged: list[str] = []
+        """The tokens for which others were asked in exchange (RFC 8693 section 2.1), in order."""
         self.answers: dict[str, Callable[[], Any]] = {}
         """By path, what is answered in the place of the provider's own words: what a Flask view returns."""
         app.before_request(self._first)
@@ -53,7 +53,7 @@ class Provider:
         self.hits[request.path] += 1
         if request.path == "/token":
             request.get_data()  # kept for whoever looks at the bytes
-            self.grants[request.form.get("grant_type", "")] += 1
+            self.exchanged.extend(request.form.getlist("subject_token"))
         answer = self.answers.get(request.path)
         return None if answer is None else answer()
 
@@ -100,7 +100,7 @@ class Provider:
         """Stop listening. Stopping twice is harmless."""
         if self._thread.is_alive():
             self.server.shutdown()
-            self._thread.join(5)
+            self._thread.join(60)
             self.server.server_close()
 
     def __enter__(self) -> Self:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,10 +128,24 @@ def migrated() -> bytes:
         return path.read_bytes()
 
 
+_KEPT: deque[socket.socket] = deque(maxlen=64)
+
+
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    """A port that nobody else is given.
+
+    It stays bound without listening: that keeps the system from handing it out while a process takes its seconds to
+    start, and does not keep a server with SO_REUSEADDR from it. Connections to it are refused.
+    """
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", 0))
+    port = int(kept.getsockname()[1])
+    if sys.platform == "linux":
+        _KEPT.append(kept)
+    else:  # elsewhere two sockets do not share a port, whether they listen or not
+        kept.close()
+    return port
 
 
 @dataclass
@@ -250,7 +265,7 @@ class Running:
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
-            return self.process.wait(20)
+            return self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise AssertionError("did not end:\n" + "\n".join(self.lines)) from None
@@ -262,7 +277,7 @@ class Running:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        self._reader.join(5)  # what it printed at its end is looked at afterwards
+        self._reader.join(60)  # what it printed at its end is looked at afterwards
 
 
 class Wire:

@@ -401,7 +401,7 @@ def _redeem_many(address: URL, fingerprint: str, go: object, won: object) -> Non
         database = Database(address)
         await database.open()
         store = Store(database, SETTINGS, SetClock())
-        go.wait(30)  # type: ignore[attr-defined]
+        go.wait(60)  # type: ignore[attr-defined]
         found = await asyncio.gather(*(store.redeem(fingerprint, f"x{n}") for n in range(100)))
         await database.close()
         return sum(approval is not None for approval in found)
@@ -427,7 +427,7 @@ def test_redeemers_in_several_processes_one_passes(address: URL) -> None:
         worker.start()
     assert sorted(won.get(timeout=60) for _ in workers) == [0, 0, 1]
     for worker in workers:
-        worker.join(30)
+        worker.join(60)
 
 
 async def test_who_sees_what(store: Store, clock: SetClock) -> None:

@@ -79,11 +79,11 @@ def running(provider: Provider, tmp_path: Path) -> Iterator[Running]:
         args=(serve(loaded, database, clock, state=state, announce=announce, stop=stop),),
     )
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(60)
     store = Store(database, settings.approvals, clock)
-    yield Running(urls[0], provider, lambda work: asyncio.run_coroutine_threadsafe(work, loop).result(20), store)
+    yield Running(urls[0], provider, lambda work: asyncio.run_coroutine_threadsafe(work, loop).result(60), store)
     loop.call_soon_threadsafe(stop.set)
-    thread.join(20)
+    thread.join(60)
     loop.close()
 
 
@@ -261,7 +261,7 @@ def test_something_else_answers(status: int, body: bytes) -> None:
         thread = threading.Thread(target=server.handle_request)
         thread.start()
         assert "is not a Sluicegate console" in fault("list", "--console", f"http://127.0.0.1:{server.server_port}")
-        thread.join(10)
+        thread.join(60)
 
 
 # --- text from the wire

@@ -51,7 +51,7 @@ WORDS = [
 def server():
     """Takes one request after the other and keeps its bytes."""
     listening = socket.create_server(("127.0.0.1", 0))
-    listening.settimeout(10)
+    listening.settimeout(60)
     got: list[bytes] = []
 
     def serve():
@@ -61,7 +61,7 @@ def server():
             except OSError:
                 return
             with connection:
-                connection.settimeout(10)
+                connection.settimeout(60)
                 data = b""
                 while b"\r\n\r\n" not in data:
                     data += connection.recv(65536)
@@ -100,7 +100,7 @@ def test_as_the_real_curl_sends_it(words, server, tmp_path):
     full = [word.replace("@/", f"http://{place}/", 1) if word.startswith("@/") else word for word in words]
     full = [f"http://{place}" if word == "@" else word for word in full]
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-    done = subprocess.run([CURL, "-q", "-s", *full], cwd=tmp_path, env=environment, capture_output=True, timeout=20)
+    done = subprocess.run([CURL, "-q", "-s", *full], cwd=tmp_path, env=environment, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr
     asked = parse(["curl", *full], tmp_path)
     target = asked.url.removeprefix(f"http://{place}")

@@ -44,5 +44,5 @@ def with_agent(running: Running, token: str, environment: dict[str, str]) -> Ite
         yield environment | json.loads(done.stdout)
     finally:
         agent.terminate()
-        agent.wait(20)
+        agent.wait(60)
         agent.stdout.close()

@@ -55,7 +55,7 @@ class Served:
     recordings: Path
 
     def do(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
     def hold(self, number: int = 0, by: str = "ada", **values: Any) -> Any:
         """A held request. `values` are those of the operation, and `purpose`, `terms`, `name`, `reason`."""
@@ -147,8 +147,8 @@ def served(provider: Provider, folder: Path, **console: Any) -> Iterator[Served]
     task = serve(loaded, database, clock, state=state, announce=announce, stop=stop)
     thread = threading.Thread(target=loop.run_until_complete, args=(task,), daemon=True)
     thread.start()
-    assert ready.wait(30)
+    assert ready.wait(60)
     yield Served(urls[0], provider, clock, Store(database, settings.approvals, clock), database, loop, state.recordings)
     loop.call_soon_threadsafe(stop.set)
-    thread.join(20)
+    thread.join(60)
     loop.close()

@@ -347,7 +347,7 @@ async def served(provider: Provider, path: Path, listen: str = "127.0.0.1:0") ->
         serve(loaded(provider, listen), database, clock, state=state, announce=ready.set_result, stop=stop)
     )
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
         yield ready.result() if ready.done() else await task
     finally:
@@ -358,7 +358,7 @@ async def served(provider: Provider, path: Path, listen: str = "127.0.0.1:0") ->
 async def test_a_real_server_on_a_free_port(provider: Provider, tmp_path: Path) -> None:
     async with (
         served(provider, tmp_path / "x.sqlite3") as url,
-        httpx2.AsyncClient(base_url=url, trust_env=False) as client,
+        httpx2.AsyncClient(base_url=url, trust_env=False, timeout=60) as client,
     ):
         assert (await client.get("/healthz")).json() == {"status": "ok"}
         assert (await client.get("/api/approvals")).status_code == 401
@@ -384,7 +384,7 @@ async def test_bytes_that_are_no_request(provider: Provider, tmp_path: Path) -> 
             reader, writer = await asyncio.open_connection(host, int(port))
             writer.write(raw)
             writer.write_eof()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 answer = await reader.read()
             assert not answer or answer.split(b" ")[1] in (b"400", b"401", b"415", b"421"), answer
             writer.close()

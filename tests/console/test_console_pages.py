@@ -29,7 +29,7 @@ class Visitor:
 
     def __init__(self, served: Served) -> None:
         self.served = served
-        self.client = httpx2.Client(trust_env=False, follow_redirects=False, timeout=30)
+        self.client = httpx2.Client(trust_env=False, follow_redirects=False, timeout=60)
         self.cookies: dict[str, str] = {}
 
     def get(self, path: str, **headers: str) -> httpx2.Response:

@@ -98,7 +98,7 @@ def test_processes_that_open_a_new_database_at_once_all_succeed(path: Path) -> N
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(30)
+        worker.join(60)
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
 
 
@@ -180,7 +180,7 @@ async def test_the_event_loop_goes_on_while_the_database_works(database: Databas
 
     def slow(_connection: Connection) -> str:
         loop.call_soon_threadsafe(begun.set)
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return threading.current_thread().name
 
     work = asyncio.create_task(database.run(slow))
@@ -197,7 +197,7 @@ async def test_a_stuck_writer_elsewhere_is_an_error_and_not_a_hang(database: Dat
 
     def stuck(_connection: Connection) -> None:
         loop.call_soon_threadsafe(begun.set)
-        assert go_on.wait(10)
+        assert go_on.wait(60)
 
     work = asyncio.create_task(database.run(stuck))
     await begun.wait()

@@ -38,7 +38,7 @@ class Service:
     process: subprocess.Popen[str]
 
     def connection(self, host: str = "localhost") -> HTTPSConnection:
-        return HTTPSConnection(host, self.port, context=self.context, timeout=20)
+        return HTTPSConnection(host, self.port, context=self.context, timeout=60)
 
     def raw(
         self, method: str, target: str, body: Any = None, headers: dict[str, str] | None = None
@@ -84,7 +84,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     found = running(tmp_path_factory.mktemp("service"))
     yield found
     found.process.terminate()
-    output, errors = found.process.communicate(timeout=20)
+    output, errors = found.process.communicate(timeout=60)
     assert (found.process.returncode, output, errors) == (0, "", ""), "it was not quiet, or did not end well"
 
 
@@ -456,7 +456,7 @@ def test_drops_for_who_may_and_comes_back_whole_with_its_certificates(tmp_path: 
         assert not (tmp_path / "sink/bucket").exists()
         with socket.create_connection(("127.0.0.1", service.port)) as idle:  # must not hold up the end
             service.process.terminate()
-            assert service.process.wait(timeout=20) == 0
+            assert service.process.wait(timeout=60) == 0
             idle.close()
         again = running(tmp_path)
         try:
@@ -464,7 +464,7 @@ def test_drops_for_who_may_and_comes_back_whole_with_its_certificates(tmp_path: 
             assert (tmp_path / "ca.pem").read_bytes() == trusted
         finally:
             again.process.terminate()
-            again.process.communicate(timeout=20)
+            again.process.communicate(timeout=60)
     finally:
         service.process.kill()
         service.process.communicate()
@@ -477,7 +477,7 @@ def test_the_key_is_for_its_owner_alone(service: Service) -> None:
 @pytest.mark.parametrize("token", ["", "short", "has a space in it, so no token"])
 def test_no_token_no_service(tmp_path: Path, token: str) -> None:
     process = start(tmp_path, CHUNKS_TOKEN=token)
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=60)
     assert (process.returncode, output) == (2, "")
     assert errors.startswith("Set CHUNKS_TOKEN") and errors.count("\n") == 1
     assert not (tmp_path / "port").exists()
@@ -486,6 +486,6 @@ def test_no_token_no_service(tmp_path: Path, token: str) -> None:
 def test_a_folder_that_is_none_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     process = start(tmp_path / "file")
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 2
     assert errors.startswith("The chunk service cannot start: ") and errors.count("\n") == 1

@@ -88,7 +88,7 @@ class SyslogServer:
                 plain.close()
 
     def _take(self, plain):
-        plain.settimeout(10)
+        plain.settimeout(60)
         with self._context.wrap_socket(plain, server_side=True) as line:
             data = b""
             while more := line.recv(65536):

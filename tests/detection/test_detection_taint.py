@@ -295,7 +295,7 @@ async def test_when_much_waits_responses_wait(taints, monkeypatch):
     monkeypatch.setattr(worker, "WAITING", 10)
     task = learn(taints)
     assert taints.full
-    await asyncio.wait_for(taints.room(), 30)
+    await asyncio.wait_for(taints.room(), 60)
     await task
     assert not taints.full
 

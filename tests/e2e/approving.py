@@ -65,7 +65,7 @@ class Desk:
 
     def call(self, token: str, path: str = "", body: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
         """One call to the API: status and document. With a body it decides."""
-        connection = HTTPConnection("127.0.0.1", self.gate.console, timeout=20)
+        connection = HTTPConnection("127.0.0.1", self.gate.console, timeout=60)
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         try:
             content = None if body is None else json.dumps(body)
@@ -86,7 +86,7 @@ class Desk:
 
     def pending(self, destination: str, person: str = "linus") -> dict[str, Any]:
         """The pending approval for a destination, as soon as there is one."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             for approval in self.listed(person):
                 if approval["state"] == "pending" and approval["destination"] == destination:

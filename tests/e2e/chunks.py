@@ -42,7 +42,7 @@ class ChunkService:
     def ask(self, path: str) -> Any:
         """What the service itself answers, with the service's own secret."""
         trusted = ssl.create_default_context(cafile=self.folder / "ca.pem")
-        connection = HTTPSConnection("localhost", self.port, context=trusted, timeout=20)
+        connection = HTTPSConnection("localhost", self.port, context=trusted, timeout=60)
         try:
             connection.request("GET", path, headers={"Authorization": f"Bearer {SECRET}"})
             response = connection.getresponse()
@@ -67,7 +67,7 @@ class ChunkService:
 
     def close(self) -> None:
         self.process.terminate()
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=60)
 
 
 def assert_masked(rows: list[dict[str, Any]], truth: list[dict[str, Any]]) -> None:

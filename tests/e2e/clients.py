@@ -57,7 +57,7 @@ def curl(flag: str) -> Callable[[str, str], Answer]:
                 flag,
                 "--compressed",
                 "--max-time",
-                "30",
+                "60",
                 "--suppress-connect-headers",
                 "-X",
                 method,
@@ -82,7 +82,7 @@ def curl(flag: str) -> Callable[[str, str], Answer]:
 def with_requests(method: str, url: str) -> Answer:
     try:
         with requests.Session() as session:
-            found = session.request(method, url, timeout=30)
+            found = session.request(method, url, timeout=60)
     except requests.exceptions.ProxyError as error:
         return Answer(refused=str(error))
     return Answer(found.status_code, "1.1", {k.lower(): v for k, v in found.headers.items()}, found.content)
@@ -91,7 +91,7 @@ def with_requests(method: str, url: str) -> Answer:
 def with_httpx(module: type | object, http2: bool) -> Callable[[str, str], Answer]:
     def ask(method: str, url: str) -> Answer:
         try:
-            with module.Client(http2=http2, timeout=30) as client:  # type: ignore[attr-defined]
+            with module.Client(http2=http2, timeout=60) as client:  # type: ignore[attr-defined]
                 found = client.request(method, url)
         except module.ProxyError as error:  # type: ignore[attr-defined]
             return Answer(refused=str(error))
@@ -106,7 +106,7 @@ def with_aiohttp(*, trust_env: bool) -> Callable[[str, str], Answer]:
         proxy = None if trust_env else os.environ["HTTPS_PROXY"]
         try:
             async with (
-                aiohttp.ClientSession(trust_env=trust_env, timeout=aiohttp.ClientTimeout(30)) as session,
+                aiohttp.ClientSession(trust_env=trust_env, timeout=aiohttp.ClientTimeout(60)) as session,
                 session.request(method, url, proxy=proxy, ssl=context) as found,
             ):
                 headers = {k.lower(): v for k, v in found.headers.items()}
@@ -120,7 +120,7 @@ def with_aiohttp(*, trust_env: bool) -> Callable[[str, str], Answer]:
 def with_urllib(method: str, url: str) -> Answer:
     opener = urllib.request.build_opener()
     try:
-        with opener.open(urllib.request.Request(url, method=method), timeout=30) as found:
+        with opener.open(urllib.request.Request(url, method=method), timeout=60) as found:
             return Answer(found.status, "1.1", {k.lower(): v for k, v in found.headers.items()}, found.read())
     except urllib.error.HTTPError as found:
         with found:

@@ -86,13 +86,13 @@ def mitmweb(gate: Running, file: Path) -> list[dict[str, Any]]:
         wanted = sum(1 for _ in FlowReader(file.open("rb")).stream())
         deadline = time.monotonic() + 60
         while True:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/flows?token=pw", timeout=20) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/flows?token=pw", timeout=60) as answer:
                 flows: list[dict[str, Any]] = json.load(answer)
             if len(flows) == wanted or time.monotonic() > deadline:
                 return flows
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         process.stdout.close()
 
 

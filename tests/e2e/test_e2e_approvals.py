@@ -174,7 +174,7 @@ def test_a_waiting_httpx_goes_on_too(gate, origin, provider, desk, destination, 
     code = desk.pending(destination)["code"]
     assert asking.is_alive() and not sent(origin)
     assert desk.cli("linus", "approve", code, "--reason", "agreed with the partner")[0] == 0
-    asking.join(30)
+    asking.join(60)
     assert [reply.status_code for reply in replies] == [201] and sent(origin).count(b"POST ") == 1
 
 
@@ -308,7 +308,7 @@ def kill(gate) -> None:
     assert consoles
     gate.process.kill()
     gate.process.wait()
-    _, alive = psutil.wait_procs(consoles, timeout=10)
+    _, alive = psutil.wait_procs(consoles, timeout=60)
     for process in alive:
         process.kill()
     assert not alive

@@ -125,4 +125,4 @@ def test_a_request_that_is_approved_while_the_gateway_ends_still_goes_through(ga
     gate.process.send_signal(signal.SIGTERM)
     desk.approve(code)
     assert held.reply().status == 201
-    assert gate.process.wait(20) == 0
+    assert gate.process.wait(60) == 0

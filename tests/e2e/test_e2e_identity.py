@@ -106,7 +106,7 @@ def curl(site: Any, credential: str, path: str = "customers/chunks/1?columns=id"
 
 def console(site: Any, method: str, path: str, credential: str | None = None, body: Any = None) -> Any:
     headers = {"authorization": f"Bearer {credential}"} if credential else {}
-    with httpx2.Client(trust_env=False, timeout=30) as client:
+    with httpx2.Client(trust_env=False, timeout=60) as client:
         return client.request(method, f"http://127.0.0.1:{site.console}{path}", headers=headers, json=body).json()
 
 
@@ -132,7 +132,7 @@ def test_a_handle_from_the_console_is_taken_by_the_gateway_until_it_ends(site: A
     at = time.monotonic()
     assert ended["ended_why"] == "logout"
     while (answer := curl(site, handle))[0] == 200:
-        assert time.monotonic() - at < 20
+        assert time.monotonic() - at < 60
     assert answer[0] == 511 and json.loads(answer[1])["type"] == "urn:sluicegate:session-logout"
     kept = b"".join(path.read_bytes() for path in site.state.rglob("*") if path.is_file())
     assert session.encode() in kept and handle.encode() not in kept and handle[4:30].encode() not in kept
@@ -174,7 +174,7 @@ def test_tls_to_the_proxy_is_taken_up_again(site: Any, tmp_path: Path) -> None:
         session = None
         for _ in range(3):
             with (
-                socket.create_connection(("127.0.0.1", site.port), 30) as plain,
+                socket.create_connection(("127.0.0.1", site.port), 60) as plain,
                 context.wrap_socket(plain, server_hostname="localhost", session=session) as tls,
             ):
                 tls.sendall(b"CONNECT localhost:1 HTTP/1.1\r\nHost: localhost:1\r\n\r\n")

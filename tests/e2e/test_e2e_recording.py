@@ -152,7 +152,7 @@ def test_killed_in_the_middle_the_intent_is_there(gateway, provider, origin, tmp
     def respond(request):
         if CHUNK.encode() in request:
             arrived.set()
-            answer.wait(30)
+            answer.wait(60)
         return json_response(ROWS)
 
     origin.respond = respond
@@ -160,7 +160,7 @@ def test_killed_in_the_middle_the_intent_is_there(gateway, provider, origin, tmp
         assert ask(gate, origin.port, provider.token("grace"), "/datasets/customers/chunks/1")[0] == 200
         with tunnel(gate, origin.port, provider.token("ada")) as wire:
             wire.send(wire.request("GET", CHUNK))
-            assert arrived.wait(20)
+            assert arrived.wait(60)
             gate.stop(signal.SIGKILL)
             assert wire.rest() == b""
         answer.set()
@@ -254,7 +254,7 @@ def test_a_disk_that_fills_while_the_service_works_keeps_the_answer_back(gateway
 
     def respond(request):
         arrived.set()
-        answer.wait(30)
+        answer.wait(60)
         return json_response(ROWS)
 
     origin.respond = respond
@@ -263,7 +263,7 @@ def test_a_disk_that_fills_while_the_service_works_keeps_the_answer_back(gateway
         tunnel(gate, origin.port, provider.token("ada")) as wire,
     ):
         wire.send(wire.request("GET", CHUNK))
-        assert arrived.wait(20)
+        assert arrived.wait(60)
         with a_limit(gate):
             answer.set()
             status, _, body = wire.response()

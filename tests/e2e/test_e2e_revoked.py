@@ -45,7 +45,7 @@ class Person:
 
     def asks(self, path: str, method: str = "GET", body: bytes = b"") -> tuple[int, bytes]:
         with tunnel(self.site, self.site.origin.port, self.secret) as wire:
-            wire.socket.settimeout(30)
+            wire.socket.settimeout(60)
             said = wire.ask(wire.request(method, path, body, **({"Content_Type": "application/json"} if body else {})))
         return said[0], said[2]
 
@@ -67,9 +67,9 @@ def test_what_still_passes_is_cut_off(site: Any, provider: Any) -> None:
     def pieces() -> Iterator[bytes]:
         yield head("text/event-stream")
         yield chunk(events[0])
-        assert ended.wait(30)
+        assert ended.wait(60)
         yield chunk(events[1])
-        assert over.wait(30)
+        assert over.wait(60)
 
     def first() -> bytes:
         raise Poured(pieces())
@@ -93,17 +93,17 @@ def test_an_answer_that_comes_too_late_stays_here(site: Any, provider: Any) -> N
 
     def first() -> bytes:
         asked.set()
-        assert ended.wait(30)
+        assert ended.wait(60)
         return OK
 
     answering(site, first)
     answers: list[tuple[int, bytes]] = []
     waiting = threading.Thread(target=lambda: answers.append(person.asks(CHUNK + "?columns=id")))
     waiting.start()
-    assert asked.wait(30)
+    assert asked.wait(60)
     person.ends()
     ended.set()
-    waiting.join(30)
+    waiting.join(60)
     ((status, body),) = answers
     assert status == 511 and b"session-logout" in body and b'"rows"' not in body
 
@@ -123,7 +123,7 @@ def test_what_was_held_does_not_go_out_when_it_is_approved(site: Any, provider: 
     person.ends()
     reached = bytes(site.origin.received).count(b"POST /datasets/customers/exports")
     console(site, "POST", f"/api/approvals/{found[0]['code']}/approve", steward, {})
-    waiting.join(30)
+    waiting.join(60)
     ((status, text),) = answers
     assert status == 511 and b"session-logout" in text
     assert bytes(site.origin.received).count(b"POST /datasets/customers/exports") == reached

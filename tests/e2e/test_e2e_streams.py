@@ -58,7 +58,7 @@ def test_an_event_arrives_before_the_next_one_is_sent(gate, origin, provider):
     def pieces():
         yield head("text/event-stream")
         yield chunk(events[0])
-        assert arrived.wait(20)
+        assert arrived.wait(60)
         yield chunk(events[1]) + b"0\r\n\r\n"
 
     def respond(request):

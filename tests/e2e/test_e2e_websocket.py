@@ -437,7 +437,7 @@ def test_a_service_without_the_setting_opens_none(gate, provider, live, raw):
 def test_http2_has_no_way_to_ask(gate, live, provider):
     """Extended CONNECT (RFC 8441) is not offered, and refused."""
     before = len(live.received)
-    wire = Wire(gate.port, timeout=20)
+    wire = Wire(gate.port, timeout=60)
     assert b" 200 " in wire.connect("localhost", live.port, provider.token("ada"))
     wire.tls(gate.gateway_ca, "localhost", ["h2"])
     config = h2.config.H2Configuration(client_side=True, validate_outbound_headers=False)

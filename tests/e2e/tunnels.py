@@ -35,7 +35,7 @@ class Tunnel(Wire):
 
     def __init__(self, gate: Running, port: int, token: str, room: int | None = None) -> None:
         """`room`: bytes that are read at a time, with about as much room for what is not read yet; it is a slow client."""
-        super().__init__(gate.port, timeout=8)
+        super().__init__(gate.port, timeout=60)
         self._room = room or 1 << 20
         if room is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
@@ -117,7 +117,7 @@ def tunnel(gate: Running, port: int, token: str, room: int | None = None) -> Ite
 
 def over_http2(gate: Running, port: int, token: str, path: str, window: int | None = None) -> Got:
     """One GET over HTTP/2; `wire` is every byte of fields and body. `window`: bytes that may come before some are read."""
-    wire = Wire(gate.port, timeout=20)
+    wire = Wire(gate.port, timeout=60)
     try:
         assert b" 200 " in wire.connect("localhost", port, token)
         wire.tls(gate.gateway_ca, "localhost", ["h2"])

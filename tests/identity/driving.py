@@ -41,18 +41,18 @@ class DemoDriver:
 
     def at_browser(self, url: str, person: str, decision: str = "allow") -> str:
         assert person in PEOPLE
-        with httpx2.Client(trust_env=False, follow_redirects=True, timeout=20) as client:
+        with httpx2.Client(trust_env=False, follow_redirects=True, timeout=60) as client:
             assert "Sign in to" in client.get(url).text
             return client.post(url, data={"person": person, "decision": decision}).text
 
     def at_device(self, page: str, code: str, person: str, decision: str = "allow") -> None:
-        with httpx2.Client(trust_env=False, timeout=20) as client:
+        with httpx2.Client(trust_env=False, timeout=60) as client:
             client.post(page, data={"user_code": code, "person": person, "decision": decision})
 
     def tell_logouts_to(self, url: str) -> None:
         self.provider.state.backchannel_logout = url
 
     def log_out(self, person: str) -> None:
-        with httpx2.Client(trust_env=False, timeout=20) as client:
+        with httpx2.Client(trust_env=False, timeout=60) as client:
             told = client.post(f"{self.issuer}/logout", data={"person": person}).json()["told"]
         assert told and set(told) == {200}

@@ -78,7 +78,7 @@ class Service:
         return json_response(json.dumps({"rows": [row]}).encode())
 
     def verified(self, token: str) -> dict[str, Any]:
-        with httpx2.Client(trust_env=False, timeout=20) as client:
+        with httpx2.Client(trust_env=False, timeout=60) as client:
             document = client.get(f"{self.issuer}/.well-known/openid-configuration").json()
             keys = jwk.KeySet.import_key_set(client.get(document["jwks_uri"]).json())
         found = jwt.decode(token, keys, algorithms=["ES256", "RS256"])

@@ -100,7 +100,7 @@ def signing_out_revokes_the_refresh_token(driver: Driver, workstation: Workstati
             assert workstation.login(driver, "ada").code == 0
     first, second = (body["refresh_token"] for body in brought if body.get("refresh_token"))
     # A new sign-in ends the one before, so the first is signed out and the second goes on.
-    with httpx2.Client(trust_env=False, timeout=20) as client:
+    with httpx2.Client(trust_env=False, timeout=60) as client:
         address = client.get(f"{driver.issuer}/.well-known/openid-configuration").json()["token_endpoint"]
         answers = []
         for token in (first, second):

@@ -176,7 +176,7 @@ async def test_a_session_that_ends_while_the_provider_is_asked_gets_none(desk: D
 
     def slowly() -> None:
         arrived.set()
-        go_on.wait(30)
+        go_on.wait(60)
 
     provider.answers["/token"] = slowly
     who, text = await desk.one.signed_in()
@@ -216,7 +216,7 @@ async def test_a_sign_in_waits_no_longer_than_the_providers_patience(
 ) -> None:
     monkeypatch.setattr(renewing, "PATIENCE", 0.2)
     released = threading.Event()
-    provider.answers["/token"] = lambda: released.wait(30) and None
+    provider.answers["/token"] = lambda: released.wait(60) and None
     who, text = await desk.signs_in()
     released.set()
     assert desk.held(who, text) == [None, None]

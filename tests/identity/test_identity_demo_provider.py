@@ -30,7 +30,7 @@ def running() -> Iterator[Provider]:
 
 @pytest.fixture
 def client(running: Provider) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=running.issuer, trust_env=False) as client:
+    with httpx2.Client(base_url=running.issuer, trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -136,11 +136,11 @@ def test_as_a_program_it_tells_its_port_and_ends_on_sigterm(tmp_path: Path) -> N
             assert line == f"identity provider: {issuer}\n"
             assert split(token_for(issuer, "linus")).claims["groups"] == ["data-stewards"]
             taken = [*command[:-4], "--port", issuer.rpartition(":")[2]]
-            second = subprocess.run(taken, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+            second = subprocess.run(taken, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
             assert second.returncode == 2
             assert second.stderr.startswith("identity provider: cannot listen on port ")
             assert second.stderr.count("\n") == 1
         finally:
             process.send_signal(signal.SIGTERM)
-            rest, errors = process.communicate(timeout=30)
+            rest, errors = process.communicate(timeout=60)
         assert (process.returncode, rest, errors) == (0, "", "")

@@ -81,7 +81,7 @@ def test_an_operator_ends_somebody(driver: DemoDriver, workstation: Workstation,
 
 def test_the_answer_of_another_provider_is_not_taken(driver: DemoDriver, workstation: Workstation) -> None:
     def mixed_up(url: str, person: str, decision: str) -> None:
-        with httpx2.Client(trust_env=False, timeout=20) as client:
+        with httpx2.Client(trust_env=False, timeout=60) as client:
             answer = client.post(url, data={"person": person, "decision": decision})
             back = answer.headers["location"].replace("iss=http", "iss=https")
             assert "iss=https" in back and client.get(back).status_code == 200
@@ -92,7 +92,7 @@ def test_the_answer_of_another_provider_is_not_taken(driver: DemoDriver, worksta
 
 def test_an_answer_without_its_issuer_is_not_taken(driver: DemoDriver, workstation: Workstation) -> None:
     def stripped(url: str, person: str, decision: str) -> None:
-        with httpx2.Client(trust_env=False, timeout=20) as client:
+        with httpx2.Client(trust_env=False, timeout=60) as client:
             back = client.post(url, data={"person": person, "decision": decision}).headers["location"]
             client.get("&".join(part for part in back.split("&") if not part.startswith("iss=")))
 
@@ -102,7 +102,7 @@ def test_an_answer_without_its_issuer_is_not_taken(driver: DemoDriver, workstati
 
 def test_the_answer_to_another_sign_in_changes_nothing(driver: DemoDriver, workstation: Workstation) -> None:
     def attacked(url: str, person: str, decision: str) -> None:
-        with httpx2.Client(trust_env=False, timeout=20) as client:
+        with httpx2.Client(trust_env=False, timeout=60) as client:
             back = client.post(url, data={"person": "mallory", "decision": decision}).headers["location"]
             address = back.partition("?")[0]
             for query in ("code=x&state=y", "code=x", "", "error=access_denied", "state=%00&code=x"):
@@ -121,7 +121,7 @@ def test_a_code_counts_once_and_only_with_its_verifier(driver: DemoDriver, works
     codes: list[tuple[str, str]] = []
 
     def watched(url: str, person: str, decision: str) -> None:
-        with httpx2.Client(trust_env=False, timeout=20) as client:
+        with httpx2.Client(trust_env=False, timeout=60) as client:
             back = client.post(url, data={"person": person, "decision": decision}).headers["location"]
             code = next(part for part in back.partition("?")[2].split("&") if part.startswith("code="))[5:]
             codes.append((code, back.partition("?")[0]))
@@ -140,7 +140,7 @@ def test_a_code_counts_once_and_only_with_its_verifier(driver: DemoDriver, works
         return str(client.post(f"{driver.issuer}/token", data={**asked, **more}).json()["error"])
 
     assert workstation.login(driver, "ada", browse=watched).code == 0
-    with httpx2.Client(trust_env=False) as client:
+    with httpx2.Client(trust_env=False, timeout=60) as client:
         assert token_error(client, codes[0][0], codes[0][1], code_verifier="x" * 43) == "invalid_grant"
         plain = client.get(
             f"{driver.issuer}/authorize?response_type=code&client_id=sluicegate-cli&scope=openid&state=s"
@@ -156,7 +156,7 @@ def test_a_code_that_was_used_before_signs_nobody_in(driver: DemoDriver, worksta
     """Somebody was quicker with the code: whatever the provider says of that is the end of this sign-in."""
 
     def used(url: str, person: str, decision: str) -> None:
-        with httpx2.Client(trust_env=False, timeout=20) as client:
+        with httpx2.Client(trust_env=False, timeout=60) as client:
             back = client.post(url, data={"person": person, "decision": decision}).headers["location"]
             driver.provider.state.codes.clear()
             client.get(back)
@@ -218,7 +218,7 @@ def test_a_client_that_says_nothing_does_not_stop_the_callback(monkeypatch: pyte
 
 def test_machines_sign_in_as_themselves(driver: DemoDriver, workstation: Workstation) -> None:
     asked: Any = {"grant_type": "client_credentials"}
-    with httpx2.Client(trust_env=False) as client:
+    with httpx2.Client(trust_env=False, timeout=60) as client:
         answer = client.post(f"{driver.issuer}/token", data=asked, auth=("nightly-embeddings", "a-secret-of-the-demo"))
         assert client.post(f"{driver.issuer}/token", data=asked, auth=("nightly-embeddings", "no")).status_code == 401
     token = answer.json()["access_token"]

@@ -190,7 +190,7 @@ BAD_KEYS = {"JWKS slow": "identity-unavailable", "JWKS HTML": "identity-unavaila
 @pytest.mark.parametrize("case", BAD_KEYS)
 async def test_keys_that_do_not_come(hostile: Any, provider: Provider, clock: SetClock, case: str) -> None:
     def late() -> bytes:
-        hostile.released.wait(30)
+        hostile.released.wait(60)
         return b""
 
     hostile.answers = {

@@ -227,7 +227,7 @@ async def test_a_session_that_ends_while_the_provider_is_asked_gets_nothing(site
 
     def slowly() -> None:
         arrived.set()
-        go_on.wait(30)
+        go_on.wait(60)
 
     provider.answers["/token"] = slowly
     waiting = asyncio.create_task(site.refused(who, presented))
@@ -408,7 +408,7 @@ async def test_a_provider_that_says_nothing_is_waited_for_no_longer_than_was_sai
 ) -> None:
     site: Site = await made(wait_seconds=0.5)
     released = threading.Event()
-    provider.answers["/token"] = lambda: ("late", 200) if released.wait(30) else None
+    provider.answers["/token"] = lambda: ("late", 200) if released.wait(60) else None
     who, presented = await site.signed_in()
     refusal = await site.refused(who, presented)
     assert (refusal.status, refusal.code) == (503, "exchange-unavailable") and refusal.headers["retry-after"]
@@ -463,7 +463,7 @@ async def test_no_request_waits_for_the_provider(made: Any, provider: Provider) 
     """What there is not is fetched behind a request that is refused at once, with a provider that says nothing."""
     site: Site = await made(wait_seconds=0.0)
     released = threading.Event()
-    provider.answers["/token"] = lambda: released.wait(30) and None
+    provider.answers["/token"] = lambda: released.wait(60) and None
     for who, presented in (await site.signed_in(), await site.bearer("grace")):
         for _ in range(3):
             refusal = await site.refused(who, presented)

@@ -61,7 +61,7 @@ def console(folder: Path, issuer: str, identity: str = "", port: int = 0) -> Ite
         yield said.rpartition(" ")[2].strip()
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 @dataclass

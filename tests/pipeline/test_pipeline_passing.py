@@ -45,7 +45,7 @@ async def get(rig, arrived=None):
     arrived = arrived or threading.Event()
 
     def ask():
-        wire, host = Wire(rig.port, timeout=20), f"127.0.0.1:{rig.origin.port}"
+        wire, host = Wire(rig.port, timeout=60), f"127.0.0.1:{rig.origin.port}"
         try:
             wire.send(f"GET http://{host}/x HTTP/1.1\r\nHost: {host}\r\nconnection: close\r\n\r\n".encode())
             seen = b""
@@ -116,7 +116,7 @@ async def test_a_gateway_that_closes_meanwhile_does_not_end_it_well(rig):
     arrived = threading.Event()
 
     def closes():
-        assert arrived.wait(20)
+        assert arrived.wait(60)
         rig.line.open = False
 
     await start(rig)

@@ -60,7 +60,7 @@ async def listen(rig, *, says=b""):
     rig.origin.respond = switch if says else sends(frame(b"{}"), frame(SECRET))
 
     def ask():
-        wire, host = Wire(rig.port, timeout=20), f"127.0.0.1:{rig.origin.port}"
+        wire, host = Wire(rig.port, timeout=60), f"127.0.0.1:{rig.origin.port}"
         wire.send(
             f"GET http://{host}/x HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n".encode()

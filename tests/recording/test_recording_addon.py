@@ -52,7 +52,7 @@ def gate(monkeypatch):
     go_on = threading.Event()
 
     def gated(descriptor, data, offset):
-        go_on.wait(10)
+        go_on.wait(60)
         return os.pwrite(descriptor, data, offset)
 
     yield lambda: (monkeypatch.setattr(ahead_module, "_put", gated), go_on)[1]

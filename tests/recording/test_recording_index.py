@@ -169,7 +169,7 @@ async def test_a_broken_index_is_said_once_and_refuses_nothing(tmp_path, caplog)
     addon = recording(state, Database.at(state.database), SetClock())  # which nobody opens
     await addon.open()
     for number in range(3):
-        await asyncio.wait_for(exchange_through(addon, *live(f"/{number}")), 10)
+        await asyncio.wait_for(exchange_through(addon, *live(f"/{number}")), 60)
         await addon._records._index._flush()
     await addon.close()
     assert len([record for record in caplog.records if "reindex" in record.getMessage()]) == 1

@@ -103,7 +103,7 @@ async def test_what_arrives_while_a_sync_runs_goes_into_the_next_one(journal, mo
 
     def slow(descriptor, data, offset):
         entered.set()
-        go_on.wait(10)
+        go_on.wait(60)
         syncs.append(descriptor)
         return os.pwrite(descriptor, data, offset)
 
@@ -124,12 +124,12 @@ async def test_group_durability_acknowledges_before_the_sync_and_syncs_later(tmp
     journal.open()
 
     def gated(descriptor):
-        go_on.wait(10)
+        go_on.wait(60)
         os.fdatasync(descriptor)
         synced.set()
 
     monkeypatch.setattr(segment_module, "_sync", gated)
-    place = await asyncio.wait_for(journal.append("flows", b"a"), 10)
+    place = await asyncio.wait_for(journal.append("flows", b"a"), 60)
     assert (tmp_path / place.file).read_bytes() == b"a"
     assert not synced.is_set()
     go_on.set()
@@ -228,7 +228,7 @@ async def test_a_disk_that_does_not_answer_does_not_fill_the_memory(journal, mon
 
     def stuck(descriptor, data, offset):
         entered.set()
-        go_on.wait(10)
+        go_on.wait(60)
         return os.pwrite(descriptor, data, offset)
 
     monkeypatch.setattr(ahead_module, "_put", stuck)

@@ -54,7 +54,7 @@ async def pair(book):
         yield relay, relayed
     finally:
         relayed.close()
-        await asyncio.wait_for(relay.close(), 10)
+        await asyncio.wait_for(relay.close(), 60)
 
 
 async def test_records_arrive_whole_and_in_order_and_their_places_come_back():
@@ -63,7 +63,7 @@ async def test_records_arrive_whole_and_in_order_and_their_places_come_back():
         first = relay.append("intents", b"one", "intent", {"id": "1"})
         second = relay.outcome(b"\0" * 3_000_000, {"id": "1"}, {"id": "1", "rules": ("a",), "risk": 0.5})
         alone = relay.append(None, b"", "key.made", {"key": "k"})
-        places = await asyncio.wait_for(asyncio.gather(first, second, alone), 10)
+        places = await asyncio.wait_for(asyncio.gather(first, second, alone), 60)
     assert [place.offset for place in places] == [1, 2, 3]
     assert [entry[2] for entry in book.kept] == ["intent", "outcome", "key.made"]
     assert book.kept[1][1] == b"\0" * 3_000_000 and book.kept[1][4] == {"id": "1", "rules": ["a"], "risk": 0.5}
@@ -72,7 +72,7 @@ async def test_records_arrive_whole_and_in_order_and_their_places_come_back():
 async def test_texts_that_are_no_valid_unicode_are_kept_all_the_same():
     book = Book()
     async with pair(book) as (relay, _):
-        await asyncio.wait_for(relay.outcome(b"x", {"id": "1"}, {"path": "/\udcff", "name": "Ada"}), 10)
+        await asyncio.wait_for(relay.outcome(b"x", {"id": "1"}, {"path": "/\udcff", "name": "Ada"}), 60)
     assert book.kept[0][4]["name"] == "Ada" and "\udcff" not in book.kept[0][4]["path"]
 
 
@@ -81,7 +81,7 @@ async def test_what_cannot_be_handed_over_is_not_kept_and_said_so():
     async with pair(book) as (relay, _):
         with pytest.raises(RecorderDown):
             await relay.append("flows", b"x", "outcome", {"id": object()})
-        await asyncio.wait_for(relay.append("flows", b"y", "outcome", {}), 10)
+        await asyncio.wait_for(relay.append("flows", b"y", "outcome", {}), 60)
     assert len(book.kept) == 1
 
 
@@ -94,7 +94,7 @@ async def test_a_record_that_could_not_be_kept_is_refused_to_whoever_waits():
             await asyncio.sleep(0)
         book.futures[0].set_exception(RecorderDown("the disk is full"))
         with pytest.raises(RecorderDown, match="the disk is full"):
-            await asyncio.wait_for(waiting, 10)
+            await asyncio.wait_for(waiting, 60)
 
 
 async def test_when_the_recorder_goes_away_nobody_waits_for_ever_and_nothing_more_is_taken():
@@ -108,8 +108,8 @@ async def test_when_the_recorder_goes_away_nobody_waits_for_ever_and_nothing_mor
         relayed.close()
         for one in waiting[:2]:
             with pytest.raises(RecorderDown):
-                await asyncio.wait_for(one, 10)
-        await asyncio.wait_for(relay.lost.wait(), 10)
+                await asyncio.wait_for(one, 60)
+        await asyncio.wait_for(relay.lost.wait(), 60)
         with pytest.raises(RecorderDown):
             await relay.append("intents", b"x", "intent", {})
     assert len(book.kept) == 3
@@ -119,7 +119,7 @@ async def test_a_worker_that_listens_when_the_recorder_is_gone_is_told_so_again(
     """What it was told before may have come too early to end it."""
     async with pair(Book()) as (relay, relayed):
         relayed.close()
-        await asyncio.wait_for(relay.lost.wait(), 10)
+        await asyncio.wait_for(relay.lost.wait(), 60)
         relay.lost.clear()
         relay.serving("127.0.0.1", 1)
         assert relay.lost.is_set()
@@ -142,12 +142,12 @@ async def test_more_than_may_wait_is_refused_at_once(monkeypatch):
         while not book.futures:
             await asyncio.sleep(0)
         book.futures[0].set_result(Place("f", 0))
-        await asyncio.wait_for(first, 10)
+        await asyncio.wait_for(first, 60)
         last = relay.append("intents", b"x" * 20, "intent", {})
         while len(book.futures) < 2:
             await asyncio.sleep(0)
         book.futures[1].set_result(Place("f", 90))
-        assert (await asyncio.wait_for(last, 10)).offset == 90
+        assert (await asyncio.wait_for(last, 60)).offset == 90
 
 
 async def test_keys_are_forgotten_before_the_recorder_goes_on():
@@ -158,7 +158,7 @@ async def test_keys_are_forgotten_before_the_recorder_goes_on():
             forgotten.extend(keys)
 
         relay.forget = forget
-        await asyncio.wait_for(relayed.forget(["a", "b"]), 10)
+        await asyncio.wait_for(relayed.forget(["a", "b"]), 60)
         assert forgotten == ["a", "b"]
 
 
@@ -179,9 +179,9 @@ async def test_with_a_worker_that_is_gone_its_keys_are_gone():
         asked = asyncio.ensure_future(relayed.forget(["a"]))
         await asyncio.sleep(0)
         relay._gone()
-        await asyncio.wait_for(asked, 10)
-        await asyncio.wait_for(relayed.gone, 10)
-        await asyncio.wait_for(relayed.forget(["b"]), 10)
+        await asyncio.wait_for(asked, 60)
+        await asyncio.wait_for(relayed.gone, 60)
+        await asyncio.wait_for(relayed.forget(["b"]), 60)
 
 
 @pytest.mark.parametrize("junk", [b"\0\0\0\1\xc1", b"\0\0\0\3abc", words.frame(words.Kept(1, "f", 0))])
@@ -189,14 +189,14 @@ async def test_whoever_is_not_understood_is_cut_off(junk, caplog):
     book = Book()
     async with pair(book) as (relay, relayed):
         relay._transport.write(junk)
-        await asyncio.wait_for(relayed.gone, 10)
+        await asyncio.wait_for(relayed.gone, 60)
         assert book.kept == [] and "cut off" in caplog.text
 
 
 async def test_an_answer_that_nobody_asked_for_ends_the_relay(caplog):
     async with pair(Book()) as (relay, relayed):
         relayed._transport.write(words.frame(words.Kept(7, "f", 0)))
-        await asyncio.wait_for(relay.lost.wait(), 10)
+        await asyncio.wait_for(relay.lost.wait(), 60)
 
 
 @given(st.lists(st.binary(max_size=40), max_size=8), st.data())

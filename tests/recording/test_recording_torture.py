@@ -25,7 +25,7 @@ def test_kills_between_and_within_writes(tmp_path):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "15 rounds" in done.stdout

@@ -115,7 +115,7 @@ async def test_a_gateway_and_a_witness_process(tmp_path):
         assert (beside / "checkpoint").exists()
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def retried(heads: Heads) -> None:

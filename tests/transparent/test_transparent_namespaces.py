@@ -151,7 +151,7 @@ class Net:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -268,7 +268,7 @@ SIGN_IN = """
 import base64, hashlib, json, time
 import httpx2
 from urllib.parse import parse_qs, urlsplit
-client = httpx2.Client(trust_env=False, follow_redirects=False, timeout=30)
+client = httpx2.Client(trust_env=False, follow_redirects=False, timeout=60)
 ask = {"client_id": "sluicegate-cli", "response_type": "code", "redirect_uri": "http://127.0.0.1/callback", "scope": "openid groups",
        "code_challenge": base64.urlsafe_b64encode(hashlib.sha256(b"v" * 48).digest()).decode().rstrip("="),
        "code_challenge_method": "S256", "state": "s", "nonce": "n"}

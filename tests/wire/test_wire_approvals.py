@@ -91,7 +91,7 @@ def test_a_waiting_client_goes_on_when_somebody_else_approves(desk):
     assert desk.command("mallory", "approve", found[0]["code"])[0] == 1
     assert desk.reached == before and waiting.is_alive()
     assert desk.command("linus", "approve", found[0]["code"])[0] == 0
-    waiting.join(30)
+    waiting.join(60)
     assert answers == [(201, {"export": "1"})]
     assert desk.reached == before + 1
 
@@ -152,7 +152,7 @@ def test_others_go_on_while_one_waits(desk):
         assert desk.ask(body=b'{"destination":"s3://acme-warehouse/x"}')[0] == 201
     assert waiting.is_alive()
     desk.command("linus", "deny", found[0]["code"], "--reason", "no")
-    waiting.join(30)
+    waiting.join(60)
     assert answers[0][0] == 403 and "no" in json.dumps(answers[0][1])
 
 

@@ -77,14 +77,14 @@ def test_nothing_reaches_it(gate, provider, spelling):
     port = 80 if name == ALIAS else gate.console
     token, authority = provider.token("linus"), f"{name}:{port}"
     for path in PATHS:
-        wire = Wire(gate.port, timeout=30)
+        wire = Wire(gate.port, timeout=60)
         status, _, body = wire.ask(
             f"GET http://{authority}{path} HTTP/1.1\r\nHost: {authority}\r\n{credential(token)}\r\n".encode()
         )
         wire.close()
         assert status >= 400, (path, status, body)
     for secure in (False, True):
-        wire = Wire(gate.port, timeout=30)
+        wire = Wire(gate.port, timeout=60)
         if b" 200 " in wire.connect(name, port, token):
             with contextlib.suppress(OSError):
                 if secure:
@@ -96,7 +96,7 @@ def test_nothing_reaches_it(gate, provider, spelling):
 
 def test_a_host_header_alone_leads_nowhere(gate, provider):
     for host in (f"127.0.0.1:{gate.console}", f"localhost:{gate.console}", "localhost"):
-        wire = Wire(gate.port, timeout=30)
+        wire = Wire(gate.port, timeout=60)
         status, _, body = wire.ask(
             f"GET /api/approvals HTTP/1.1\r\nHost: {host}\r\n{credential(provider.token('linus'))}\r\n".encode()
         )
@@ -108,7 +108,7 @@ def test_a_host_header_alone_leads_nowhere(gate, provider):
 def test_the_place_is_one_that_could_be_reached(gate):
     """Without this, everything above would pass because nobody listens."""
     before = gate.here[0].connections
-    with socket.create_connection(("127.0.0.1", gate.console), 10) as near:
+    with socket.create_connection(("127.0.0.1", gate.console), 60) as near:
         near.sendall(b"GET / HTTP/1.1\r\n\r\n")
         assert near.recv(20).startswith(b"HTTP/1.1 200")
     assert gate.here[0].connections == before + 1

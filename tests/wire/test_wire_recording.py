@@ -92,7 +92,7 @@ def test_killed_in_the_middle_the_intent_is_there(make, origin, provider):
 
     def respond(request):
         arrived.set()
-        release.wait(20)
+        release.wait(60)
         return json_response(b"{}")
 
     origin.respond = respond
@@ -107,11 +107,11 @@ def test_killed_in_the_middle_the_intent_is_there(make, origin, provider):
 
         asking = threading.Thread(target=broken_off)
         asking.start()
-        assert arrived.wait(20)
+        assert arrived.wait(60)
         gate.process.send_signal(signal.SIGKILL)
         gate.process.wait()
         release.set()
-        asking.join(20)
+        asking.join(60)
         assert answers == [0]
         status, text = replay(gate, "list", "--json")
         [row] = json.loads(text)["exchanges"]

@@ -41,7 +41,7 @@ def fails_to_start(running) -> str:
     """Runs until it ends; it must not have listened, and must say why in one line."""
     running.launch()
     status = running.process.wait(120)
-    running._reader.join(5)
+    running._reader.join(60)
     said = [line for line in running.lines if line.startswith("sluicegate: ")]
     assert status in (1, 2) and said, (status, running.lines)
     assert not any("Traceback" in line for line in running.lines), "\n".join(running.lines)
@@ -223,9 +223,9 @@ def test_the_script_is_removed_or_broken_while_it_runs(make, origin, provider, t
         else:
             script.write_text("def load(:\n" if what == "broken" else "")
             os.utime(script, (time.time() + 5, time.time() + 5))
-            running.wait_for("Loading script", 10)
+            running.wait_for("Loading script")
             if what == "broken":
-                running.wait_for("SyntaxError|error in script|invalid syntax", 10)
+                running.wait_for("SyntaxError|error in script|invalid syntax")
         before = origin.connections
         head = Wire(running.port).connect("localhost", origin.port)
         assert b" 407 " in head.split(b"\r\n")[0]
@@ -241,7 +241,7 @@ def test_sigterm_lets_what_is_in_flight_end_and_refuses_the_rest(make, origin, p
 
     def respond(request):
         arrived.set()
-        answer.wait(20)
+        answer.wait(60)
         return json_response(b'{"rows":[{"id":1,"ssn":"123-45-6789"}]}')
 
     origin.respond = respond
@@ -253,20 +253,20 @@ def test_sigterm_lets_what_is_in_flight_end_and_refuses_the_rest(make, origin, p
         answers = []
         asking = threading.Thread(target=lambda: answers.append(ask(running, origin, token)))
         asking.start()
-        assert arrived.wait(20)
+        assert arrived.wait(60)
         running.process.send_signal(signal.SIGTERM)
         while True:  # until it has stopped listening
             try:
-                socket.create_connection(("127.0.0.1", running.port), 1).close()
+                socket.create_connection(("127.0.0.1", running.port), 60).close()
             except (ConnectionError, TimeoutError):
                 break
         status, _, _ = idle.ask(f"GET {PATH} HTTP/1.1\r\nHost: localhost:{origin.port}\r\n\r\n".encode())
         assert status == 503
         answer.set()
-        asking.join(20)
+        asking.join(60)
         status, _, body = answers[0]
         assert status == 200 and b"123-45" not in body and b'"id":1' in body
-        assert running.process.wait(20) == 0
+        assert running.process.wait(60) == 0
 
 
 def test_killed_means_closed(make, origin, provider):
@@ -274,19 +274,19 @@ def test_killed_means_closed(make, origin, provider):
         running.process.kill()
         running.process.wait()
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", running.port), 1)
+            socket.create_connection(("127.0.0.1", running.port), 60)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_the_console_ends_with_its_gateway(make, number):
     with make("up", with_console=True) as running:
-        socket.create_connection(("127.0.0.1", running.console), 1).close()
+        socket.create_connection(("127.0.0.1", running.console), 60).close()
         running.process.send_signal(number)
-        running.process.wait(20)
-        deadline = time.monotonic() + 20
+        running.process.wait(60)
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
-                socket.create_connection(("127.0.0.1", running.console), 1).close()
+                socket.create_connection(("127.0.0.1", running.console), 60).close()
             except ConnectionRefusedError:
                 return
             except (TimeoutError, ConnectionResetError):

@@ -127,7 +127,7 @@ def test_without_the_one_that_records_nothing_passes_and_the_workers_end(make, o
         left, before = workers(running), len(origin.received)
         os.kill(running.process.pid, signal.SIGKILL)
         running.process.wait()
-        gone, alive = psutil.wait_procs(left, 30)
+        gone, alive = psutil.wait_procs(left, 60)
         assert not alive and len(gone) == 2
         with pytest.raises(OSError):
             connect(running, origin, token)
@@ -140,7 +140,7 @@ def test_what_is_in_flight_ends_and_nobody_new_comes_in_when_it_is_told_to_end(m
 
     def slowly(request):
         came.set()
-        go_on.wait(30)
+        go_on.wait(60)
         return json_response(b'{"rows":[{"id":2,"ssn":"123-45-6789"}]}')
 
     before, origin.respond = origin.respond, slowly
@@ -150,19 +150,19 @@ def test_what_is_in_flight_ends_and_nobody_new_comes_in_when_it_is_told_to_end(m
             answers = []
             thread = threading.Thread(target=lambda: answers.append(get(wire, origin)))
             thread.start()
-            assert came.wait(30)
+            assert came.wait(60)
             running.process.send_signal(signal.SIGTERM)
             while True:  # until the sockets are closed
                 try:
-                    socket.create_connection(("127.0.0.1", running.port), 5).close()
+                    socket.create_connection(("127.0.0.1", running.port), 60).close()
                 except ConnectionRefusedError:
                     break
                 except ConnectionResetError:
                     continue  # it was in the queue of a socket that closed
             go_on.set()
-            thread.join(30)
+            thread.join(60)
             assert answers[0][0] == 200 and b"****6789" in answers[0][2]
-            assert running.process.wait(30) == 0
+            assert running.process.wait(60) == 0
     finally:
         origin.respond = before
 
@@ -173,15 +173,15 @@ def test_a_port_in_use_is_one_line_although_workers_share_ports(make):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         running = make(port=taken.getsockname()[1]).launch()
-        assert running.process.wait(60) == 2
-        running._reader.join(5)
+        assert running.process.wait(120) == 2
+        running._reader.join(60)
     assert len([line for line in running.lines if "Cannot listen on" in line]) == 1, running.lines
     assert not any("Traceback" in line for line in running.lines)
 
 
 def test_workers_that_cannot_start_are_said_and_end_it(make):
     running = make(gateway="workers = 2", environment={"SLUICEGATE_CA_PASSPHRASE_FILE": "/nowhere"}).launch()
-    assert running.process.wait(60) == 2
-    running._reader.join(5)
+    assert running.process.wait(120) == 2
+    running._reader.join(60)
     assert any("/nowhere" in line for line in running.lines), running.lines
     assert not any("Traceback" in line for line in running.lines), running.lines

@@ -135,7 +135,7 @@ def test_a_shell_takes_it_and_takes_it_back(desk, shell):
         pytest.skip(f"{shell} is not installed")
     wanted = found()
     script = f"{run('env', '--shell', shell)[1]}\nenv -0\nprintf '\\0=====\\0'\n{run('env', '--shell', shell, '--unset')[1]}\nenv -0"
-    done = subprocess.run([shell, "-c", script], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([shell, "-c", script], capture_output=True, text=True, timeout=60)
     before, after = done.stdout.split("=====")
     pairs = dict(line.split("=", 1) for line in before.split("\0") if "=" in line)
     assert {name: pairs.get(name) for name in wanted} == wanted, done.stderr
@@ -157,7 +157,7 @@ def test_nothing_in_a_value_is_run(shell, words):
         pytest.skip(f"{shell} is not installed")
     words = [*words, "$(touch x)", "`id`", "'; id; '", "\\'", "a\nb", "\\", "$HOME", "!x", "%d"]
     wanted = {f"V{number}": word for number, word in enumerate(words)}
-    done = subprocess.run([shell, "-c", shells.setting(shell, wanted) + "env -0"], capture_output=True, timeout=30)
+    done = subprocess.run([shell, "-c", shells.setting(shell, wanted) + "env -0"], capture_output=True, timeout=60)
     pairs = dict(line.split("=", 1) for line in done.stdout.decode().split("\0") if "=" in line)
     assert {name: pairs[name] for name in wanted} == wanted
 
@@ -204,7 +204,7 @@ def test_the_environment_names_the_agent_that_runs(desk):
         assert found("--gateway", "another.test:1")["HTTPS_PROXY"] == "http://another.test:1"
     finally:
         agent.terminate()
-        assert agent.wait(20) == 0
+        assert agent.wait(60) == 0
         agent.stdout.close()
     assert HANDLE in found()["HTTPS_PROXY"]
 

@@ -57,7 +57,7 @@ async def said(place, data, *, end=True):
         writer.write(data)
         if end:
             writer.write_eof()
-        return await asyncio.wait_for(reader.read(), 20)
+        return await asyncio.wait_for(reader.read(), 60)
     except ConnectionError:
         return b""
     finally:
@@ -143,7 +143,7 @@ async def test_the_end_of_the_agent_ends_what_is_open(relay, gateway):
     writer.write(CONNECT + b"\r\n")
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
     await relay.close()
-    assert await asyncio.wait_for(reader.read(), 20) == b""
+    assert await asyncio.wait_for(reader.read(), 60) == b""
     writer.close()
 
 
@@ -157,7 +157,7 @@ async def test_another_users_program_is_cut_off(relay, gateway):
     command = ["/usr/bin/env", "python3", "-c", ask, str(relay.address.port)]
     done = await asyncio.to_thread(
         subprocess.run, ["setpriv", "--reuid=65534", "--clear-groups", "/usr/bin/python3", *command[2:]],
-        capture_output=True, text=True, timeout=30,
+        capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     if "No such file" in done.stderr and "setpriv" in done.stderr:
         pytest.skip("setpriv and a Python for everybody are needed")

@@ -124,7 +124,7 @@ def desk(provider: Any, certs: Any, tmp_path_factory: pytest.TempPathFactory) ->
             yield gate, doctor, set_up
         finally:
             agent.terminate()
-            agent.wait(20)
+            agent.wait(60)
             assert agent.stdout is not None
             agent.stdout.close()
     origin.close()
