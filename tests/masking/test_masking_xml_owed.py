@@ -53,7 +53,10 @@ def test_an_attribute_that_owes_by_itself_gets_the_stricter_mask(last4: str) -> 
 
 def test_an_attribute_of_a_masked_element_may_be_refused() -> None:
     with pytest.raises(Refusal, match="ids"):
-        masked(f'<r><ssn v="{SSN}"/></r>', Obligation("ids", "redact", frozenset({"ssn"}), manner=Manner(on_match="refuse")))
+        masked(
+            f'<r><ssn v="{SSN}"/></r>',
+            Obligation("ids", "redact", frozenset({"ssn"}), manner=Manner(on_match="refuse")),
+        )
 
 
 @pytest.mark.parametrize("name", ["ssn:", ":ssn", "a:ssn:b", "ssn::a"])

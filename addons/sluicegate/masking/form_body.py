@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from sluicegate.masking.documents import mask_documents
+from sluicegate.masking.form_names import check_separators, mask_pairs
 from sluicegate.masking.form_neighbours import Pair, Pairs
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.rules import Plan
@@ -15,6 +16,7 @@ LONGEST = 4 << 20
 """Bytes of a pair, in what passes piece by piece."""
 
 _STEP = 64 << 10
+_OTHERS = re.compile(rb"[;\r\n]")
 
 
 def mask_form(plain: bytes, plan: Plan, tally: Tally) -> bytes:
@@ -35,7 +37,7 @@ class FormPassing:
         self._rest = bytearray()
         self._came = 0
         self._left = False
-        self._pairs = Pairs(plan.content, tally.counts) if plan.content is not None and plan.root is None else None
+        self._pairs = Pairs(plan.content, tally.counts) if plan.content is not None else None
 
     def feed(self, piece: bytes) -> bytes:
         """The next bytes; what may leave."""
@@ -63,11 +65,14 @@ class FormPassing:
             pairs = []
         if not pairs:
             raise Unfit("its body is not readable as a form")
-        masked = mask_documents([{name: value} for name, value in pairs], self._plan, self._tally, looked=False)
+        written = block.split(b"&")
+        for pair in written if _OTHERS.search(block) is not None else ():
+            check_separators(pair.decode(), self._plan)
+        masked = mask_pairs(pairs, self._plan, self._tally)
         self._tally.rows = min(self._tally.rows, 1)
         found = []
-        for (name, _), member, written in zip(pairs, masked, block.split(b"&"), strict=True):
-            start, self._came = self._came, self._came + len(written) + 1
+        for (name, _), member, raw in zip(pairs, masked, written, strict=True):
+            start, self._came = self._came, self._came + len(raw) + 1
             found.append(Pair(name, member, start, self._came))
         if self._pairs is not None:
             found = self._pairs.take(found, final=final)

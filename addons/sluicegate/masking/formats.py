@@ -241,6 +241,6 @@ def media_of(content_type: str) -> Media:
         value = value.strip().strip('"')
         if name.strip().lower() == "charset":
             charset = value.lower() if charset in ("", value) else "several"
-        elif name.strip() == "header":
+        elif name.strip().lower() == "header":
             header = value.lower()
     return Media(kind.lower(), charset, header, "," in content_type)

@@ -5,20 +5,16 @@ A part that is a form's field is a column of that name.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+from urllib.parse import unquote
 
-from sluicegate.masking.documents import mask_documents
+from sluicegate.masking.content_walk import mask_content_of
+from sluicegate.masking.form_names import hit_of, mask_pairs
 from sluicegate.masking.json_body import Unfit
+from sluicegate.masking.part_head import delimiter, read
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.tally import Tally
 
-_BOUNDARY = re.compile(r"""boundary=(?:"([^"\\]{1,70})"|([^\s;,"]{1,70}))""", re.IGNORECASE)
-_EXTENDED = re.compile(r"[;\s]name\*", re.IGNORECASE)
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
-_NAME = re.compile(r"""[;\s]name=(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))""", re.IGNORECASE)
-_KEPT = ("content-type", "content-disposition", "content-id", "content-transfer-encoding")
-_PLAIN = ("", "7bit", "8bit", "binary")
 _MOST = 10_000
 
 Engine = Callable[[bytes, str], bytes]
@@ -37,16 +33,10 @@ def mask_multipart(plain: bytes, content_type: str, plan: Plan, tally: Tally, en
     return b"".join(mask_part(part, line, plan, tally, engine) for part in parts[1:-1]) + line + b"--\r\n"
 
 
-def delimiter(content_type: str) -> bytes:
-    """What stands at the beginning of the line before each part. Raises Unfit where the type does not say it once."""
-    found = _BOUNDARY.findall(content_type)
-    if len(found) != 1:
-        raise Unfit("its parts have no boundary, or several")
-    return b"--" + str(found[0][0] or found[0][1]).encode("ascii", "replace")
-
-
 def mask_part(part: bytes, line: bytes, plan: Plan, tally: Tally, engine: Engine) -> bytes:
     """What stands between two delimiters, masked, with the first of them before it. Raises Unfit."""
+    if plan.root is not None:
+        raise Unfit("one of them masks the whole, and heads of parts would be left of it")
     masked = _masked(part, plan, tally, engine)
     if line in masked:
         raise Unfit("one of its parts holds the boundary")
@@ -59,40 +49,15 @@ def _masked(part: bytes, plan: Plan, tally: Tally, engine: Engine) -> bytes:
     head, separator, body = part.partition(b"\r\n\r\n") if not part.startswith(b"\r\n\r\n") else (b"", b"x", part[4:])
     if not separator:
         raise Unfit("one of its parts has no end of its head")
-    fields = _fields(head)
-    if fields.get("content-transfer-encoding", "").lower() not in _PLAIN:
-        raise Unfit("one of its parts is encoded for mail")
-    kind, name = fields.get("content-type", "").lower(), _name(fields.get("content-disposition", ""))
-    masked = _field(body, name, plan, tally) if name is not None and not kind else None
-    if masked is None:
-        owed = plan.start.move(name)[1] if name is not None else None
-        if owed is not None:
-            raise Unfit("a masked column is a part of a type of its own")
-        masked = engine(body, kind or "text/plain")
-    shown = "".join(f"{key}: {value}\r\n" for key, value in fields.items() if key in _KEPT)
-    if plan.content is not None and plan.content.found(shown) is not None:
-        raise Unfit("the head of one of its parts holds a value that is masked")
-    return shown.encode() + b"\r\n" + masked
-
-
-def _fields(head: bytes) -> dict[str, str]:
-    fields: dict[str, str] = {}
-    for line in head.split(b"\r\n"):
-        if not line:
-            continue
-        key, separator, value = line.decode("utf-8", "replace").partition(":")
-        if not separator or key.strip().lower() in fields or line[:1] in b" \t":
-            raise Unfit("the head of one of its parts is not readable")
-        fields[key.strip().lower()] = value.strip()
-    return fields
-
-
-def _name(disposition: str) -> str | None:
-    if _EXTENDED.search(_QUOTED.sub('""', disposition)) is not None:
-        # RFC 7578 section 4.2 forbids it in forms, and readers differ in which of two names they take.
+    said = read(head, plan)
+    if said.name is not None and hit_of(plan, said.name) is None and hit_of(plan, unquote(said.name)) is not None:
         raise Unfit("the name of one of its parts is written in a way of its own")
-    found = _NAME.search(disposition)
-    return None if found is None else (found[1] or found[2] or "")
+    masked = _field(body, said.name, plan, tally) if said.name is not None and not (said.kind or said.file) else None
+    if masked is None:
+        if said.name is not None and hit_of(plan, said.name) is not None:
+            raise Unfit("a masked column is a part of a type of its own")
+        masked = engine(body, said.kind or "text/plain")
+    return said.shown.encode() + b"\r\n" + masked
 
 
 def _field(body: bytes, name: str, plan: Plan, tally: Tally) -> bytes:
@@ -100,6 +65,8 @@ def _field(body: bytes, name: str, plan: Plan, tally: Tally) -> bytes:
         text = body.decode()
     except UnicodeDecodeError:
         raise Unfit("one of its fields is not UTF-8") from None
-    (member,) = mask_documents([{name: text}], plan, tally)
+    (member,) = mask_pairs([(name, text)], plan, tally)
+    if plan.content is not None:
+        (member,) = mask_content_of([member], plan.content, tally.counts)
     value = next(iter(member.values()), None) if isinstance(member, dict) else None
     return b"" if value is None else str(value).encode()

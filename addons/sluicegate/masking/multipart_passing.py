@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sluicegate.masking.json_body import Unfit
-from sluicegate.masking.multipart_body import CUT, Engine, delimiter, mask_part
+from sluicegate.masking.multipart_body import CUT, Engine, mask_part
+from sluicegate.masking.part_head import delimiter
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.tally import Tally
 
