@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import socket
-import ssl
-import threading
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from cryptography import x509
@@ -17,21 +13,16 @@ from jsonschema import Draft202012Validator
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
 from sluicegate.database import Database
-from sluicegate.detection.finding import Found
+from sluicegate.detection.out import sending as out
 from sluicegate.detection.out.collector import ToCollector
 from sluicegate.detection.out.ocsf import VERSION, event
 from sluicegate.detection.out.sending import HTTP, SYSLOG, Sending
 from sluicegate.detection.out.syslog import ToSyslog
 from sluicegate.detection.stored import store
 from sluicegate.settings.model.findings_out import Collector, Syslog
+from tests.detection.receiving import Place, SyslogServer, found
 
 NOW = datetime.now(UTC)
-
-
-def found(number, indicator="walk", **more):
-    given = {"exchange": f"x{number}", "service": "chunks", "dataset": "customers", "score": 21.0, **more}
-    return Found(f"{number:032x}", 1_800_000_000.5 + number, "https://idp.test ada", "Ada \u00c5", indicator,
-                 "took 99 chunks\nin a row", {"in a row": "99"}, **given)  # fmt: skip
 
 
 @pytest.fixture
@@ -62,89 +53,6 @@ def authority(tmp_path_factory):
 
 async def put(database, *several):
     await database.run(lambda connection: store(connection, several, (SYSLOG, HTTP)))
-
-
-class SyslogServer:
-    """Takes RFC 5425 frames, one connection after the other. `drops` connections are cut off before they are answered."""
-
-    def __init__(self, certificate, drops=0):
-        self.messages, self.drops = [], drops
-        self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self._context.load_cert_chain(certificate)
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.address = f"localhost:{self._listening.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self):
-        while True:
-            try:
-                plain, _ = self._listening.accept()
-            except OSError:
-                return
-            try:
-                self._take(plain)
-            except (OSError, ValueError):
-                plain.close()
-
-    def _take(self, plain):
-        plain.settimeout(60)
-        with self._context.wrap_socket(plain, server_side=True) as line:
-            data = b""
-            while more := line.recv(65536):
-                data += more
-            if self.drops:
-                self.drops -= 1
-                return  # without a close_notify of its own
-            while data:
-                length, _, data = data.partition(b" ")
-                message, data = data[: int(length)], data[int(length) :]
-                assert len(message) == int(length)
-                self.messages.append(message)
-            line.unwrap()
-
-    def close(self):
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-        self._thread.join()
-
-
-class Place:
-    """An HTTP address that gives the answers it is told to, then 204; it keeps what it said yes to."""
-
-    def __init__(self, *answers):
-        self.taken, self.seen, place = [], [], self
-        self.answers = list(answers)
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"]))
-                place.seen.append(dict(self.headers))
-                answer = place.answers.pop(0) if place.answers else 204
-                if answer in (204, "took and died"):
-                    place.taken.append((self.headers["idempotency-key"], json.loads(body)))
-                if answer == "took and died":
-                    self.close_connection = True
-                    return
-                self.send_response(answer)
-                self.send_header("location", "/elsewhere")
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/in?from=gate"
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 @pytest.fixture
@@ -233,7 +141,9 @@ async def test_one_sink_that_fails_does_not_hold_up_another(database, serve, aut
 def test_events_are_valid_in_the_schema_of_that_version(indicator, name):
     schema = OcsfJsonSchemaEmbedded(get_ocsf_schema(VERSION)).get_class_schema(class_name=name, profiles=["host"])
     validator = Draft202012Validator(schema)
-    made = event(found(1, indicator).plain())
+    made = event(found(1, indicator, evidence={"dataset": "customers"}, dataset="", service="notes").plain())
+    about = ("customers", "dataset") if indicator == "taint" else ("notes", "service")
+    assert made["resources"] == [dict(zip(("name", "type"), about, strict=True))]
     assert [error.message for error in validator.iter_errors(made)] == []
     assert list(validator.iter_errors({**made, "type_uid": 1})), "the schema finds nothing wrong with anything"
 
@@ -253,20 +163,18 @@ def test_places_that_cannot_be_meant_are_no_settings(model, given):
         model.model_validate(given)
 
 
-async def test_killed_between_the_address_and_the_cursor_what_was_taken_comes_again_and_nothing_else(
-    database, serve, monkeypatch
-):
+async def test_killed_between_the_address_and_the_cursor_one_comes_again_and_nothing_else(database, serve, monkeypatch):
     place = serve(Place())
     await put(database, found(1), found(2))
     with monkeypatch.context() as killed:
 
-        async def gone(*_, **__):
-            raise OSError("killed before the rows were taken out")
+        def gone(*_, **__):
+            raise OSError("killed before the row was taken out")
 
-        killed.setattr(database, "run", gone)
+        killed.setattr(out, "_sent", gone)
         assert await Sending(database, ToCollector(Collector(url=place.url)), HTTP).send() == 0
     await put(database, found(3))
     again = Sending(database, ToCollector(Collector(url=place.url)), HTTP)  # after the restart
     assert [await again.send(), await again.send()] == [3, 0]
     numbers = [int(key.strip('"'), 16) for key, _ in place.taken]
-    assert numbers == [1, 2, 1, 2, 3]  # under the same keys, in order
+    assert numbers == [1, 1, 2, 3]  # under the same key, in order

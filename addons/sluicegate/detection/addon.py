@@ -106,8 +106,7 @@ class RiskAddon:
 
     async def close(self) -> None:
         """Write what was learned."""
-        for one in self._sending:
-            await one.close()
+        await asyncio.gather(*(one.close() for one in self._sending))
         await self.taints.close()
         await self.kept.close()
 

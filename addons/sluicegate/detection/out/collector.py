@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from sluicegate.detection.out.deadline import deadline
 from sluicegate.settings.environment import filled
 from sluicegate.settings.model.findings_out import Collector
 
@@ -24,6 +25,8 @@ SECONDS = 10.0
 
 class ToCollector:
     """A sink. `put` blocks, and is called on a thread."""
+
+    most = 1
 
     def __init__(self, settings: Collector, environment: Mapping[str, str] = os.environ) -> None:
         self._settings = settings
@@ -35,7 +38,10 @@ class ToCollector:
         where = urlsplit(self._settings.url)
         headers = {name: filled(value, self._environment) for name, value in self._settings.headers.items()}
         taken = 0
-        with contextlib.closing(self._line(where.scheme, where.hostname or "", where.port)) as line:
+        with (
+            contextlib.closing(self._line(where.scheme, where.hostname or "", where.port)) as line,
+            deadline(lambda: line.sock),
+        ):
             for event in events:
                 try:
                     status = self._post(line, where.path or "/", where.query, headers, event)

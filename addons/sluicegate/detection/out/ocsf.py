@@ -50,7 +50,7 @@ def event(finding: Mapping[str, Any]) -> dict[str, Any]:
             "types": [finding["indicator"]],
         },
         "actor": {"user": _user(finding)},
-        "resources": [{"name": finding["dataset"] or finding["service"], "type": "dataset"}],
+        "resources": [_about(finding)],
         "metadata": {
             "version": VERSION,
             "profiles": ["host"],
@@ -65,6 +65,14 @@ def event(finding: Mapping[str, Any]) -> dict[str, Any]:
     else:
         found["evidences"] = [{"data": dict(finding["evidence"]), "actor": {"user": _user(finding)}}]
     return found
+
+
+def _about(finding: Mapping[str, Any]) -> dict[str, str]:
+    """What it is about: the dataset, and of values that were sent elsewhere the one that they are from."""
+    dataset = finding["dataset"]
+    if finding["indicator"] == "taint":
+        dataset = finding["evidence"].get("dataset") or dataset
+    return {"name": dataset, "type": "dataset"} if dataset else {"name": finding["service"], "type": "service"}
 
 
 def _user(finding: Mapping[str, Any]) -> dict[str, str]:

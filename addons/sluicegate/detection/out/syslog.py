@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from sluicegate import __version__
+from sluicegate.detection.out.deadline import deadline
 from sluicegate.settings.model.findings_out import Syslog
 
 SECONDS = 10.0
@@ -27,6 +28,8 @@ _NAME = frozenset(map(chr, range(33, 127)))
 
 class ToSyslog:
     """A sink. `put` blocks, and is called on a thread."""
+
+    most = 200
 
     def __init__(self, settings: Syslog) -> None:
         host, _, port = settings.address.rpartition(":")
@@ -42,8 +45,10 @@ class ToSyslog:
         host, _ = self._place
         with (
             socket.create_connection(self._place, timeout=SECONDS) as plain,
-            context.wrap_socket(plain, server_hostname=host) as line,
+            context.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False) as line,
+            deadline(lambda: line),
         ):
+            line.do_handshake()
             line.sendall(b"".join(map(frame, events)))
             line.unwrap()
         return len(events)
