@@ -94,8 +94,9 @@ class _Pass:
             self._places.append((holder, key))
         elif kind is dict or kind is list:
             self._gather(value, name, depth + 1)
-        elif (kind is int and not -_LONG < value < _LONG) or kind is msgspec.Raw:
-            digits = str(value) if kind is int else whole(bytes(value).decode())
+        elif (kind is int and not -_LONG < value < _LONG) or kind is msgspec.Raw or kind is float:
+            # JSON keeps the text of a number with a fraction; MessagePack has none to keep.
+            digits = str(value) if kind is int else whole(repr(value) if kind is float else bytes(value).decode())
             if digits is not None:
                 self._texts.append(digits)
                 self._names.append(name)

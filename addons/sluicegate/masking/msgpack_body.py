@@ -14,15 +14,13 @@ import msgspec
 from sluicegate import rows
 from sluicegate.masking.content_walk import mask_content_of
 from sluicegate.masking.documents import mask_documents
-from sluicegate.masking.json_body import MAX_DEPTH, Unfit
+from sluicegate.masking.json_body import Unfit
+from sluicegate.masking.msgpack_check import check
 from sluicegate.masking.msgpack_ends import Ends, array_of
-from sluicegate.masking.nested import BEGINNINGS, strip
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.tally import Tally
 from sluicegate.masking.walk import Walk
 
-_PLAIN = frozenset((str, int, float, bool, type(None)))
-"""Kinds of values that need no look."""
 _CHANGED = frozenset((dict, list, msgspec.Raw))
 _INNER = frozenset((dict, list))
 
@@ -41,7 +39,7 @@ def several(raw: bytes, count: int, plan: Plan) -> list[Any]:
     if not _INNER.issuperset(map(type, found)):
         raise Unfit("it has several values, which are not all maps and arrays")
     for document in found:
-        check(document, plan, 0)
+        check(document, plan, plan.start, 0)
     return list(found)
 
 
@@ -59,7 +57,7 @@ def _count(plain: bytes) -> int:
 
 def _one(plain: bytes, plan: Plan, tally: Tally) -> Any:
     document = unpacked(plain)
-    check(document, plan, 0)
+    check(document, plan, plan.start, 0)
     if plan.root is not None:
         tally.hit(plan.root, 1)
         return plan.root.apply([document])[0]
@@ -90,42 +88,6 @@ def unpacked(raw: bytes) -> Any:
 def packed(value: Any) -> bytes:
     """How a masked value is written."""
     return msgspec.msgpack.encode(_numbers(value))
-
-
-def check(node: Any, plan: Plan, depth: int) -> None:
-    """Raises Unfit for what nobody can look into. `depth` is that of the node."""
-    if depth > MAX_DEPTH:
-        raise Unfit("it is nested too deeply")
-    if isinstance(node, dict):
-        if not {str}.issuperset(map(type, node)):
-            raise Unfit("its keys are not all texts")
-        for key, value in node.items():
-            # What a mask replaces whole may hold anything.
-            kind = type(value)
-            if kind not in _PLAIN and (kind in _INNER or plan.start.move(key)[1] is None):
-                check(value, plan, depth + 1)
-    elif isinstance(node, list):
-        if _PLAIN.issuperset(map(type, node)) or _are_plain_rows(node):
-            return
-        for value in node:
-            check(value, plan, depth + 1)
-    elif isinstance(node, bytes):
-        try:
-            text = node.decode()
-        except UnicodeDecodeError:
-            return
-        if strip(text)[:1] in BEGINNINGS or (plan.content is not None and plan.content.found(text) is not None):
-            raise Unfit("its bytes may hold a value that is masked")
-    elif isinstance(node, msgspec.msgpack.Ext):
-        raise Unfit("it has extension types, into which nobody can look")
-
-
-def _are_plain_rows(node: list[Any]) -> bool:
-    return (
-        {dict}.issuperset(map(type, node))
-        and {str}.issuperset(map(type, chain.from_iterable(node)))
-        and _PLAIN.issuperset(map(type, _cells(node)))
-    )
 
 
 def _cells(rows_of: list[dict[str, Any]]) -> Iterator[Any]:

@@ -12,7 +12,8 @@ from sluicegate.masking import document_passing, msgpack_ends
 from sluicegate.masking.document_passing import ARRAY, OBJECT, Container, DocumentPassing, Front
 from sluicegate.masking.documents import mask_documents
 from sluicegate.masking.json_body import Unfit
-from sluicegate.masking.msgpack_body import check, mask_msgpack, packed, several, unpacked
+from sluicegate.masking.msgpack_body import mask_msgpack, packed, several, unpacked
+from sluicegate.masking.msgpack_check import check
 from sluicegate.masking.msgpack_ends import Ends, array_of, map_of
 from sluicegate.masking.neighbours import Neighbours
 from sluicegate.masking.rules import Plan
@@ -126,7 +127,7 @@ class MsgpackPassing(DocumentPassing):
             return self._large_element(top, self._front(self._at))
         raw = array_of(count) + bytes(data[self._at : last])
         values = unpacked(raw)
-        check(values, self._plan, top.depth)
+        check(values, self._plan, top.state, top.depth, top.name, top.came)
         self._elements(top, values, raw)
         self._at = last
         return True
@@ -143,7 +144,7 @@ class MsgpackPassing(DocumentPassing):
         if last is None:
             return self._large_member(top, key, self._front(at))
         raw = bytes(data[at:last])
-        check({key: unpacked(raw)}, self._plan, top.depth)
+        check({key: unpacked(raw)}, self._plan, top.state, top.depth)
         self._whole_member(top, key, raw)
         self._at = last
         return True
