@@ -96,3 +96,32 @@ def test_common_connection_headers_pass(connection):
                                                ("h2c, websocket", True), ("TLS/1.0", True), ("foo", True)])  # fmt: skip
 def test_upgrades(value, wanted):
     assert shape.upgrade_wanted(value) is wanted
+
+
+@pytest.mark.parametrize(
+    "values", [["1", "1"], ["+1"], ["-0"], ["1, 1"], [""], ["0x1"], ["1_0"], ["\u0661"], ["9" * 20]]
+)
+def test_a_length_that_is_not_one_number(values):
+    with pytest.raises(Refusal) as caught:
+        shape.length_said(values)
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(("said", "body"), [(None, b"abc"), (None, None), (0, None), (0, b""), (3, b"abc")])
+def test_a_body_as_long_as_was_said(said, body):
+    shape.check_length(said, body)
+
+
+@pytest.mark.parametrize(("said", "body"), [(1, None), (10, b""), (2, b"abc"), (4, b"abc"), (0, b"abc")])
+def test_a_body_of_another_length_than_was_said(said, body):
+    with pytest.raises(Refusal) as caught:
+        shape.check_length(said, body)
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    "changes", [{"target": "/a\n"}, {"headers": [(b"X\n", b"a")]}], ids=["target", "name of a header"]
+)
+def test_a_line_end_at_the_very_end_is_odd_too(changes):
+    with pytest.raises(Refusal):
+        head(**changes)

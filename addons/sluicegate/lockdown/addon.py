@@ -90,6 +90,7 @@ class LockdownAddon:
         # The method as it was sent: the property would show it in upper case, and the service would get it in lower.
         shape.check_line(request.data.method.decode("latin-1"), request.http_version, request.path)
         found = head.read(request.headers.fields)
+        shape.check_length(found.length, request.raw_content)
         if request.trailers:
             raise shape.malformed("trailers are not supported")
         transparent = isinstance(client.proxy_mode, mode_specs.TransparentMode)

@@ -15,6 +15,8 @@ Fields = tuple[tuple[bytes, bytes], ...]
 _ENDS_HERE = frozenset(
     (
         *(b"connection", b"upgrade", b"http2-settings", b"te", b"keep-alive"),
+        # The body is here before the request goes on, so nobody waits to be told to send it.
+        b"expect",
         # What a client says of where it comes from is not for a service to believe.
         *(
             b"forwarded",
@@ -46,6 +48,7 @@ class Head:
     """`hosts` is every Host header, in order; `onward` are the fields without those that end here.
 
     `job` is what Sluicegate-Job says; None where it is not there. Several together name no job that there could be.
+    `length` is what Content-Length says; None where it is not there.
     `purpose` is what Sluicegate-Reason says, and `ask_only` whether there is a Sluicegate-Ask, whatever it says.
     """
 
@@ -55,6 +58,7 @@ class Head:
     job: str | None = None
     purpose: str = ""
     ask_only: bool = False
+    length: int | None = None
 
 
 def read(fields: Fields) -> Head:
@@ -81,6 +85,7 @@ def _read(fields: Fields) -> Head:
         job=None if jobs is None else ", ".join(jobs),
         purpose=_purpose(values.get(b"sluicegate-reason", [])),
         ask_only=b"sluicegate-ask" in values,
+        length=shape.length_said(values.get(b"content-length", [])),
     )
 
 

@@ -13,9 +13,9 @@ MAX_HEADERS = 200
 MAX_HEADER_BYTES = 64 << 10
 MAX_TARGET = 16 << 10
 
-_NAME = re.compile(rb"^:?[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+_NAME = re.compile(rb"^:?[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_TARGET = re.compile(r"^/[!-\"$-~]*$")  # visible ASCII without '#'
+_TARGET = re.compile(r"^/[!-\"$-~]*\Z")  # visible ASCII without '#'
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # Escapes that hide a separator, a dot, another escape or a control character from whoever reads the path first.
 _HIDDEN = re.compile(r"%(?:2[eEfF5]|5[cC]|[01][0-9A-Fa-f]|7[fF])")
@@ -72,6 +72,26 @@ def check_transfer(coding: str) -> None:
     """Raise Refusal 400 for transfer codings besides chunked: what was judged would be the body still coded."""
     if coding.strip().lower() not in ("", "chunked"):
         raise malformed("its transfer coding is not supported")
+
+
+def length_said(values: Sequence[str]) -> int | None:
+    """The value of Content-Length, or None. Raises Refusal 400 unless it is one plain number."""
+    if not values:
+        return None
+    if len(values) > 1 or not (values[0].isascii() and values[0].isdigit()) or len(values[0]) > 19:
+        raise malformed("its Content-Length is not one number")
+    return int(values[0])
+
+
+def check_length(said: int | None, body: bytes | None) -> None:
+    """Raise Refusal 400 unless the body is as long as was said.
+
+    HTTP/2 says where a request ends by itself, and nobody on the way holds that against Content-Length. A service that
+    is asked by HTTP/1 would take what is missing from the next request, and read the rest of that as a request of its
+    own, which nobody has judged.
+    """
+    if said is not None and said != len(body or b""):
+        raise malformed("its body is not as long as its Content-Length says")
 
 
 def check_path(target: str) -> None:

@@ -31,6 +31,9 @@ not answered yet. What goes beyond ends the connection."""
 
 Commands = layer.CommandGenerator[None]
 
+_IN_LINES = ("HTTP/1.0", "HTTP/1.1")
+"""Versions whose messages are lines of text."""
+
 
 def put_in() -> None:
     """Let mitmproxy make these layers from now on; twice changes nothing. Raises Fault for layers it does not know."""
@@ -101,11 +104,16 @@ class GateHttp1Server(_Http1, _http1.Http1Server):
             yield commands.CloseConnection(self.conn)
             return
         lines = self.buf.maybe_extract_lines()
-        if not lines:
+        while lines is not None and not lines:  # empty lines before a request are skipped (RFC 9112 section 2.2)
+            lines = self.buf.maybe_extract_lines()
+        if lines is None:
             return
         try:
-            self.request = http1.read_request_head([bytes(line) for line in lines])
-            size = http1.expected_http_body_size(self.request)
+            request = http1.read_request_head([bytes(line) for line in lines])
+            if request.http_version not in _IN_LINES:
+                raise ValueError("a request that calls itself HTTP/2 would be held to the rules of HTTP/2")
+            self.request = request
+            size = http1.expected_http_body_size(request)
         except ValueError:
             yield from self._refuse(broken.UNREADABLE_HEAD)
             return
