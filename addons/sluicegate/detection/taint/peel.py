@@ -18,17 +18,35 @@ import tarfile
 import urllib.parse
 import zipfile
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import zstandard
+
+from sluicegate.detection.taint.inside import embedded, members, words
+from sluicegate.detection.taint.spelt import pieced, spelt
 
 LAYERS = 3
 MOST = 4 << 20
 """Bytes that are looked at, of all layers together."""
+GUESSED = 256 << 10
+"""Bytes that are looked at besides: what may be something, and most often is nothing. There may be more of it."""
 _TURNED = 256 << 10
-"""Texts up to this size are also read backwards and with turned alphabets."""
+"""Texts up to this size are also read backwards and with turned alphabets,"""
+_PIECED = 64 << 10
+"""and up to this also put together from pieces."""
 _MEMBERS = 64
+
+
+class Part(NamedTuple):
+    """Something to look at."""
+
+    data: bytes
+    layer: int
+    guess: bool
+    """Whether it may be nothing."""
 
 
 @dataclass(slots=True)
@@ -45,47 +63,89 @@ class Peeled:
 def peel(data: bytes) -> Peeled:
     """Everything that can be read in `data`."""
     found, seen = Peeled(), set[bytes]()
-    todo: list[tuple[bytes, int]] = [(data, 0)]
-    budget = MOST
+    todo = deque([Part(data, 0, False)])
+    left = {False: MOST, True: GUESSED}
     while todo:
-        one, layer = todo.pop(0)
+        one, layer, guess = todo.popleft()
         if not one or one in seen:
             continue
-        if len(one) > budget:
-            found.cut = True
-            one = one[:budget]
-        if not one:
-            break
+        if len(one) > left[guess]:
+            found.cut = found.cut or not guess
+            one = one[: left[guess]]
+            if not one:
+                continue
         seen.add(one)
-        budget -= len(one)
-        inner = list(_unpacked(one, budget))
-        if not inner:
-            text = _text(one)
-            if text is None:
-                inner = [part for part in (_inflated(one, budget),) if part]
-                if not inner:
-                    found.opaque += len(one) if layer == 0 else 0  # what a text seemed to encode may be none
-                    continue
-            else:
-                found.texts.append(text)
-                if layer == 0 and len(text) <= _TURNED:
-                    found.texts += _turned(text)
-                inner = list(_decoded(text))
-        if layer < LAYERS:
-            todo += [(part, layer + 1) for part in inner]
-        elif inner:
-            found.cut = True
+        parts = members(one)
+        if parts:
+            # They are all of it, so they take its place; what is in none of them alone may be in the whole.
+            found.texts += [text for text in (_text(one),) if text is not None and len(text) <= _TURNED]
+            todo.extend(Part(part, layer, guess) for part in parts)
+            continue
+        left[guess] -= len(one)
+        todo.extend(_peeled(one, layer, guess, left[guess], found))
     return found
+
+
+def _peeled(one: bytes, layer: int, guess: bool, most: int, found: Peeled) -> Iterator[Part]:
+    """What is below one layer; its text is put with what was found."""
+    inner = list(_unpacked(one, most))
+    if not inner:
+        text = _text(one)
+        if text is None:
+            inner = [part for part in (_inflated(one, most),) if part]
+            if not inner:
+                found.opaque += len(one) if layer == 0 else 0  # what a text seemed to encode may be none
+        else:
+            found.texts.append(text)
+            if layer == 0 and not guess and len(text) <= _TURNED:
+                found.texts += _turned(text)
+            if layer <= 1 and not guess and len(text) <= _PIECED:
+                found.texts += spelt(text)
+                for together in pieced(text):
+                    yield Part(together.encode("utf-8", "surrogatepass"), layer, True)
+            inner = list(_decoded(text, guess))
+        if layer < LAYERS and not guess:
+            yield from (Part(part, layer + 1, True) for part in _within(one, text))
+    if layer < LAYERS:
+        yield from (Part(part, layer + 1, guess) for part in inner)
+    elif inner and not guess:
+        found.cut = True
+
+
+def _within(one: bytes, text: str | None) -> Iterator[bytes]:
+    """What stands inside something else."""
+    for place in embedded(one):
+        yield from _unpacked(place, GUESSED)
+    if text is None:
+        yield words(one)
+    elif len(text) <= _PIECED:
+        for match in _BASE64.finditer(text):
+            if "/" in match.group():  # it may be a path of which a part is encoded
+                yield from (part.encode() for part in match.group().split("/") if len(part) >= 16)
 
 
 def _text(data: bytes) -> str | None:
     """The text that bytes are; None where they are none."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or data[1:64:2].count(0) > 16:
-        with_order = data if data[:2] in (b"\xff\xfe", b"\xfe\xff") else b"\xff\xfe" + data
-        return with_order.decode("utf-16", "replace")
+    wide = _wide(data)
+    if wide is not None:
+        return data.decode(wide, "replace")
     text = data.decode("utf-8", "replace")
     strange = text.count("\ufffd") + sum(text.count(chr(code)) for code in (0, 1, 2, 3, 4, 5, 6, 7, 8, 14, 15, 16))
     return text if strange <= len(text) // 10 else None
+
+
+def _wide(data: bytes) -> str | None:
+    """The encoding of texts whose letters are two or four bytes; None where they are not."""
+    zeros = [data[at:64:4].count(0) for at in range(4)]
+    if data[:4] == b"\xff\xfe\0\0" or (min(zeros[1:]) > 12 and not zeros[0]):
+        return "utf-32-le"
+    if data[:4] == b"\0\0\xfe\xff" or (min(zeros[:3]) > 12 and not zeros[3]):
+        return "utf-32-be"
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    if zeros[1] + zeros[3] > 16:
+        return "utf-16-le"
+    return "utf-16-be" if zeros[0] + zeros[2] > 16 else None
 
 
 def _unpacked(data: bytes, most: int) -> Iterator[bytes]:
@@ -139,8 +199,8 @@ _LONG85 = re.compile(r"[!-~]{24,}")
 _BASE58 = re.compile(r"[1-9A-HJ-NP-Za-km-z]{24,}")
 
 
-def _decoded(text: str) -> Iterator[bytes]:
-    """What a text is an encoding of."""
+def _decoded(text: str, guess: bool = False) -> Iterator[bytes]:
+    """What a text is an encoding of. In what was put together by guessing, the encodings that are quickly tried."""
     for change in _WHOLE:
         other = change(text)
         if other != text:
@@ -171,6 +231,8 @@ def _decoded(text: str) -> Iterator[bytes]:
             yield base64.b32decode(part + "=" * (-len(part) % 8))
         except binascii.Error:
             continue
+    if guess:
+        return
     for match in _BINARY.finditer(text):
         digits = re.sub(r"\s", "", match.group())
         yield bytes(int(digits[at : at + 8], 2) for at in range(0, len(digits) // 8 * 8, 8))

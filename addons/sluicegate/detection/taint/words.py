@@ -16,6 +16,8 @@ GAP = 3
 """Letters that may stand between two words of a value."""
 _WORD = re.compile(r"(?:[^\W_]|@)+")
 _WIDE = 0x2E80
+_UNSEEN = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\u0300-\u036f]")
+"""What is not seen between letters, or stands on one that nobody writes so: NFKC has put together what belongs so."""
 
 
 def words(text: str) -> list[str]:
@@ -24,10 +26,10 @@ def words(text: str) -> list[str]:
 
 
 def fold(text: str) -> str:
-    """NFKC, without case."""
+    """NFKC, without case and without what is not seen."""
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFKC", text).casefold()
+    return _UNSEEN.sub("", unicodedata.normalize("NFKC", text)).casefold()
 
 
 def long_enough(text: str) -> bool:
