@@ -20,6 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from sluicegate.database import Database
 
 ROOT = Path(__file__).parent.parent
@@ -30,7 +32,7 @@ POLICY = """
 listen = "127.0.0.1:{port}"
 trusted_ca = "{ca}"
 internal_destinations = ["s3://acme-*"]
-drain_seconds = 5
+drain_seconds = {drain}
 {gateway}
 
 [identity]
@@ -148,6 +150,11 @@ def free_port() -> int:
     return port
 
 
+def listening(port: int) -> bool:
+    """Whether anybody listens there. To connect would give a process more to do that is on its way out."""
+    return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in psutil.net_connections("tcp"))
+
+
 @dataclass
 class Running:
     """A gateway process. `way` is `up` or `script`; `lines` is what it printed so far."""
@@ -163,6 +170,8 @@ class Running:
     port: int = field(default_factory=free_port)
     console: int = field(default_factory=free_port)
     options: tuple[str, ...] = ()
+    drain: int = 5
+    """Seconds that what is in flight at SIGTERM has. Tests that do something meanwhile take more than they need."""
     environment: dict[str, str] = field(default_factory=dict)
     with_console: bool = False
     lines: list[str] = field(default_factory=list)
@@ -173,7 +182,7 @@ class Running:
         path.write_text(
             POLICY.format(
                 port=self.port, console=self.console, ca=self.ca, issuer=self.issuer, hosts=hosts,
-                gateway=self.gateway, identity=self.identity, more=self.more,
+                drain=self.drain, gateway=self.gateway, identity=self.identity, more=self.more,
             )
         )  # fmt: skip
         return path

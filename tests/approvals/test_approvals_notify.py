@@ -406,7 +406,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[asyncio.Run
         runner.run(database.close())
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(texts=st.lists(HOSTILE, min_size=16, max_size=16), glass=st.booleans())
 def test_nothing_that_anybody_wrote_or_asked_for_is_ever_sent(
     desk: Any, receiver: Receiver, caplog: pytest.LogCaptureFixture, texts: list[str], glass: bool

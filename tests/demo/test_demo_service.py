@@ -27,7 +27,7 @@ from sluicegate import codings
 TOKEN = "a-token-of-the-service-0001"
 ROOT = Path(__file__).parents[2]
 ROWS = [dict(zip(customers.COLUMNS, row, strict=True)) for row in customers.customers()]
-few = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @dataclass

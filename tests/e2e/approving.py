@@ -32,7 +32,7 @@ class Curl:
 
     def __init__(self, gate: Running, token: str, url: str, *arguments: str) -> None:
         self.process = subprocess.Popen(
-            ["curl", "-sS", "--max-time", "60", "--suppress-connect-headers", "-i", *arguments, url],
+            ["curl", "-sS", "--max-time", "250", "--suppress-connect-headers", "-i", *arguments, url],
             env={
                 "PATH": os.environ["PATH"],
                 "HTTPS_PROXY": f"http://me:{token}@127.0.0.1:{gate.port}",

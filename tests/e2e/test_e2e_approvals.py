@@ -32,7 +32,7 @@ def origin(certs):
 
 @pytest.fixture(scope="module")
 def gate(gateway, origin, tmp_path_factory):
-    more = "[approvals]\nhold_seconds = 60.0\n"
+    more = "[approvals]\nhold_seconds = 200.0\n"
     hosts = [f"localhost:{origin.port}"]
     with gateway(tmp_path_factory.mktemp("gate"), hosts, more=more, with_console=True) as running:
         yield running

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from datetime import UTC, datetime
 
 import pytest
 
@@ -18,7 +19,7 @@ id = "enough-for-today"
 effect = "deny"
 who = ["person:grace"]
 kind = ["read"]
-budget = { distinct_chunks = 2 }
+budget = { distinct_chunks = 2, zone = "@NOON" }
 reason = "Nobody needs more than two chunks in a day."
 
 [jobs.notes]
@@ -26,7 +27,8 @@ dataset = "customers"
 columns = ["id", "notes"]
 chunks = ["0..9"]
 who = ["group:engineering"]
-"""
+""".replace("@NOON", f"Etc/GMT{datetime.now(UTC).hour - 12:+}")
+"""The budget's day is that of a place where it is noon now: none ends while the tests run."""
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +39,14 @@ def origin(certs):
 
 
 @pytest.fixture
-def gate(gateway, origin, tmp_path):
-    with gateway(tmp_path, [f"localhost:{origin.port}"], more=BUDGET, with_console=True) as running:
+def drain():
+    """Seconds."""
+    return 5
+
+
+@pytest.fixture
+def gate(gateway, origin, tmp_path, drain):
+    with gateway(tmp_path, [f"localhost:{origin.port}"], more=BUDGET, with_console=True, drain=drain) as running:
         yield running
 
 
@@ -58,7 +66,7 @@ def test_a_policy_that_changes_is_in_force_for_the_next_request_and_a_broken_one
 
     file.write_text(before + '\n[[rules]]\nid = "closed"\neffect = "deny"\nreason = "Closed for the audit."\n')
     gate.process.send_signal(signal.SIGHUP)
-    gate.wait_for("in force")
+    gate.wait_for("is in force")
     refused = read("ada", path)
     assert (
         refused.status == 403
@@ -73,7 +81,7 @@ def test_a_policy_that_changes_is_in_force_for_the_next_request_and_a_broken_one
 
     file.write_text(before)
     gate.process.send_signal(signal.SIGHUP)
-    gate.wait_for("in force")
+    gate.wait_for("is in force")
     assert read("ada", path).status == 200
 
 
@@ -117,6 +125,7 @@ def test_a_request_that_is_held_when_the_gateway_ends_can_be_approved_afterwards
     assert bytes(origin.received).count(b"POST /datasets/customers/exports") == 1
 
 
+@pytest.mark.parametrize("drain", [100])
 def test_a_request_that_is_approved_while_the_gateway_ends_still_goes_through(gate, origin, provider):
     desk, destination = Desk(gate, provider), "s3://partner-drop/just-in-time"
     url, body = f"https://localhost:{origin.port}/datasets/customers/exports", json.dumps({"destination": destination})

@@ -21,7 +21,7 @@ OK = json_response(b'{"rows":[{"id":1}]}')
 def site(gateway: Any, certs: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     origin = Origin(certs.service, lambda request: OK)
     folder = tmp_path_factory.mktemp("revoked")
-    more = "[approvals]\nhold_seconds = 60\n"
+    more = "[approvals]\nhold_seconds = 200\n"
     with gateway(folder, [f"localhost:{origin.port}"], more=more, with_console=True) as running:
         running.origin = origin
         yield running
@@ -45,7 +45,7 @@ class Person:
 
     def asks(self, path: str, method: str = "GET", body: bytes = b"") -> tuple[int, bytes]:
         with tunnel(self.site, self.site.origin.port, self.secret) as wire:
-            wire.socket.settimeout(60)
+            wire.socket.settimeout(250)
             said = wire.ask(wire.request(method, path, body, **({"Content_Type": "application/json"} if body else {})))
         return said[0], said[2]
 

@@ -34,7 +34,7 @@ def origin(certs):
 
 @pytest.fixture(scope="module")
 def gate(gateway, origin, tmp_path_factory):
-    settings = "max_body_bytes = 262144\nclient_seconds = 3"
+    settings = "max_body_bytes = 262144\nclient_seconds = 8"
     with gateway(tmp_path_factory.mktemp("slow"), [f"localhost:{origin.port}"], gateway=settings) as running:
         yield running
 

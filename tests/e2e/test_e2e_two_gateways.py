@@ -22,7 +22,7 @@ REDEEMERS, AT_ONCE = 1000, 50
 
 MORE = """
 [approvals]
-hold_seconds = 120.0
+hold_seconds = 200.0
 
 [datasets.staff]
 service = "chunks"

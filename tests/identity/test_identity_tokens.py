@@ -360,7 +360,7 @@ async def test_no_token_stays_in_memory_as_text(verifier: Verifier, provider: Pr
     assert token not in repr(vars(verifier))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.one_of(st.text(), st.from_regex(r"[A-Za-z0-9_-]{1,40}\.[A-Za-z0-9_-]{1,40}\.[A-Za-z0-9_-]{1,40}")))
 async def test_no_text_at_all_does_anything_but_get_refused(verifier: Verifier, text: str) -> None:
     assert (await refused_code(verifier, text)).startswith("token-")
@@ -372,7 +372,7 @@ async def refused_code(verifier: Verifier, token: str) -> str:
     return caught.value.code
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 async def test_no_single_changed_character_leaves_a_token_good(
     verifier: Verifier, provider: Provider, data: st.DataObject

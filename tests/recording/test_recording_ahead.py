@@ -43,7 +43,7 @@ class Disk:
         return {name: (self.folder / name).read_bytes() for name in self.sizes}
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(batches=records, synced=st.integers(0, 12), lost=st.data())
 def test_what_a_power_cut_takes_is_put_back(tmp_path_factory, batches, synced, lost):
     disk = Disk(tmp_path_factory.mktemp("disk"))
@@ -64,7 +64,7 @@ def test_what_a_power_cut_takes_is_put_back(tmp_path_factory, batches, synced, l
     assert not list(disk.folder.glob(f"{PREFIX}*"))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(batches=records, where=st.floats(0, 1), torn=st.sampled_from(["cut", "flip", "zero"]))
 def test_a_torn_frame_ends_it_and_nothing_that_was_never_written_appears(tmp_path_factory, batches, where, torn):
     disk = Disk(tmp_path_factory.mktemp("disk"))

@@ -75,7 +75,9 @@ def test_a_file_cut_anywhere_shows_all_before_the_cut(tmp_path):
             assert [d.offset for d in damage] == [STARTS[whole]], cut
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=300, deadline=None
+)
 @given(st.integers(0, len(WHOLE) * 8 - 1))
 def test_one_flipped_bit_is_always_found_and_hides_nothing_else(tmp_path, bit):
     data = bytearray(WHOLE)
@@ -86,7 +88,7 @@ def test_one_flipped_bit_is_always_found_and_hides_nothing_else(tmp_path, bit):
     assert damage[0].offset == STARTS[hit]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 @given(st.integers(0, len(WHOLE)), st.integers(0, 4000), st.binary(max_size=40))
 def test_bytes_taken_out_and_put_in_hide_only_what_they_touch(tmp_path, start, taken, put_in):
     data = WHOLE[:start] + put_in + WHOLE[start + taken :]
@@ -100,7 +102,7 @@ def test_bytes_taken_out_and_put_in_hide_only_what_they_touch(tmp_path, start, t
     assert [one for one in found if one in untouched] == untouched
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 @given(st.binary(max_size=300))
 def test_garbage_never_raises(tmp_path, data):
     read(tmp_path, data)

@@ -121,7 +121,7 @@ async def test_a_gateway_and_a_witness_process(tmp_path):
 def retried(heads: Heads) -> None:
     import time
 
-    for _ in range(100):
+    for _ in range(600):
         try:
             return heads.send()
         except Exception:

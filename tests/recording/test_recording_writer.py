@@ -134,7 +134,7 @@ def test_the_metadata_is_plain_and_whole(tmp_path):
 SECRET = "hunter2-Zq9x"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.sampled_from(["authorization", "Cookie", "X-Api-Key", "proxy-authorization", "x-chunks-key-of-ours"]),
     st.sampled_from(["token", "X-Amz-Signature", "code", "x_pin"]),

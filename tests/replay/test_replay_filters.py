@@ -69,7 +69,7 @@ def addresses(folder):
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     max_examples=40,
     deadline=None,
     phases=(Phase.generate, Phase.shrink),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.origin import Origin
+from tests.origin import Origin, json_response
 from tests.running import Running, Wire
 
 
@@ -70,3 +70,21 @@ def tunnel(gate, ada):
     yield open_tunnel
     for wire in opened:
         wire.close()
+
+
+@pytest.fixture
+def origin(certs):
+    server = Origin(certs.service, lambda request: json_response(b'{"rows":[{"ssn":"123-45-6789"}]}'))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def make(provider, certs, origin, tmp_path):
+    """A gateway that is not started yet."""
+
+    def made(way="up", **changes):
+        values = dict(folder=tmp_path, issuer=provider.issuer, ca=certs.ca, hosts=[f"localhost:{origin.port}"], way=way)
+        return Running(**{**values, **changes})
+
+    return made

@@ -24,7 +24,7 @@ def gate(provider, certs, tmp_path_factory):
         ca=certs.ca,
         hosts=[f"localhost:{origin.port}"],
         with_console=True,
-        more="[approvals]\nhold_seconds = 30\n",
+        more="[approvals]\nhold_seconds = 200\n",
     )
     running.origin = origin
     with running:
@@ -39,7 +39,7 @@ class Desk:
         self.gate, self.provider = gate, provider
 
     def ask(self, person="ada", body=BODY, headers="Prefer: wait=0\r\n"):
-        wire = Wire(self.gate.port, timeout=60)
+        wire = Wire(self.gate.port, timeout=250)
         assert b" 200 " in wire.connect("localhost", self.gate.origin.port, self.provider.token(person))
         wire.tls(self.gate.gateway_ca, "localhost")
         answer = wire.ask(

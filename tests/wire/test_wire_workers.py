@@ -17,7 +17,7 @@ from sluicegate.recording.recorded import Recorded
 from sluicegate.recording.verify import verify
 from sluicegate.recording.verify.keys import folder_keys
 from tests.origin import Origin, json_response
-from tests.running import BIN, Running, Wire
+from tests.running import BIN, Running, Wire, listening
 
 PATH = "/datasets/customers/chunks/1"
 CLIENTS = [f"127.0.1.{number}" for number in range(1, 13)]
@@ -145,20 +145,17 @@ def test_what_is_in_flight_ends_and_nobody_new_comes_in_when_it_is_told_to_end(m
 
     before, origin.respond = origin.respond, slowly
     try:
-        with make() as running:
+        with make(drain=100) as running:
             wire = connect(running, origin, token)
             answers = []
             thread = threading.Thread(target=lambda: answers.append(get(wire, origin)))
             thread.start()
             assert came.wait(60)
             running.process.send_signal(signal.SIGTERM)
-            while True:  # until the sockets are closed
-                try:
-                    socket.create_connection(("127.0.0.1", running.port), 60).close()
-                except ConnectionRefusedError:
-                    break
-                except ConnectionResetError:
-                    continue  # it was in the queue of a socket that closed
+            while listening(running.port):
+                pass
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", running.port), 60)
             go_on.set()
             thread.join(60)
             assert answers[0][0] == 200 and b"****6789" in answers[0][2]
