@@ -348,6 +348,7 @@ async def test_what_was_not_looked_at_is_refused_unless_the_policy_says_otherwis
 
 
 async def test_findings_go_out_once_each_whatever_fails(database, tmp_path, monkeypatch, caplog):
+    from sluicegate.detection.out import sending as out
     from sluicegate.detection.out.sending import Sending, ToFile
 
     target = tmp_path / "out" / "findings.jsonl"
@@ -358,14 +359,13 @@ async def test_findings_go_out_once_each_whatever_fails(database, tmp_path, monk
     assert caplog.text.count("they wait") == 1
     target.parent.mkdir()
     target.write_bytes(b'{"cut off')
-    run = database.run
 
-    async def killed(work, **_):
+    def killed(*_, **__):
         raise RuntimeError("killed before the row was taken out")
 
-    monkeypatch.setattr(database, "run", killed)
-    assert await sending.send() == 0
-    monkeypatch.setattr(database, "run", run)
+    with monkeypatch.context() as kill:
+        kill.setattr(out, "_sent", killed)
+        assert await sending.send() == 0
     assert await sending.send() == 1 and await sending.send() == 0
     cut, line = target.read_bytes().splitlines()
     assert cut == b'{"cut off' and target.stat().st_mode & 0o077 in (0, 0o044)

@@ -280,11 +280,13 @@ class ExposureAddon:
         return found
 
     async def _write(self, exchange: Exchange, found: list[Found]) -> None:
+        risk = self._risk
+        told = any("finding" in place.about for place in risk.part.settings.notify.values())
         try:
-            await self._risk.database.run(partial(store, found=found, sinks=self._risk.sinks), durable=True)
+            await risk.database.run(partial(store, found=found, sinks=risk.sinks, told=told), durable=True)
         except Exception as error:
             logger.exception("a finding cannot be written to the database")
-            if exchange.refusal is None and self._risk.mode == "enforce":
+            if exchange.refusal is None and risk.mode == "enforce":
                 raise Refusal(
                     503,
                     "finding-not-written",

@@ -51,7 +51,8 @@ class Deliverer:
         return await self._database.read(outbox.recent)
 
     async def _one(self, row: Row[Any]) -> None:
-        notice = Notice(row.id, row.about, row.approval_id, row.code, row.at, f"{self._link}/approvals/{row.code}")
+        page = f"findings#{row.approval_id}" if row.about == "finding" else f"approvals/{row.code}"
+        notice = Notice(row.id, row.about, row.approval_id, row.code, row.at, f"{self._link}/{page}")
         done: dict[str, Any] = dict(row.places)
         wanted = [name for name, place in self._where.items() if row.about in place.about]
         left = [name for name in wanted if not _over(done.get(name, {}))]

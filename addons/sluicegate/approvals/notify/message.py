@@ -18,6 +18,7 @@ _SENTENCES = {
     "withdrawn": "A request was withdrawn",
     "revoked": "A grant was revoked",
     "reviewed": "A broken glass was reviewed",
+    "finding": "Detection has found something",
 }
 
 
@@ -28,6 +29,7 @@ class Notice:
     id: int
     about: str
     approval: str
+    """Its id; of what was found, the finding's."""
     code: str
     at: float
     link: str
@@ -65,7 +67,10 @@ def teams(notice: Notice) -> dict[str, Any]:
 def webhook(notice: Notice) -> bytes:
     """The body of a Standard Webhook; its bytes are what is signed."""
     data = {"approval": notice.approval, "code": notice.code, "url": notice.link}
-    document = {"type": f"approval.{notice.about}", "timestamp": rfc3339(notice.at), "data": data}
+    kind = f"approval.{notice.about}"
+    if notice.about == "finding":
+        kind, data = "finding.raised", {"finding": notice.approval, "code": notice.code, "url": notice.link}
+    document = {"type": kind, "timestamp": rfc3339(notice.at), "data": data}
     return json.dumps(document, separators=(",", ":")).encode()
 
 

@@ -1,4 +1,4 @@
-"""[notify.NAME]: who is told that a request waits."""
+"""[notify.NAME]: who is told that a request waits, or that something was found."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pydantic import Field
 
 from sluicegate.settings.model.base import Table, Text
 
-About = Literal["asked", "broken_glass", "approved", "denied", "expired", "withdrawn", "revoked", "reviewed"]
+About = Literal["asked", "broken_glass", "approved", "denied", "expired", "withdrawn", "revoked", "reviewed", "finding"]
 
 
 class Notify(Table):
-    """[notify.NAME]: a place that is told that a request waits, or that the glass was broken.
+    """[notify.NAME]: a place that is told that a request waits, that the glass was broken, or that something was found.
 
     What is sent is a code and a link, and never data. Deciding happens in the console, behind its sign-in.
     """
@@ -21,7 +21,7 @@ class Notify(Table):
     """`slack` and `teams`: an incoming webhook. `webhook`: signed as Standard Webhooks. `terminal`: the console's
     log."""
     about: list[About] = ["asked", "broken_glass"]
-    """What it is told."""
+    """What it is told; `finding` is each finding of detection."""
     url: Text | None = None
     """Where to send it; `${NAME}` stands for an environment variable, since such an address is a secret."""
     secrets: list[Text] = []
