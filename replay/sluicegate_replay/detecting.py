@@ -31,9 +31,10 @@ _MESSAGE = "application/json"
 class Again:
     """Finds anew, under the settings that are given, what recordings add up to."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, key: bytes | None = None) -> None:
+        """`key` is the gateway's own key of fingerprints, where what is learned is to be the same as there."""
         self.watching = Watching(Weighing(settings))
-        self._key = secrets.token_bytes(32)  # fingerprints are compared within this run alone
+        self._key = key or secrets.token_bytes(32)  # most often they are compared within this run alone
         self._zones = Zones(settings, self._key)
         self._days = settings.detection.taint_days * 86_400
         self._received: dict[str, list[Received]] = {}
@@ -112,7 +113,8 @@ class Again:
             sent = outgoing.parts(item.request.body or b"", host, item.text("path"), headers, ())
             coding = _said(item.request)[0]
         found = search(sent, coding, held.begin, self._key)
-        return held.judge(found, host if target == OTHERS else target, self._zones.canary_values)
+        signals = held.judge(found, host if target == OTHERS else target, self._zones.canary_values)
+        return tuple(one for one in signals if one.bits or not item.messages)  # as it is live
 
     def _learn(self, item: Recorded) -> None:
         """What the person holds from now on."""

@@ -101,17 +101,21 @@ def test_a_place_is_new_to_whoever_was_refused_thousands_of_others():
     assert "new-destination" in {one.indicator for one in found}
 
 
-def row(rows: int = 1) -> tuple[Signal, ...]:
-    signal = judge(Hits(rows, rows * 2, 0), "customers", EVIL)
+def row(rows: int = 1, strong: int = 0, place: str = EVIL, what: int = 0) -> tuple[Signal, ...]:
+    signal = judge(Hits(rows, rows * 2 + strong, strong, what), "customers", place)
     return (signal,)
 
 
-def sends(office: Office, at: float, asked: str, rows: int = 1):
+def sends(office: Office, at: float, asked: str, rows: int = 1, **more):
     event = office.event(
         at, service=OTHERS, dataset=None, kind="upload", method="POST", target="/in", asked=asked, external=True,
         destination=EVIL, rows=0, clear=(), sent=400,
     )  # fmt: skip
-    return office.watching.after(event, row(rows))
+    return office.watching.after(event, row(rows, **more))
+
+
+def taint_points(office: Office) -> list[float]:
+    return [point.score for point in office.watching.people[ADA].points if point.indicator == "taint"]
 
 
 def test_a_row_at_a_time_adds_up():
@@ -122,9 +126,33 @@ def test_a_row_at_a_time_adds_up():
         found = [one for one in sends(office, at + number * HOUR, f"body {number}") if one.indicator == "taint"]
         scores += [(one.score, one.certain) for one in found]
     assert scores[-1] == (60.0, False)  # strong, and no proof: lists of strangers have a row in common by accident
-    (last,) = [point for point in office.watching.people[ADA].points if point.indicator == "taint"]
-    assert last.score == 60.0
+    assert taint_points(office) == [26.0, 60.0]
     assert Day.unpacked(today(office).packed).pieces == today(office).pieces
+
+
+def test_a_row_to_each_of_several_places_adds_up():
+    office = Office().work(20)
+    for number in range(40):  # more than anybody has hosts, and as many as a name server makes names
+        sends(office, LATE + 11 * DAY + number, "b", place=f"https://h{number}.evil.example", what=number // 10 + 1)
+    assert max(taint_points(office)) == 60.0 and len(today(office).pieces) == 1
+
+
+def test_a_value_at_a_time_adds_up():
+    office = Office().work(20)
+    for number in range(12):
+        sends(office, LATE + 11 * DAY + number, "the same body", rows=0, strong=1, what=number + 1)
+    assert taint_points(office) == [28.0]  # grows: 24 with the third
+    office = Office().work(20)
+    for number in range(40):
+        assert sends(office, LATE + 11 * DAY + number, f"b{number}", rows=0, strong=1, what=7 - number % 2) == []
+    assert taint_points(office) == []  # two values, however often
+
+
+def test_the_same_row_with_another_address_each_time_is_one():
+    office = Office().work(20)
+    for number in range(6):
+        sends(office, LATE + 11 * DAY + number, f"body {number}", what=77)
+    assert taint_points(office) == [26.0]
 
 
 def test_the_same_row_again_and_again_is_one():

@@ -252,5 +252,5 @@ def test_what_a_websocket_moved_is_found_and_learned_anew_out_of_the_record(tmp_
     assert exposed["rows"] == 20 and exposed["exchanges"] == 2  # message by message: the end does not count them twice
     assert exposed["clear"] == ["email", "id", "name"] and exposed["masked"] == ["ssn"]
 
-    watching = _learned([folder], load(policy).settings, Read())
+    watching = _learned([folder], load(policy).settings, State(tmp_path), Read())
     assert states(watching)["person:https://idp ada"] == known["person:https://idp ada"]

@@ -20,7 +20,7 @@ from sluicegate.errors import Fault
 if TYPE_CHECKING:
     from sluicegate.detection.watching import Watching
     from sluicegate.recording.recorded import Damage, Recorded
-    from sluicegate.settings import Settings
+    from sluicegate.settings import Settings, State
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ def relearn(
     read = Read()
     try:
         _stopped(folders)
-        watching = _learned(folders, loaded.settings, read)
+        watching = _learned(folders, loaded.settings, place, read)
         forgotten, people = asyncio.run(_replace(watching, loaded.settings, place.database))
     except OSError as error:
         raise Fault(f"The recordings cannot be read: {error.strerror}.") from None
@@ -87,10 +87,12 @@ def _stopped(folders: list[Path]) -> None:
             raise Fault(f"A gateway is writing to {folder}.", hint="Stop it first; what it learns now would be lost.")
 
 
-def _learned(folders: list[Path], settings: Settings, read: Read) -> Watching:
+def _learned(folders: list[Path], settings: Settings, state: State, read: Read) -> Watching:
+    from sluicegate.detection.taint.key import NAME, load_or_create
     from sluicegate_replay.detecting import Again
 
-    again = Again(settings)
+    # With the gateway's own key, what somebody sent in pieces today goes on adding up.
+    again = Again(settings, load_or_create(state) if (state.keys / NAME).exists() else None)
     # Each folder has its exchanges in the order in which they ended, as they were learned.
     for item in heapq.merge(*(_whole(folder, read) for folder in folders), key=lambda item: item.finished):
         again.findings(item)

@@ -159,9 +159,11 @@ class RiskAddon:
                     next_step="Send less at once, or ask the gateway's operator.",
                 ) from why
             return
+        if message is not None:  # a WebSocket counts as a whole: what is no evidence makes no event of a message
+            signals = tuple(one for one in signals if one.bits)
         if signals:
             self.signals[flow] = signals
-            exchange.findings += [Finding(one.indicator, one.detail, one.evidence) for one in signals]
+            exchange.findings += [Finding(one.indicator, one.detail, one.evidence) for one in signals if one.bits]
 
 
 class ExposureAddon:

@@ -30,6 +30,8 @@ class Signal:
     evidence: Mapping[str, str]
     certain: bool = False
     """Needs no habit, and is held against no budget."""
+    what: int = 0
+    """A number for the values that were found, where it is about values: the same values are the same number."""
 
     @property
     def score(self) -> float:

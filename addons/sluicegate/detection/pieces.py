@@ -1,8 +1,13 @@
-"""What is sent elsewhere in small pieces: a row in each of several requests is as good as several rows in one."""
+"""What is sent elsewhere in small pieces: a row in each of several requests is as good as several rows in one.
+
+So are single values; and to however many places, since who has one host has a thousand names for it.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sluicegate.detection.day import Day
 from sluicegate.detection.event import Event, key
@@ -10,33 +15,54 @@ from sluicegate.detection.look import Signal
 
 ROWS = 3
 """Rows in different requests of a day that are strong evidence. No proof: foreign lists share a row by accident."""
-_PLACES = 16
+VALUES, BITS, MOST_BITS = 3, 12.0, 16.0
+"""Values that identify somebody: as many as in one request, and what they are worth; twice as many are one bit more."""
+_KINDS = 32
 _REQUESTS = 64
 
 
 def together(day: Day, event: Event, signals: Iterable[Signal]) -> list[Signal]:
-    """The signals of a request; a row of somebody's data that it holds is put beside those of the day's others."""
+    """The signals of a request; what it holds of somebody's data is put beside what the day's others did. What is no
+    evidence, with them either, is left out."""
     found = []
     for signal in signals:
-        rows = int(signal.evidence.get("rows", 0)) if signal.indicator == "taint" and not signal.certain else 0
-        if rows and (signal.about in day.pieces or len(day.pieces) < _PLACES):
-            pieces = day.pieces.setdefault(signal.about, {})
-            if len(pieces) < _REQUESTS:  # the same sent again is no other row
-                pieces[key(event.service, event.method, event.target, event.asked)] = rows
-            total = sum(pieces.values())
-            if len(pieces) > 1 and total >= ROWS:
-                signal = _pieces(signal, total, len(pieces))
-        found.append(signal)
+        if signal.indicator == "taint" and not signal.certain:
+            dataset = signal.evidence.get("dataset", "")
+            rows, of_rows = _added(day, dataset, "rows", event, signal)
+            values, of_values = _added(day, dataset, "identifying values", event, signal)
+            if rows >= ROWS and of_rows > 1:
+                signal = _pieces(signal, dataset, f"{rows} rows", "rows", rows, of_rows, 20.0, 3.0)
+            elif values >= VALUES and of_values > 1:
+                bits = max(signal.bits, min(MOST_BITS, BITS + math.log2(values / VALUES)))
+                signal = _pieces(
+                    signal, dataset, f"{values} identifying values", "identifying values", values, of_values, bits, 2.0
+                )
+        if signal.bits:
+            found.append(signal)
     return found
 
 
-def _pieces(signal: Signal, rows: int, requests: int) -> Signal:
-    dataset, place = signal.evidence.get("dataset", ""), signal.evidence.get("sent to", "")
-    return Signal(
-        "taint",
-        signal.about,
-        20.0,
-        3.0,
-        f"{rows} rows of {dataset} that this person received were found in {requests} requests of a day to {place}",
-        {**signal.evidence, "rows": str(rows), "requests of the day": str(requests)},
+def _added(day: Day, dataset: str, kind: str, event: Event, signal: Signal) -> tuple[int, int]:
+    """So many of them in so many different requests of the day, this one with them; nothing where it has none."""
+    count, about = int(signal.evidence.get(kind, 0)), f"{dataset} {kind}"
+    if not count or (about not in day.pieces and len(day.pieces) >= _KINDS):
+        return 0, 0
+    pieces = day.pieces.setdefault(about, {})
+    if len(pieces) < _REQUESTS:  # the same sent again is no other
+        what = signal.what or key(event.service, event.method, event.target, event.asked)
+        pieces[what] = max(pieces.get(what, 0), count)
+    return sum(pieces.values()), len(pieces)
+
+
+def _pieces(
+    signal: Signal, dataset: str, words: str, kind: str, count: int, requests: int, bits: float, weight: float
+) -> Signal:
+    return replace(
+        signal,
+        about=f"{dataset} in pieces"[:200],
+        bits=bits,
+        weight=weight,
+        detail=f"{words} of {dataset} that this person received were found in {requests} requests of a day, "
+        f"the last to {signal.evidence.get('sent to', '')}",
+        evidence={**signal.evidence, kind: str(count), "requests of the day": str(requests)},
     )

@@ -23,6 +23,8 @@ class Hits:
     cells: int = 0
     strong: int = 0
     """Values that identify somebody by themselves."""
+    what: int = 0
+    """A number for all of the values."""
 
 
 def index(cells: Iterable[Cell]) -> dict[int, list[tuple[int, int]]]:
@@ -39,27 +41,31 @@ def count(values: Collection[int], known: Mapping[int, list[tuple[int, int]]]) -
     """What of the values is known."""
     columns: dict[int, set[int]] = {}
     strong: set[int] = set()
-    met = 0
+    met = what = 0
     for value in values:
         places = known.get(value)
         if places is None or len(places) > _COMMON:
             continue
         met += 1
+        what ^= value
         for row, column in places:
             columns.setdefault(row, set()).add(column)
             if column & STRONG:
                 strong.add(value)
-    return Hits(sum(len(found) >= COLUMNS for found in columns.values()), met, len(strong))
+    return Hits(sum(len(found) >= COLUMNS for found in columns.values()), met, len(strong), what)
 
 
 def judge(hits: Hits, dataset: str, place: str) -> Signal | None:
-    """The evidence. None where what was found can be an accident: two people share a birthday, a town and a name."""
+    """The evidence. None where what was found can be an accident: two people share a birthday, a town and a name. A few
+    identifying values are evidence only with those of other requests (`pieces`): of no bits by themselves."""
     if hits.rows >= ROWS:
         bits, certain, words = 20.0, True, f"{hits.rows} rows of {dataset}"
     elif hits.rows:
         bits, certain, words = 13.0, False, f"{hits.rows} row{'s' if hits.rows > 1 else ''} of {dataset}"
     elif hits.strong >= ROWS:
         bits, certain, words = 12.0, False, f"{hits.strong} identifying values of {dataset}"
+    elif hits.strong:
+        bits, certain, words = 0.0, False, f"{hits.strong} identifying values of {dataset}"
     else:
         return None
     return Signal(
@@ -73,6 +79,7 @@ def judge(hits: Hits, dataset: str, place: str) -> Signal | None:
             "identifying values": str(hits.strong),
         },
         certain,
+        hits.what,
     )  # fmt: skip
 
 
