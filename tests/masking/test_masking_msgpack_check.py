@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import struct
+from types import SimpleNamespace
 from typing import Any
 
+import msgpack
 import msgspec
 import pytest
 
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Obligation
-from sluicegate.masking import document_passing, msgpack_passing, records
+from sluicegate.masking import document_passing, msgpack_ends, msgpack_passing, records
 from sluicegate.masking.body import Reply, mask
 from sluicegate.masking.methods import Methods
 from sluicegate.masking.rules import Plan
@@ -125,3 +127,30 @@ def test_detectors_see_whole_numbers_that_are_floats(name: str, value: float, sh
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), 1.5, 1e300, 0.0, -0.0])
 def test_other_floats_pass(value: float) -> None:
     assert PACK(leaves({"a": value}, LOOKS)) == PACK({"a": value})
+
+
+@pytest.mark.parametrize(
+    "value", [{"n": 1, "a": "x" * 9000}, [{"a": "x" * 9000}], {"n": 1, "a": {"b": {"c": "x" * 9000}}}]
+)
+def test_what_waits_for_its_end_is_not_read_again_with_every_piece(monkeypatch, value: Any) -> None:
+    fed = 0
+
+    class Counting:
+        def __init__(self, **how: int) -> None:
+            self._real = msgpack.Unpacker(**how)
+
+        def feed(self, data: bytes) -> None:
+            nonlocal fed
+            fed += len(data)
+            self._real.feed(data)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._real, name)
+
+    monkeypatch.setattr(msgpack_ends, "msgpack", SimpleNamespace(Unpacker=Counting, **vars(msgpack.exceptions)))
+    plan, body = Plan((NAMED,), METHODS), PACK(value)
+    stream = open_stream(FIELDS, 200, plan, (), None)
+    assert stream is not None
+    out = [out for at in range(0, len(body), 10) for out in stream.feed(body[at : at + 10])]
+    assert b"".join([*out, *stream.end()]) == body
+    assert fed < 12 * len(body)

@@ -40,6 +40,8 @@ class MsgpackPassing(DocumentPassing):
     def __init__(self, plan: Plan, tally: Tally) -> None:
         super().__init__(plan, tally)
         self._ends = Ends()
+        self._key_end: int | None = None
+        """Where the key of the member ends that waits for its value: it is not looked for again with every piece."""
         self._maps: list[_Map] = []
         self._opened = b""
         """What the first document is, where that is so large that it was opened."""
@@ -64,6 +66,7 @@ class MsgpackPassing(DocumentPassing):
 
     def _moved(self, count: int) -> None:
         self._ends.moved(count)
+        self._key_end = None if self._key_end is None else self._key_end - count
 
     def _step(self) -> bool:
         if not self._open:
@@ -134,15 +137,19 @@ class MsgpackPassing(DocumentPassing):
 
     def _next_member(self, top: Container) -> bool:
         data = self._rest
-        at = self._ends.end(data, self._at)
+        at = self._ends.end(data, self._at) if self._key_end is None else self._key_end
         if at is None or at == len(data):
             return False
+        self._key_end = at
         last = self._ends.end(data, at)
         if last is None and self._waits(top, at):
             return False
         key = self._new_key(top, bytes(data[self._at : at]))
         if last is None:
-            return self._large_member(top, key, self._front(at))
+            opened = self._large_member(top, key, self._front(at))
+            self._key_end = None if opened else at
+            return opened
+        self._key_end = None
         raw = bytes(data[at:last])
         check({key: unpacked(raw)}, self._plan, top.state, top.depth)
         self._whole_member(top, key, raw)
