@@ -221,3 +221,35 @@ def test_the_count_says_how_many_and_never_what() -> None:
     masked = body_of(json.dumps([{"a": MAIL}, {"a": f"{MAIL} {MAIL}"}]).encode(), "application/json")
     assert masked.exposure.masks == {"m": 3}
     assert MAIL not in repr(masked.exposure)
+
+
+@pytest.mark.parametrize("unseen", ["\ufe0f", "\u034f", "\u3164", "\u00ad", "\0", "\b", "\x7f", "\u0085", "\u200d"])
+@pytest.mark.parametrize(
+    "value", ["4111{0}1111{0}11111111", "536-{0}90-4399", "ada{0}@example.org", "DE89{0}370400440532013000"]
+)
+def test_what_is_not_seen_hides_nothing(unseen: str, value: str) -> None:
+    assert document({"note": f"x {value.format(unseen)} y"}) == {"note": f"x {REDACTED} y"}
+    assert document({value.format(unseen): 1}) == {REDACTED: 1}
+
+
+@pytest.mark.parametrize("dash", "\u2010\u2212\u2043\u02d7\u30fc\ufe63")
+def test_dashes_of_every_kind(dash: str) -> None:
+    assert document({"a": f"ssn 536{dash}90{dash}4399"}) == {"a": f"ssn {REDACTED}"}
+
+
+def test_control_characters_stay_where_nothing_is_found() -> None:
+    assert document({"a": "x\0y\x7f\b", "b": "é\u0085\ufe0f−"}) == {"a": "x\0y\x7f\b", "b": "é\u0085\ufe0f−"}
+
+
+@pytest.mark.parametrize("around", ["{}", " {}\n", "card {} it is", "{}, 5.0", "({})", "{}.", "1.5 {}"])
+@pytest.mark.parametrize("number", ["4111111111111111.0", "378282246310005.000"])
+def test_numbers_with_a_fraction_of_nothing(around: str, number: str) -> None:
+    found = document({"a": around.format(number)})["a"]
+    assert number[:-4] not in found and REDACTED in found
+
+
+@pytest.mark.parametrize(
+    "text", ["v4111111111111111.0", "4111111111111111.05", "4111111111111111.0.1", "1.4111111111111111.0"]
+)
+def test_other_numbers_with_a_fraction(text: str) -> None:
+    assert document({"a": f"x {text}"}) == {"a": f"x {text}"}

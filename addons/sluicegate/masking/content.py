@@ -30,9 +30,10 @@ _EDGE = 64
 _SOME = 256
 """Texts that are looked at together."""
 
-
 _BLANK = re.compile(r"\s")
 _BROKEN = re.compile(r"[0-9A-Z-][ \t\r]?\n[0-9A-Z]")
+_UNSEEN = re.compile(rb"\\(?:u00|[bf])|\x7f")
+"""Control characters as they are written in JSON: what stands before and behind them is read as one."""
 _PROVED: frozenset[Detector] = frozenset(("card", "iban"))
 _NUMBERS: frozenset[Detector] = frozenset(("national-id", "phone"))
 _CUT_TEXTS = frozenset(("text", "content", "page_content", "chunk", "passage", "body", "raw_text"))
@@ -119,7 +120,7 @@ class Content:
                 made = list(texts) if made is None else made
                 made[place] = new
         for place, text in enumerate(texts):
-            if text.isascii() or (plain := hidden.plain_form(text)) == text:
+            if hidden.is_plain(text) or (plain := hidden.plain_form(text)) == text:
                 continue
             now = text if made is None else made[place]
             plain = plain if now is text else hidden.plain_form(now) if isinstance(now, str) else ""
@@ -258,9 +259,7 @@ class Content:
 
         `written` is how we write it; `keys` are all of its keys.
         """
-        if self._found([Suspect(key, "") for key in keys]):
-            return False
-        if not self._clean(written):
+        if _UNSEEN.search(written) or self._found([Suspect(key, "") for key in keys]) or not self._clean(written):
             return False
         if written.isascii() or (plain := hidden.plain_form(text := written.decode())) == text:
             return True
@@ -282,7 +281,7 @@ class Content:
         found = self._first.suspects(texts)
         if any(self._spans(texts[place], suspects[place].key, clues) for place, clues in found.items()):
             return True
-        if any(self._spans(hidden.plain_form(text), "", None) for text in texts if not text.isascii()):
+        if any(self._spans(hidden.plain_form(text), "", None) for text in texts if not hidden.is_plain(text)):
             return True
         return any(self._spans(coded.inner, "", None) for coded in hidden.candidates(texts))
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 from sluicegate.column_names import fits, is_glob
 from sluicegate.masking.confusables import LOOK_ALIKES
 
-_UNSEEN = frozenset(map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10))))
+UNSEEN = frozenset(map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10))))
 """Characters outside Cf that show nothing either (Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties)."""
 
 _AROUND = re.compile(r"[./:$@|>]")
@@ -41,7 +41,7 @@ def _normal(name: str) -> str:
 def _folded(name: str) -> str:
     if name.isascii() and name.isprintable():
         return name.strip().lower()
-    seen = "".join(c for c in name if c not in _UNSEEN and unicodedata.category(c) not in ("Cf", "Cc"))
+    seen = "".join(c for c in name if c not in UNSEEN and unicodedata.category(c) not in ("Cf", "Cc"))
     folded = unicodedata.normalize("NFKC", seen).casefold()
     return unicodedata.normalize("NFKC", folded).translate(LOOK_ALIKES).strip()
 

@@ -9,7 +9,9 @@ LEAST = 9
 SIGNS = "0123456789eE+-"
 """What numbers are made of; a run of these alone in a longer text is not taken for one that is encoded."""
 _MOST = 40
-_NUMBER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,6}))?")
+FRACTION = re.compile(r"(?<![0-9A-Za-z.])[0-9]{9,40}\.0+(?![0-9A-Za-z]|\.[0-9])")
+"""A number in a text with a fraction of nothing, as it comes about where a table took numbers for amounts."""
+_NUMBER = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,6}))?")
 
 
 def whole(text: str) -> str | None:
@@ -28,4 +30,4 @@ def whole(text: str) -> str | None:
             return None
     elif shift <= _MOST:
         digits += "0" * shift
-    return sign + digits if LEAST <= len(digits) <= _MOST and shift <= _MOST else None
+    return sign.removeprefix("+") + digits if LEAST <= len(digits) <= _MOST and shift <= _MOST else None
