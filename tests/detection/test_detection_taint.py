@@ -7,11 +7,13 @@ import base64
 import bz2
 import codecs
 import csv
+import functools
 import gzip
 import html
 import io
 import json
 import lzma
+import os
 import urllib.parse
 import zipfile
 import zlib
@@ -251,18 +253,21 @@ async def test_what_takes_too_long_or_dies_was_not_looked_at(taints, monkeypatch
     monkeypatch.setattr(worker, "search", _dies)
     with pytest.raises(NotLooked):
         await look(taints)
-    monkeypatch.undo()
+    monkeypatch.setattr(worker, "search", search)
     assert await look(taints)  # a new process is there
     with pytest.raises(NotLooked, match="more of it"):
         await look(taints, data=b"nothing known here " * (peel.MOST // 18))
 
 
-async def test_a_large_body_delays_nobody(taints):
+async def test_a_large_body_delays_nobody(taints, tmp_path, monkeypatch):
     learn(taints)
     assert await look(taints)
+    os.mkfifo(gate := tmp_path / "gate")
+    monkeypatch.setattr(worker, "search", functools.partial(_held_if_large, gate))
     large = asyncio.ensure_future(look(taints, data=json.dumps(PEOPLE_ROWS * 12).encode()))
     await asyncio.sleep(0)
     assert await look(taints) and not large.done()
+    await asyncio.to_thread(lambda: gate.open("wb").close())
     assert (await large)[0].certain
 
 
@@ -306,6 +311,12 @@ def _stuck(*_):
     time.sleep(60)
 
 
+def _held_if_large(gate, parts, *given):
+    if sum(map(len, parts)) > worker.SMALL:
+        gate.open("rb").close()  # until somebody opens it to write
+    return search(parts, *given)
+
+
 def _dies_of_it(given, key):
     if any(body == b"deadly" for body, *_ in given):
         _dies()
@@ -313,6 +324,4 @@ def _dies_of_it(given, key):
 
 
 def _dies(*_):
-    import os
-
     os._exit(1)
