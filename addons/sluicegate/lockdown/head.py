@@ -17,26 +17,21 @@ _ENDS_HERE = frozenset(
         *(b"connection", b"upgrade", b"http2-settings", b"te", b"keep-alive"),
         # The body is here before the request goes on, so nobody waits to be told to send it.
         b"expect",
-        # What a client says of where it comes from is not for a service to believe.
-        *(
-            b"forwarded",
-            b"x-forwarded-for",
-            b"x-forwarded-proto",
-            b"x-forwarded-port",
-            b"x-forwarded-user",
-            b"x-forwarded-email",
-            b"x-forwarded-groups",
-            b"x-forwarded-uri",
-            b"x-real-ip",
-            b"x-remote-user",
-            b"remote-user",
-        ),
+        # What a client says of where it comes from is not for a service to believe, nor who it says it is: these are
+        # the words in which servers in front say whom they have signed in.
+        *(b"forwarded", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip", b"x-originating-ip", b"true-client-ip"),
+        *(b"remote-user", b"x-authenticated-user", b"x-ms-client-principal", b"cf-connecting-ip"),
         # A WebSocket is asked for anew (lockdown/websocket.py).
         *(b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-extensions"),
         # Said to the gateway, not to the service.
         *(b"sluicegate-job", b"sluicegate-reason", b"sluicegate-ask"),
     )
 )
+_END_HERE_TOO = (
+    *(b"x-forwarded-", b"x-remote-", b"x-auth-request-", b"x-webauth-", b"x-envoy-", b"x-authenticated-user-"),
+    *(b"x-goog-authenticated-user-", b"x-amzn-oidc-", b"x-ms-client-principal-", b"cf-access-", b"tailscale-user-"),
+)
+"""The same, by how their names begin."""
 PURPOSE_LIMIT = 500
 """Characters of a reason that a client gives."""
 _SMALL = 4096
@@ -77,7 +72,11 @@ def _read(fields: Fields) -> Head:
     shape.check_transfer(", ".join(values.get(b"transfer-encoding", [])))
     shape.check_headers([name.decode() for name in names], ", ".join(values.get(b"connection", [])))
     jobs = values.get(b"sluicegate-job")
-    onward = tuple(field for name, field in zip(names, fields, strict=True) if name not in _ENDS_HERE)
+    onward = tuple(
+        field
+        for name, field in zip(names, fields, strict=True)
+        if name not in _ENDS_HERE and not name.startswith(_END_HERE_TOO)
+    )
     return Head(
         hosts=tuple(values.get(b"host", [])),
         upgrade=shape.upgrade_wanted(", ".join(values.get(b"upgrade", []))),

@@ -24,9 +24,13 @@ OVERRIDES = frozenset(
     {
         "x-http-method-override", "x-http-method", "x-method-override",
         "x-original-url", "x-rewrite-url", "x-original-host", "x-forwarded-host", "x-host",
+        "x-forwarded-path", "x-forwarded-method", "x-original-method", "x-http-path-override", "x-envoy-original-path",
+        "es-security-runas-user", "x-opendistro-security-impersonate-as", "sudo", "mscrmcallerid", "callerobjectid",
     }
 )  # fmt: skip
-"""Headers by which some services are told a method, path or host other than the one that was judged."""
+"""Headers by which some services are told a method, path, host or person other than the one that was judged."""
+_IMPERSONATES = "impersonate-"
+"""How the headers begin by which Kubernetes is told to act as somebody else (user, group, uid, extra)."""
 
 _CONNECTION_TOKENS = frozenset({"close", "keep-alive", "te", "upgrade", "http2-settings", "proxy-connection", ""})
 
@@ -58,7 +62,7 @@ def check_headers(names: Sequence[str], connection: str) -> None:
         if "_" in name:
             # Many servers hand `X_A` and `X-A` to an application as one.
             raise malformed("a header name has an underscore")
-        if name in OVERRIDES:
+        if name in OVERRIDES or name.startswith(_IMPERSONATES):
             raise malformed(f"the header {name} is not accepted")
         if name == "trailer":
             raise malformed("trailers are not supported")

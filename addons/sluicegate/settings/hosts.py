@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import idna
 
 from sluicegate.settings.suffixes import is_public_suffix
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def normal_host(text: str) -> str:
@@ -19,7 +22,7 @@ def normal_host(text: str) -> str:
     """
     host = text.removeprefix("[").removesuffix("]") if text.startswith("[") and text.endswith("]") else text
     if ":" in host:
-        return str(ipaddress.IPv6Address(host)) if "%" not in host else _bad(text)
+        return str(_address(ipaddress.IPv6Address, host, text)) if "%" not in host else _bad(text)
     host = host.lower().removesuffix(".")
     if not host or len(host) > 253 or any(c in host for c in "%@/\\?# \t\r\n\0"):
         return _bad(text)
@@ -31,7 +34,7 @@ def normal_host(text: str) -> str:
     last = host.rsplit(".", 1)[-1]
     if last.isdigit() or last.startswith("0x"):
         # Whatever ends in a number is an IPv4 address (WHATWG URL), and only one spelling of it is accepted.
-        return str(ipaddress.IPv4Address(host))
+        return str(_address(ipaddress.IPv4Address, host, text))
     if not all(_label(label) for label in host.split(".")):
         return _bad(text)
     return host
@@ -39,6 +42,13 @@ def normal_host(text: str) -> str:
 
 def _label(label: str) -> bool:
     return 0 < len(label) <= 63 and all(c.isalnum() or c in "-_" for c in label) and label[0] != "-" != label[-1]
+
+
+def _address(kind: Callable[[str], Address], host: str, text: str) -> Address:
+    try:
+        return kind(host)
+    except ValueError:
+        raise ValueError(f"{text!r} is neither a host name nor an address in its usual spelling") from None
 
 
 def _bad(text: str) -> str:
