@@ -17,7 +17,7 @@ K ?=
 .PHONY: help setup setup-dev demo up test fuzz fuzz-readers lint format type check-docs bench bench-detectors bench-masking interop torture lock clean leak-matrix held-clients bench-detection
 
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-14s %s\n' "$$t" "$$d"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-16s %s\n' "$$t" "$$d"; done
 
 .venv/.ready: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Sluicegate needs Python 3.12 or newer with venv (Debian: apt install python3-venv), and found none; install it, or run: make PYTHON=/path/to/python3.13 $(MAKECMDGOALS)" >&2; exit 1; }

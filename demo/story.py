@@ -272,7 +272,7 @@ def main() -> int:
     """Play the story. Exit code 0 when every step did what it should, 1 when one did not, 2 when it cannot start."""
     began = time.monotonic()
     try:
-        out.print("Starting the identity provider, the chunk service, the gateway and the console ...")
+        out.print("Starting identity provider, chunk service, gateway and console ...")
         with Demo() as demo:
             failed = Story(demo).play()
     except DemoFault as fault:

@@ -339,11 +339,27 @@ def test_diff_of_what_cannot_be_loaded_is_wrong_use(run, copy, tmp_path):
 # show and check
 
 
+@pytest.mark.parametrize(
+    ("effect", "said"), [("allow", "any declared dataset"), ("hold", "any declared dataset"), ("deny", "any dataset")]
+)
+def test_show_does_not_promise_what_nobody_declared(run, tmp_path, effect, said):
+    path = tmp_path / "policy.toml"
+    path.write_text(
+        (ROOT / "policy.toml").read_text()
+        + f'\n[[rules]]\nid = "wide"\neffect = "{effect}"\nkind = ["poll"]\napprovers = ["group:data-stewards"]\n'.replace(
+            'approvers = ["group:data-stewards"]\n' if effect != "hold" else "\0", ""
+        )
+    )
+    code, output = run("show", "--policy", path)
+    (line,) = [part for part in " ".join(output.split()).split(". ") if "wide " in part]
+    assert code == 0 and said in line
+
+
 def test_show_says_it_in_sentences(run):
     code, output = run("show", "--policy", ROOT / "policy.toml")
     assert code == 0 and all(len(line) <= 80 and line == line.rstrip() for line in output.splitlines())
     text = " ".join(output.split())
-    assert "no-scripts Nobody may run a script on any dataset." in text
+    assert "no-scripts Nobody may run a script on any dataset." in text and "any declared dataset" not in text
     assert "may export customers to a destination that is not ours, once members of data-stewards approved it." in text
     assert (
         "Values of restricted (customers.ssn) are cut to their last four characters (last4), except for members of fraud."

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
+
+from sluicegate.pipeline import process
 
 BIN = Path(sys.executable).parent
 
@@ -44,3 +49,26 @@ def test_tables_are_made_by_a_process_of_their_own(tmp_path):
     )
     subprocess.run([sys.executable, "-c", report, str(tmp_path / "made.sqlite3")], check=True)
     assert Database.of(None, tmp_path / "made.sqlite3").place.endswith("made.sqlite3")
+
+
+def test_a_console_that_ends_each_time_is_started_again_less_and_less_often(monkeypatch, caplog):
+    pauses = []
+
+    class Console:
+        async def wait(self):
+            return 2
+
+    async def start(*command, **options):
+        return Console()
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 8:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    with contextlib.suppress(asyncio.CancelledError), caplog.at_level(logging.ERROR):
+        asyncio.run(process._keep_console(process.Wanted("p", "s", "regular", True, False)))
+    assert pauses == [2, 4, 8, 16, 32, 60, 60, 60]
+    assert "ended with status 2, and is started again in 16 s" in caplog.text

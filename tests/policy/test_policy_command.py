@@ -56,3 +56,14 @@ def test_json_of_a_clean_policy(check):
     result = check(ROOT / "policy.toml", "--json")
     assert result.exit_code == 0
     assert json.loads(result.output)["problems"] == [] and len(json.loads(result.output)["digest"]) == 64
+
+
+def test_authorities_that_cannot_be_read_here_are_noted(check, tmp_path):
+    path = tmp_path / "policy.toml"
+    path.write_text((ROOT / "policy.toml").read_text())
+    result = check(path)
+    lines = path.read_text().splitlines()
+    number = next(at for at, line in enumerate(lines, 1) if line.startswith("trusted_ca"))
+    first = result.output.splitlines()[0]
+    assert first.startswith(f"{path}:{number}: note: gateway.trusted_ca: ") and "No such file" in first
+    assert result.exit_code == 0

@@ -28,6 +28,16 @@ def test_the_smallest_policy_denies_by_default(tmp_path):
     assert loaded.settings.gateway.others == "refuse" and loaded.settings.rules == [] and len(loaded.digest) == 64
 
 
+def test_files_that_are_named_are_looked_for_beside_the_policy(tmp_path, monkeypatch):
+    path = tmp_path / "policy.toml"
+    path.write_text(f'[gateway]\ntrusted_ca = "a.pem"\n{MINIMAL}trusted_ca = "b/c.pem"\nclient_ca = "d.pem"\n')
+    monkeypatch.chdir("/")
+    settings = load(path).settings
+    assert settings.gateway.trusted_ca == str(tmp_path / "a.pem")
+    assert settings.identity.trusted_ca == str(tmp_path / "b/c.pem")
+    assert settings.identity.client_ca == str(tmp_path / "d.pem")
+
+
 def test_all_problems_are_listed_with_line_and_suggestion(tmp_path):
     text = """# a comment = not a key
 [gateway]

@@ -20,7 +20,7 @@ def test_a_policy_with_errors_lists_them_all(make, way):
         way, more='[[rules]]\nid = "x"\neffect = "alow"\n[[masks]]\nid = "y"\ncolumn = ["a"]\nmethod = "null"\n'
     )
     said = fails_to_start(running)
-    assert "did you mean `allow`?" in said and "did you mean `columns`?" in said and said.count(":line ") >= 2
+    assert "did you mean `allow`?" in said and "did you mean `columns`?" in said and "policy.toml:line" not in said
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -51,7 +51,8 @@ def test_the_port_is_in_use(make, way):
     running = make(way)
     with socket.create_server(("127.0.0.1", running.port)):
         said = fails_to_start(running)
-    assert f"Cannot listen on 127.0.0.1:{running.port}" in said and "in use" in said
+    assert f"Cannot listen on 127.0.0.1:{running.port}: Address already in use. Choose another" in said
+    assert way != "up" or said.count("\n") == 0, said
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -187,6 +187,11 @@ def test_a_command_runs_without_the_secret_and_ends_as_it_does(desk):
     inside = json.loads(done.stdout)
     assert inside["https_proxy"].startswith("http://127.0.0.1:") and inside["SSL_CERT_FILE"] == str(files().bundle)
     assert "a-token-of-mine" not in done.stdout and HANDLE not in done.stdout
+    assert "nobody is signed in" not in done.stderr
+    # The sign-in that is stored is for another gateway. A tunnel that fails would be all that the command says.
+    del environment["SLUICEGATE_TOKEN"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 7 and "nobody is signed in: run `sluicegate login`" in done.stderr
     done = subprocess.run(
         [*command[:4], "--", "no-such-command"], env=environment, capture_output=True, text=True, timeout=60
     )

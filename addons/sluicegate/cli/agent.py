@@ -85,6 +85,9 @@ async def _run(here: Known, trusted: trust.Trust, command: list[str], no_proxy: 
     from sluicegate.cli.workstation import variables
 
     async with _relaying(here, 0, ca) as relay:
+        if not here.secret:
+            # The command may show no more than that a tunnel failed. It may also sign in by itself, so it is run.
+            print("sluicegate run: nobody is signed in: run `sluicegate login`.", file=sys.stderr)
         past = variables.past_the_gateway(trusted, here.console, no_proxy)
         found = variables.variables(relay.address, relay.word, trusted, past, os.environ)
         environment = {name: value for name, value in os.environ.items() if name != "SLUICEGATE_TOKEN"}

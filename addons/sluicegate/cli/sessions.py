@@ -19,6 +19,8 @@ from sluicegate.cli.safe_text import safe
 app = typer.Typer(help="Sign-ins: yours, and for operators everybody's.", no_args_is_help=True, rich_markup_mode=None)
 
 _COLUMNS = ("id", "state", "name", "device", "address", "created", "used", "expires")
+_SPARE = ("created", "device", "address", "used")
+"""Columns that a narrow terminal does without, in this order: an id or a time that is cut off is good for nothing."""
 
 
 def whoami(
@@ -75,11 +77,22 @@ def listed(
         for row in rows:
             print("\t".join(row))
         return None
-    table = Table(*(name.title() for name in _COLUMNS), box=None, header_style="bold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    terminal.print(table if rows else "Nobody is signed in.")
+    terminal.print(_table(rows, terminal.width) if rows else "Nobody is signed in.")
     return None
+
+
+def _table(rows: list[list[str]], width: int) -> Table:
+    shown = list(_COLUMNS)
+    widths = {name: max(len(name), *(len(row[at]) for row in rows)) for at, name in enumerate(_COLUMNS)}
+    for name in _SPARE:
+        if sum(widths[one] + 2 for one in shown) > width:
+            shown.remove(name)
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for name in shown:
+        table.add_column(name.title(), no_wrap=name != "name", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(row[_COLUMNS.index(name)]) for name in shown))
+    return table
 
 
 @app.command()

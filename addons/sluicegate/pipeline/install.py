@@ -127,9 +127,15 @@ def deaf(server: Proxyserver, wanted: str, *, tried: bool = True) -> Fault | Non
     if not errors and (server.listen_addrs() or not tried):
         return None
     return Fault(
-        f"Cannot listen on {wanted}: {errors[0] if errors else 'no address'}.",
+        f"Cannot listen on {wanted}: {_why(errors[0]) if errors else 'no address'}.",
         hint="Choose another address (`listen` under [gateway] in the policy), or end what uses this one.",
     )
+
+
+def _why(error: BaseException) -> str:
+    """The system's own words. mitmproxy's say the same three times, and name an option that is not ours."""
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number else "it is no address of this machine"
 
 
 def install(master: Master, gateway: Gateway, *, opens: bool = True) -> Keeper:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("sluicegate")
 
 RESTART_SECONDS = 2.0
+RESTART_SECONDS_AT_MOST = 60.0
+"""Between starts of a console that ends each time, such as one whose port is in use."""
+LASTED_SECONDS = 60.0
+"""A console that ran for so long is started again at once."""
 _MIGRATE = "from sluicegate.pipeline.process import migrate; import sys; migrate(*sys.argv[1:])"
 
 
@@ -138,7 +142,9 @@ def _console_beside(beside: contextlib.AsyncExitStack, wanted: Wanted) -> None:
 async def _keep_console(wanted: Wanted) -> None:
     """Run the console until cancelled. Without it nobody can approve, so held requests end refused: start it again."""
     options = ("--policy", wanted.policy, "--state", wanted.state, "--until-eof")
+    loop, pause = asyncio.get_running_loop(), RESTART_SECONDS
     while True:
+        started = loop.time()
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-m", "sluicegate.cli", "console", *options, stdin=asyncio.subprocess.PIPE
         )
@@ -149,8 +155,14 @@ async def _keep_console(wanted: Wanted) -> None:
                 process.terminate()
             await process.wait()
             raise
-        logger.error("the console ended with status %s; held requests cannot be decided until it is back", status)
-        await asyncio.sleep(RESTART_SECONDS)
+        if loop.time() - started >= LASTED_SECONDS:
+            pause = RESTART_SECONDS
+        said = (
+            "the console ended with status %s, and is started again in %d s; held requests cannot be decided until then"
+        )
+        logger.error(said, status, pause)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, RESTART_SECONDS_AT_MOST)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,11 @@ class Announcer:
         self.announce(addresses[0][0], addresses[0][1])
 
 
+def _said_by_us(record: logging.LogRecord) -> bool:
+    """Leaves out mitmproxy's own words for what the announcer says."""
+    return "failed to listen on" not in record.getMessage()
+
+
 async def serve(gateway: Gateway, mode: Mode, announce: Announce, sockets: Sequence[socket.socket] = ()) -> None:
     """Serve until SIGTERM or SIGINT, then drain. `sockets` are listened on in place of new ones.
 
@@ -63,6 +68,7 @@ async def serve(gateway: Gateway, mode: Mode, announce: Announce, sockets: Seque
             master.options.update(mode=[mode])
         except exceptions.OptionsError as error:
             raise Fault(f"{error}") from None
+        logging.getLogger("mitmproxy.addons.proxyserver").addFilter(_said_by_us)
         announcer = Announcer(announce, settings.listen)
         master.addons.add(announcer)
         tune()

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from sluicegate.exchange import Verdict
 from sluicegate.policy.expect import owed
 from sluicegate.settings import Loaded
+from sluicegate.settings.loading import BESIDE
 
 Change = Literal["newly denied", "newly held", "newly allowed", "masks changed", "approvers changed"]
 ORDER: tuple[Change, ...] = ("newly allowed", "newly held", "newly denied", "masks changed", "approvers changed")
@@ -45,10 +46,10 @@ def _written(loaded: Loaded) -> dict[str, Any]:
     """The tables as they stand in the file: files that are named beside it are the same, wherever it is."""
     tables = loaded.settings.model_dump()
     folder = loaded.path.absolute().parent
-    for table in ("gateway", "identity"):
-        named = tables[table].get("trusted_ca")
+    for table, key in BESIDE:
+        named = tables[table].get(key)
         if named is not None and Path(named).is_relative_to(folder):
-            tables[table]["trusted_ca"] = str(Path(named).relative_to(folder))
+            tables[table][key] = str(Path(named).relative_to(folder))
     return tables
 
 

@@ -70,7 +70,9 @@ def _where(rule: model.Rule) -> str:
     columns = f"{_or(rule.columns)} of " if rule.columns is not None else ""
     if rule.columns is not None and rule.effect == "allow":
         columns = f"nothing but {_or(rule.columns, 'and')} of "
-    target = _or(rule.dataset) if rule.dataset is not None else "any dataset"
+    # What nobody declared is allowed, or held, by a rule that names it alone; a deny without a name means that as well.
+    every = "any dataset" if rule.effect == "deny" else "any declared dataset"
+    target = _or(rule.dataset) if rule.dataset is not None else every
     if rule.service is None:
         place = ""
     elif rule.service == [OTHERS]:

@@ -51,7 +51,7 @@ class PolicyFault(Fault):
         """`rest`: the policy without what its model does not take, where that can be looked at; `left` says what of
         it is left."""
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
-        listed = "\n".join(f"  {path}:{p}" for p in sorted(problems))
+        listed = "\n".join(f"  {path}:{str(p).removeprefix('line ')}" for p in sorted(problems))
         super().__init__(f"{path} has {count}; nothing was loaded.\n{listed}")
         self.problems = sorted(problems)
         self.rest, self.left = rest, left
@@ -82,12 +82,16 @@ def load(path: Path) -> Loaded:
     return Loaded(settings, hashlib.sha256(data).hexdigest(), path, lines)
 
 
+BESIDE = (("gateway", "trusted_ca"), ("identity", "trusted_ca"), ("identity", "client_ca"))
+"""Table and key of files that are looked for beside the policy."""
+
+
 def _anchor(document: dict[str, Any], folder: Path) -> None:
     """Files that the policy names are looked for beside it, wherever the gateway is started from."""
-    for table in ("gateway", "identity"):
+    for table, key in BESIDE:
         named = document.get(table)
-        if isinstance(named, dict) and isinstance(named.get("trusted_ca"), str):
-            named["trusted_ca"] = str(folder / named["trusted_ca"])
+        if isinstance(named, dict) and isinstance(named.get(key), str):
+            named[key] = str(folder / named[key])
     detection = document.get("detection")
     places = [detection.get("syslog"), detection.get("http")] if isinstance(detection, dict) else []
     for place in places:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import ssl
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated
 
@@ -11,6 +13,7 @@ import typer
 from sluicegate.cli.places import DEFAULT_POLICY, Policy
 from sluicegate.cli.safe_text import safe
 from sluicegate.settings import Loaded, PolicyFault, Problem, load
+from sluicegate.settings.positions import line_of
 
 
 def check(
@@ -53,9 +56,24 @@ def check(
             typer.echo(safe(f"{policy}:{_line(problem)}"))
         for warning in warnings:
             typer.echo(safe(f"{policy}:{warning.line}: warning: {_line(warning).partition(': ')[2]}"))
+        for note in _notes(loaded) if loaded and not problems else ():
+            typer.echo(safe(f"{policy}:{note.line}: note: {_line(note).partition(': ')[2]}"))
         if loaded and not problems:
             typer.echo(f"{policy}: {_conclusion(warnings)} ({_counted(loaded)})")
     raise typer.Exit(2 if problems else 1 if warnings else 0)
+
+
+def _notes(loaded: Loaded) -> Iterator[Problem]:
+    """What may be right where the gateway runs: a policy is often checked elsewhere, or before all is there."""
+    named = loaded.settings.gateway.trusted_ca
+    if named is None:
+        return
+    try:
+        ssl.create_default_context(cafile=named)
+    except (OSError, ssl.SSLError) as error:
+        why = "no certificate is in it" if isinstance(error, ssl.SSLError) else error.strerror
+        message = f"{named} cannot be read here ({why}), and where it cannot, the gateway does not start"
+        yield Problem(line_of(("gateway", "trusted_ca"), loaded.lines), "gateway.trusted_ca", message)
 
 
 def _line(problem: Problem) -> str:

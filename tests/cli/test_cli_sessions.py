@@ -1,0 +1,21 @@
+"""The table of sign-ins: whole on every terminal in what it shows, since half an id ends nothing."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from sluicegate.cli import sessions
+
+TIME = "2026-11-27T10:23:07Z"
+ROW = ["74825d1214a818d8 *", "unconfirmed", "Ada Lovelace", "workstation-17", "2001:db8::1f", TIME, TIME, TIME]
+
+
+@pytest.mark.parametrize(("width", "shown"), [(200, 8), (120, 6), (100, 5), (80, 4)])
+def test_ids_and_times_are_never_cut(width, shown):
+    terminal = Console(file=io.StringIO(), width=width, force_terminal=False)
+    terminal.print(sessions._table([ROW, ROW], width))
+    head, *lines = terminal.file.getvalue().rstrip().splitlines()
+    assert len(lines) == 2 and len(head.split()) == shown
+    assert all(len(line.rstrip()) <= width and ROW[0] in line and line.rstrip().endswith(TIME) for line in lines)
+    assert "\u2026" not in "".join(lines)
