@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from sluicegate.exchange import Obligation
 from sluicegate.mask_method import Manner
-from sluicegate.masking import alike, document_passing
+from sluicegate.masking import alike, document_passing, json_ends
 from sluicegate.masking.body import Declared, mask_plain
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.json_passing import JsonPassing
@@ -251,3 +252,41 @@ def test_memory_is_that_of_a_row() -> None:
         assert len(records._rest) < 10_000
     records.feed(b"]")
     assert records.end() == b""
+
+
+class _Reading:
+    """A pattern that adds up how many bytes it was given to look at."""
+
+    def __init__(self, pattern: Any) -> None:
+        self._pattern = pattern
+        self.bytes = 0
+
+    def match(self, data: bytes, at: int = 0) -> Any:
+        found = self._pattern.match(data, at)
+        self.bytes += (len(data) if found is None else found.end()) - at
+        return found
+
+    def finditer(self, data: bytes, at: int) -> Any:
+        for found in self._pattern.finditer(data, at):
+            self.bytes += found.end() - found.start()
+            if found[0] == b'"':  # it had no end
+                self.bytes += len(data) - found.end()
+            yield found
+
+
+LONG = 'x\\\\" ' * 1500
+VALUES_OF = [{"n": 1, "a": LONG}, [{"a": LONG}], [LONG, LONG], {"a": {"b": {"c": [LONG, {"d": LONG}]}}}, {LONG: 1}]
+
+
+@pytest.mark.parametrize("size", [1, 7])
+@pytest.mark.parametrize("document", VALUES_OF)
+def test_what_waits_for_its_end_is_not_read_again_with_every_piece(monkeypatch, document, size: int) -> None:
+    readers = [_Reading(getattr(json_ends, name)) for name in ("_PARTS", "_LETTERS", "_FRONT")]
+    for name, reader in zip(("_PARTS", "_LETTERS", "_FRONT"), readers, strict=True):
+        monkeypatch.setattr(json_ends, name, reader)
+    looked = _Reading(alike._MEMBER)
+    monkeypatch.setattr(alike, "_MEMBER", looked)
+    monkeypatch.setattr(alike, "LEAST", 16)
+    body = json.dumps(document).encode()
+    assert passed(body, list(range(size, len(body), size))) == whole(body)
+    assert sum(reader.bytes for reader in [*readers, looked]) < 12 * len(body)

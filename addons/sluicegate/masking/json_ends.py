@@ -10,7 +10,7 @@ import re
 
 _PARTS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["{}\[\]]', re.DOTALL)
 _PLAIN = re.compile(rb"[^\s,:{}\[\]\"]++")
-_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_LETTERS = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _BLANK = re.compile(rb"[ \t\r\n]*+")
 _FRONT = re.compile(rb'\{[ \t\r\n]*+"[^"\\]*+(?:\\.[^"\\]*+)*+"[ \t\r\n]*+:|["{\[]', re.DOTALL)
 _LONG = 256
@@ -30,11 +30,17 @@ class Ends:
         self._at = 0
         self._depth = 0
         self._start = -1
+        self._text = -1
+        """Where the text begins whose end was not there yet."""
+        self._looked = 0
+        """How far it was looked for."""
 
     def moved(self, count: int) -> None:
         """So many bytes were taken away at the front."""
         self._start -= count
         self._at -= count
+        self._text -= count
+        self._looked -= count
 
     def end(self, data: bytearray, start: int) -> int | None:
         """Where the value ends that begins at `start`; None where the rest of it has not come.
@@ -46,6 +52,11 @@ class Ends:
         if self._start != start:
             self._start, self._at, self._depth = start, start, 0
         depth = self._depth
+        if self._text >= 0 and self._text == self._at:
+            end = self._text_end(data, self._at)
+            if end is None:
+                return None
+            self._at = end
         for part in _PARTS.finditer(data, self._at):
             sign = part[0]
             if sign in (b"{", b"["):
@@ -57,19 +68,30 @@ class Ends:
                     return part.end()
             elif len(sign) == 1:  # a text whose end has not come
                 self._at, self._depth = part.start(), depth
+                self._text_end(data, part.start())
                 return None
         self._at, self._depth = len(data), depth
         return None
 
     def _plain(self, data: bytearray, start: int) -> int | None:
         if data[start] == ord('"'):
-            # A long text that has not ended is looked through again with every piece: bounded by what one may have.
-            text = _TEXT.match(data, start)
-            return None if text is None else text.end()
+            return self._text_end(data, start)
         word = _PLAIN.match(data, start)
         if word is None:
             return start
         return word.end() if word.end() < len(data) else None  # there may be more digits
+
+    def _text_end(self, data: bytearray, start: int) -> int | None:
+        """Where the text ends that begins at `start`. None of it is looked through a second time."""
+        if self._text != start:
+            self._text, self._looked = start, start + 1
+        letters = _LETTERS.match(data, self._looked)
+        at = self._looked if letters is None else letters.end()
+        if data[at : at + 1] == b'"':
+            self._text = -1
+            return at + 1
+        self._looked = at
+        return None
 
 
 class Border:

@@ -26,6 +26,10 @@ class JsonPassing(DocumentPassing):
         super().__init__(plan, tally)
         self._ends = Ends()
         self._begun = False
+        self._key_end: int | None = None
+        """Where the key of the member ends that waits for its value: it is not looked for again with every piece."""
+        self._least = alike.LEAST
+        """Bytes below which nobody looks whether rows are written alike: twice as many as there were the last time."""
 
     def end(self) -> bytes:
         """Nothing more comes; the rest."""
@@ -36,6 +40,7 @@ class JsonPassing(DocumentPassing):
 
     def _moved(self, count: int) -> None:
         self._ends.moved(count)
+        self._key_end = None if self._key_end is None else self._key_end - count
 
     def _step(self) -> bool:
         data = self._rest
@@ -76,7 +81,9 @@ class JsonPassing(DocumentPassing):
             return True
         found = self._batch(top)
         if found is None:
+            self._least = max(alike.LEAST, 2 * (len(self._rest) - self._at))
             return self._large_element(top, self._front(self._at))
+        self._least = alike.LEAST
         values, end, raw = found
         self._elements(top, values, raw)
         self._at, top.expects = end, COMMA
@@ -84,7 +91,7 @@ class JsonPassing(DocumentPassing):
 
     def _alike(self, top: Container) -> bool:
         """Masks rows that are all written alike in their text, which is quicker; whether there were any."""
-        if len(self._rest) - self._at < alike.LEAST or top.table or self._plan.content is not None:
+        if len(self._rest) - self._at < self._least or top.table or self._plan.content is not None:
             return False
         below, apply, _ = top.state.element(top.came, top.name)
         if not top.state.uniform or apply is not None or self._said.relied:
@@ -143,9 +150,10 @@ class JsonPassing(DocumentPassing):
         data = self._rest
         if sign != b'"':
             raise Unfit(_BROKEN)
-        end = self._ends.end(data, self._at)
+        end = self._ends.end(data, self._at) if self._key_end is None else self._key_end
         if end is None:
             return False
+        self._key_end = end
         at = blank(data, end)
         if at == len(data):
             return False
@@ -159,9 +167,12 @@ class JsonPassing(DocumentPassing):
             return False
         key = self._new_key(top, bytes(data[self._at : end]))
         if last is None:
-            return self._large_member(top, key, self._front(at))
+            opened = self._large_member(top, key, self._front(at))
+            self._key_end = None if opened else end
+            return opened
         if last == at:
             raise Unfit(_BROKEN)
+        self._key_end = None
         self._whole_member(top, key, bytes(data[at:last]))
         self._at, top.expects = last, COMMA
         return True
