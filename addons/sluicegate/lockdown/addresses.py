@@ -32,6 +32,10 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
 _SIX_TO_FOUR = ipaddress.ip_network("2002::/16")
 _TEREDO = ipaddress.ip_network("2001::/32")
+_TRANSLATED = ipaddress.ip_network("::ffff:0:0:0/96")  # IPv4 behind a translator (RFC 7915)
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is anybody's on the Internet (RFC 4291 section 2.4). Python takes site-local and unassigned ones for
+global as well."""
 _SHARED = ipaddress.ip_network("100.64.0.0/10")  # carrier-grade NAT
 
 
@@ -48,16 +52,17 @@ def check(text: str, port: int, networks: Sequence[Network], own_ports: Collecti
         raise AddressRefused(f"{address}:{port} is this gateway itself")
     if any(address in network for network in networks):
         return
-    if not address.is_global or address in _SHARED or any(address in n for n in (_NAT64_LOCAL, _TEREDO)):
+    beyond = address.version == 6 and address not in _UNICAST
+    if beyond or not address.is_global or address in _SHARED or any(address in n for n in (_NAT64_LOCAL, _TEREDO)):
         raise AddressRefused(f"{address} is a private address, and the policy does not list it for this host")
 
 
 def plain(address: Address) -> Address:
-    """The address that a packet really goes to: IPv4 inside IPv6 (mapped, NAT64, 6to4) is taken out."""
+    """The address that a packet really goes to: IPv4 inside IPv6 (mapped, translated, NAT64, 6to4) is taken out."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped:
             return address.ipv4_mapped
-        if address in _NAT64:
+        if address in _NAT64 or address in _TRANSLATED:
             return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if address in _SIX_TO_FOUR and address.sixtofour:
             return address.sixtofour

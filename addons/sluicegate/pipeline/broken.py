@@ -5,6 +5,7 @@ Nothing that a client or a service sent is quoted: it may be a credential, or a 
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -22,6 +23,8 @@ CLIENT_GONE = "the client went away"
 SERVICE_SILENT = "the service was silent for too long"
 SERVICE_BROKE = "the service broke off, or answered in a way that cannot be read"
 
+_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
+"""Says nothing to anybody who does not program."""
 _NOTE = "sluicegate.broken"
 """Key in the metadata of a live flow: (message, name of mitmproxy's code, whether it may be answered)."""
 
@@ -102,7 +105,7 @@ def _unreachable(why: str) -> Refusal:
         502,
         "service-unreachable",
         "Service not reachable",
-        f"The gateway could not connect to the service: {why.rstrip('.')}.",
+        f"The gateway could not connect to the service: {_NUMBER.sub('', why).rstrip('.')}.",
         next_step="Try again later; if it stays, tell the gateway's operator.",
     )
 
