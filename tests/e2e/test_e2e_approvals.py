@@ -162,11 +162,11 @@ def test_a_waiting_httpx_goes_on_too(gate, origin, provider, desk, destination, 
     replies = []
 
     def ask():
-        with httpx.Client(proxy=proxy, timeout=60) as client:
+        with httpx.Client(proxy=proxy, timeout=250) as client:
             body = {"destination": destination}
             # Without a word its default of five seconds would be reckoned with.
             replies.append(
-                client.post(f"https://localhost:{origin.port}{EXPORTS}", json=body, headers={"Prefer": "wait=60"})
+                client.post(f"https://localhost:{origin.port}{EXPORTS}", json=body, headers={"Prefer": "wait=200"})
             )
 
     asking = threading.Thread(target=ask)
@@ -221,7 +221,7 @@ def test_approved_later_the_same_request_passes_once(origin, desk, export, desti
 
 
 def test_two_identical_requests_at_the_same_time_share_one_grant(origin, desk, export, destination):
-    waiting = [export("ada", destination, "-H", "Prefer: wait=10") for _ in range(2)]
+    waiting = [export("ada", destination, "-H", "Prefer: wait=200") for _ in range(2)]
     code = desk.pending(destination)["code"]
     while len(desk.call(desk.provider.token("linus"), f"/{code}")[1]["exchanges"]) < 2:
         assert all(curl.waits for curl in waiting)
