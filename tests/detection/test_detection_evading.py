@@ -169,3 +169,17 @@ def test_rows_of_other_days_are_not_added():
         sends(office, MONDAY + (21 + number) * DAY + 10 * HOUR, f"body {number}")
     points = [point for point in office.watching.people[ADA].points if point.indicator == "taint"]
     assert {point.score for point in points} == {26.0}
+
+
+def test_a_clock_of_somebody_in_the_group_does_not_make_the_night_usual():
+    office, poller = Office(), "https://idp.test poller"
+    for day in range(32):
+        for hour in range(24):
+            office.do(MONDAY + day * DAY + hour * HOUR, poller, chunks=("1",))
+        office.work(1, first=day)
+    clock = office.watching.people[poller]
+    assert clock.hours.total == 7 * 24  # until it was known as one
+    night = MONDAY + 32 * DAY + 3 * HOUR
+    for number in range(4):
+        office.do(night + number * 60, chunks=("7",))
+    assert "night-repeat" in office.indicators()

@@ -22,11 +22,12 @@ def count(look: Look) -> Lesson | None:
     """Count an event. What everybody learns from it at once, or None."""
     event, habit = look.event, look.habit
     today, elsewhere = habit.day, event.elsewhere
-    today.hours |= 1 << look.hour
     if event.refused:
+        today.hours |= 1 << look.hour
         _refused(look)
         return None
     keys: tuple[int, ...] = ()
+    known = False
     if event.chunks or event.rows:
         keys = event.keys()
         failed = event.status in RETRIED
@@ -34,6 +35,8 @@ def count(look: Look) -> Lesson | None:
         whole = keys[0] if len(keys) == 1 and event.chunk_count <= 1 else key("all of", *map(str, keys))
         known = habit.rhythm.meet(whole, event.at, failed) and event.chunk_count <= len(keys)
         look.clock = known or failed or event.status == UNCHANGED
+    if not known:  # a clock that asks all night would make the night usual, for the whole group
+        today.hours |= 1 << look.hour
     if elsewhere:
         today.sent += event.sent
         if event.packed:
