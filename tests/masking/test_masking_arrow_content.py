@@ -65,6 +65,16 @@ COLUMNS: dict[str, tuple[pa.DataType, list[Any], list[Any]]] = {
     "decimal": (pa.decimal128(20, 2), [Decimal(CARD), Decimal("1.50")], [None, Decimal("1.50")]),
     "bytes": (pa.binary(), [MAIL.encode(), b"\xff", None], [HIDDEN.encode(), b"\xff", None]),
     "large bytes": (pa.large_binary(), [b"x", MAIL.encode()], [b"x", HIDDEN.encode()]),
+    "bytes that are no UTF-8": (
+        pa.binary(),
+        [f"Lübeck {SSN}".encode("latin-1"), MAIL.encode("utf-16"), b"\xff\0"],
+        [f"beck {HIDDEN}".encode(), HIDDEN.encode(), b"\xff\0"],
+    ),
+    "bytes in a list": (
+        pa.list_(pa.binary()),
+        [[b"\xff\0" + MAIL.encode()], [b"\xfe"]],
+        [[HIDDEN.encode()], [b"\xfe"]],
+    ),
     "bytes of one length": (pa.binary(24), [MAIL.encode(), b"x" * 24], [None, b"x" * 24]),
     "text": (TEXT, [f"my {MAIL}", "x"], [f"my {HIDDEN}", "x"]),
     "moments": (pa.timestamp("us"), [1_700_000_000_000_000], [1_700_000_000_000_000]),

@@ -82,3 +82,11 @@ def test_detectors_look_into_strings_of_json_in_texts() -> None:
 def test_json_in_which_nothing_is_found_stays_as_it_is() -> None:
     text = '<r a=\'{"a": 1.50}\'><t> {"b": [1, 2]} </t></r>'
     assert masked(text, LOOKS) == text
+
+
+@pytest.mark.parametrize("form", ["<r><{0}/></r>", "<{0}/>", '<r {0}="1"/>', '<r xmlns:{0}="1"/>'])
+@pytest.mark.parametrize("name", ["id.4111111111111111", "AKIAQYLPMN5HHHFPZAM2"])
+def test_a_name_that_is_a_value_is_refused(form: str, name: str) -> None:
+    # Nobody could put another name there that every tag of it would have.
+    with pytest.raises(Refusal, match="names"):
+        masked(form.format(name), Obligation("d", "redact", detect=frozenset({"card", "secret"})))

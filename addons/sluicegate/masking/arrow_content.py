@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sluicegate.masking.content_walk import mask_content_of
+from sluicegate.masking.detectors.among import among
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.tally import Tally
 
@@ -69,7 +70,9 @@ def texts(array: pa.Array, field: pa.Field, content: Content, tally: Tally, *, n
 
 
 def in_bytes(array: pa.Array, field: pa.Field, content: Content, tally: Tally, empty: Empty) -> pa.Array:
-    """Bytes that are texts, looked at as texts. What is no text says nothing that a detector could find."""
+    """Bytes that are texts, looked at as texts; of others the texts among them, which are what is left where a value is
+    found there.
+    """
     plain = array.cast(pa.large_binary())
     values = [_decoded(value) for value in plain.to_pylist()]
     came = pa.array(values, pa.large_string())
@@ -175,7 +178,9 @@ def _plain(value: Any) -> Any:
 
 
 def _decoded(value: bytes | None) -> str | None:
-    try:
-        return None if value is None else value.decode()
-    except UnicodeDecodeError:
+    if value is None:
         return None
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return among(value)

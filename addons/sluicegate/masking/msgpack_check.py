@@ -5,13 +5,13 @@ A document with any of these is refused, but for what a mask replaces as a whole
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
 import msgspec
 
+from sluicegate.masking.detectors.among import among
 from sluicegate.masking.json_body import MAX_DEPTH, Unfit
 from sluicegate.masking.names import normal
 from sluicegate.masking.nested import BEGINNINGS, forgiving, strip
@@ -22,10 +22,6 @@ _PLAIN = frozenset((str, int, float, bool, type(None)))
 """Kinds of values that need no look."""
 _INNER = frozenset((dict, list))
 _LONGEST_NAME = 1024
-_SIGN = rb"[\t\n\r\x20-\x7e]"
-_TEXT = re.compile(rb"%s{6,}" % _SIGN)
-_WIDE = re.compile(rb"(?:%s\0){6,}|(?:\0%s){6,}" % (_SIGN, _SIGN))
-"""Texts among other bytes, in ASCII and in UTF-16; shorter ones are no value that a detector knows."""
 _HELD = "its bytes may hold a value that is masked"
 
 
@@ -80,7 +76,7 @@ def _check_bytes(node: bytes, plan: Plan, state: State, depth: int, name: str) -
         raise Unfit(_HELD)
     if (plan.columns or plan.paths) and _holds_owed(node, plan, state, depth, name):
         raise Unfit(_HELD)
-    if plan.content is not None and any(plan.content.found(shown) for shown in (text, _texts(node)) if shown):
+    if plan.content is not None and any(plan.content.found(shown) for shown in (text, among(node)) if shown):
         raise Unfit(_HELD)
 
 
@@ -94,12 +90,6 @@ def _forms(node: bytes) -> Iterator[str]:
     if b"\0" in node[:4] or node[:2] in (b"\xff\xfe", b"\xfe\xff"):
         yield node.removeprefix(b"\xff\xfe").decode("utf-16-le", "replace")
         yield node.removeprefix(b"\xfe\xff").decode("utf-16-be", "replace")
-
-
-def _texts(node: bytes) -> str:
-    """The texts among the bytes, a line each."""
-    wide = [found.replace(b"\0", b"") for found in _WIDE.findall(node)]
-    return b"\n".join((*_TEXT.findall(node), *wide)).decode("ascii")
 
 
 def _holds_owed(node: bytes, plan: Plan, state: State, depth: int, name: str) -> bool:

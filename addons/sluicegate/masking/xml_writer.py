@@ -238,6 +238,8 @@ class XmlWriter:
                 raise Unfit("it has too many names, or one that is too long")
             if ":" in name and _QUALIFIED.fullmatch(name) is None:
                 raise Unfit("one of its names has a colon where no prefix ends")
+            if self._content is not None and self._content.found(name) is not None:
+                raise Unfit("one of its names is a value that is masked")
             local = name.rpartition(":")[2]
             owed = self._owed.get(normal(local))
             known = self._known[name] = _Name(name, local, None if owed is None else self._plan.hit(owed, local))
