@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sluicegate.detection import bodies
-from sluicegate.detection.event import SAMPLE
 from sluicegate.recording.recorded import Recorded
 from sluicegate_replay.detecting import recorded_findings
 
 _SENT = frozenset({"taint", "canary"})
+_LIMIT = 64 << 20
+"""Decoded bytes of a response up to which its rows are told apart."""
 
 
 @dataclass(slots=True)
@@ -26,7 +27,7 @@ class Taken:
     masked: set[str] = field(default_factory=set)
     chunks: set[str] = field(default_factory=set)
     subjects: set[int] = field(default_factory=set)
-    """Of one row in eight, chosen by its key."""
+    """Keys of the different rows, by their first column."""
     unread: int = 0
     """Responses whose rows could not be told apart."""
 
@@ -51,16 +52,16 @@ class Taken:
         else:
             return
         self.bytes += len(body)
-        found = bodies.subjects(body, coding, media, dataset)
-        self.subjects.update(found)
-        self.unread += bool(rows) and len(body) > bodies.ROWS_LIMIT
+        found = set(bodies.row_keys(body, coding, media, dataset, _LIMIT))
+        self.subjects |= found
+        self.unread += bool(rows) and not found
 
     def plain(self) -> dict[str, Any]:
         """As JSON says it. A column that was ever received in clear is listed as clear."""
         return {
             "exchanges": self.exchanges, "rows": self.rows, "bytes": self.bytes, "first": self.first, "last": self.last,
             "clear": sorted(self.clear), "masked": sorted(self.masked - self.clear), "chunks": len(self.chunks),
-            "distinct_subjects_about": len(self.subjects) * SAMPLE, "responses_not_told_apart": self.unread,
+            "distinct_subjects": len(self.subjects), "responses_not_told_apart": self.unread,
         }  # fmt: skip
 
 

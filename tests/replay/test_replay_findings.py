@@ -156,6 +156,7 @@ def test_exposure_says_what_was_received_and_where_it_was_seen_again(recorded, r
     customers = said["datasets"]["customers"]
     assert code == 0 and customers["rows"] == 5 * 20 + 6 * 5 and customers["exchanges"] == 11
     assert customers["clear"] == ["email", "id", "name"] and customers["masked"] == ["ssn"]
+    assert customers["distinct_subjects"] == 20 and customers["responses_not_told_apart"] == 0
     assert [one["indicator"] for one in said["seen_again"]] == ["taint"]
     assert "\x1b]0" not in run("exposure", "--from", folder, "--who", "ada")[1]
     early = json.loads(run("exposure", "--from", folder, "--who", "ada", "--until", "2026-11-23T21:45:03", "--json")[1])

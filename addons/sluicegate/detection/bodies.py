@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Iterator
 
 import orjson
 
@@ -46,17 +47,23 @@ def subjects(body: bytes, coding: str, content_type: str, place: str) -> tuple[i
 
     `place` is the dataset: the same number is another subject elsewhere.
     """
-    if not body or len(body) > ROWS_LIMIT or "json" not in content_type.lower():
+    if len(body) > ROWS_LIMIT:
         return ()
+    keys = row_keys(body, coding, content_type, place, ROWS_LIMIT * 8)
+    return tuple([one // SAMPLE for one in keys if not one % SAMPLE])
+
+
+def row_keys(body: bytes, coding: str, content_type: str, place: str, limit: int) -> Iterator[int]:
+    """Keys of all rows of a JSON body of up to `limit` bytes, decoded. Nothing where it cannot be read."""
+    if not body or "json" not in content_type.lower():
+        return
     try:
-        document = orjson.loads(codings.decode(body, coding, ROWS_LIMIT * 8))
+        document = orjson.loads(codings.decode(body, coding, limit))
     except ValueError:
-        return ()
-    found = []
+        return
     for table in rows.tables(document):
         lines = document if table.where is None else document[table.where]
         for line in lines:
             first = next(iter(line.values() if isinstance(line, dict) else line), None) if line else None
-            if isinstance(first, str | int) and not (one := key("row", place, str(first))) % SAMPLE:
-                found.append(one // SAMPLE)
-    return tuple(found)
+            if isinstance(first, str | int):
+                yield key("row", place, str(first))

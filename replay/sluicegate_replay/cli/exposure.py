@@ -71,7 +71,8 @@ def _table(datasets: dict[str, Taken]) -> Table:
             moment(one["last"]),
             str(one["exchanges"]),
             str(one["rows"]),
-            f"about {one['distinct_subjects_about']}",
+            # Where rows of some answers cannot be told apart, there are more, or not.
+            f"{one['distinct_subjects']}{'+' if one['responses_not_told_apart'] else ''}",
             str(one["chunks"]),
             str(one["bytes"]),
             label(", ".join(one["clear"]) or "-"),
