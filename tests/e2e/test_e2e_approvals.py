@@ -34,7 +34,7 @@ def origin(certs):
 def gate(gateway, origin, tmp_path_factory):
     more = "[approvals]\nhold_seconds = 200.0\n"
     hosts = [f"localhost:{origin.port}"]
-    with gateway(tmp_path_factory.mktemp("gate"), hosts, more=more, with_console=True) as running:
+    with gateway(tmp_path_factory.mktemp("gate"), hosts, more=more, with_console=True, drain=1) as running:
         yield running
 
 

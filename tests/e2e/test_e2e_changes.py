@@ -27,6 +27,9 @@ dataset = "customers"
 columns = ["id", "notes"]
 chunks = ["0..9"]
 who = ["group:engineering"]
+
+[approvals]
+hold_seconds = 200
 """.replace("@NOON", f"Etc/GMT{datetime.now(UTC).hour - 12:+}")
 """The budget's day is that of a place where it is noon now: none ends while the tests run."""
 
@@ -38,15 +41,20 @@ def origin(certs):
     server.close()
 
 
-@pytest.fixture
-def drain():
-    """Seconds."""
-    return 5
+def made(gateway, folder, origin, **changes):
+    return gateway(folder, [f"localhost:{origin.port}"], more=BUDGET, with_console=True, **changes)
+
+
+@pytest.fixture(scope="module")
+def gate(gateway, origin, tmp_path_factory):
+    with made(gateway, tmp_path_factory.mktemp("changes"), origin) as running:
+        yield running
 
 
 @pytest.fixture
-def gate(gateway, origin, tmp_path, drain):
-    with gateway(tmp_path, [f"localhost:{origin.port}"], more=BUDGET, with_console=True, drain=drain) as running:
+def ending(request, gateway, origin, tmp_path):
+    """A gateway for a test that ends it; what is in flight then has a second, or as many as the test says."""
+    with made(gateway, tmp_path, origin, drain=getattr(request, "param", 1)) as running:
         yield running
 
 
@@ -108,30 +116,30 @@ def test_a_request_within_a_job_gets_what_the_job_needs_and_no_more(read, origin
     assert b"sluicegate-job" not in bytes(origin.received).lower(), "the service is not told"
 
 
-def test_a_request_that_is_held_when_the_gateway_ends_can_be_approved_afterwards(gate, origin, provider):
-    desk, destination = Desk(gate, provider), "s3://partner-drop/at-the-end"
+def test_a_request_that_is_held_when_the_gateway_ends_can_be_approved_afterwards(ending, origin, provider):
+    desk, destination = Desk(ending, provider), "s3://partner-drop/at-the-end"
     url, body = f"https://localhost:{origin.port}/datasets/customers/exports", json.dumps({"destination": destination})
-    held = Curl(gate, provider.token("ada"), url, "--json", body)
+    held = Curl(ending, provider.token("ada"), url, "--json", body)
     code = desk.pending(destination)["code"]
-    assert gate.stop() == 0
+    assert ending.stop() == 0
     answer = held.reply()
     assert answer.status == 503 and answer.headers["content-type"] == "application/problem+json", answer
-    assert b"POST" not in origin.received
+    assert destination.encode() not in origin.received
 
-    gate.start()
+    ending.start()
     assert desk.pending(destination)["code"] == code
     desk.approve(code)
-    assert Curl(gate, provider.token("ada"), url, "--json", body).reply().status == 201
+    assert Curl(ending, provider.token("ada"), url, "--json", body).reply().status == 201
     assert bytes(origin.received).count(b"POST /datasets/customers/exports") == 1
 
 
-@pytest.mark.parametrize("drain", [100])
-def test_a_request_that_is_approved_while_the_gateway_ends_still_goes_through(gate, origin, provider):
-    desk, destination = Desk(gate, provider), "s3://partner-drop/just-in-time"
+@pytest.mark.parametrize("ending", [100], indirect=True)
+def test_a_request_that_is_approved_while_the_gateway_ends_still_goes_through(ending, origin, provider):
+    desk, destination = Desk(ending, provider), "s3://partner-drop/just-in-time"
     url, body = f"https://localhost:{origin.port}/datasets/customers/exports", json.dumps({"destination": destination})
-    held = Curl(gate, provider.token("ada"), url, "--json", body)
+    held = Curl(ending, provider.token("ada"), url, "--json", body)
     code = desk.pending(destination)["code"]
-    gate.process.send_signal(signal.SIGTERM)
+    ending.process.send_signal(signal.SIGTERM)
     desk.approve(code)
     assert held.reply().status == 201
-    assert gate.process.wait(60) == 0
+    assert ending.process.wait(60) == 0
