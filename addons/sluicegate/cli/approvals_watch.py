@@ -37,7 +37,10 @@ def row(approval: dict[str, Any]) -> tuple[str, ...]:
 
 def table(rows: list[tuple[str, ...]]) -> Table:
     """The table for a terminal."""
-    made = Table(*_HEAD, box=None, header_style="bold")
+    made = Table(box=None, header_style="bold")
+    for name in _HEAD:
+        # Half a code or a time is good for nothing, and of a destination the end says as much as the beginning.
+        made.add_column(name, no_wrap=name in ("Code", "Until"), overflow="fold")
     for cells in rows:
         made.add_row(*(Text(safe(cell)) for cell in cells))
     return made

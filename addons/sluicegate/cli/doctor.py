@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sluicegate.cli.workstation.checks import Check
     from sluicegate.settings.model import Service
 
+_NAME = 12
+"""Letters of a name that the others stand in line with; the address of a canary is longer."""
 _MARKS = {"ok": "ok  ", "note": "note", "warn": "WARN", "fail": "FAIL"}
 CANARY = "/sluicegate-canary"
 """What is asked of each service: a path that none has and no rule allows, so the gateway itself has to answer."""
@@ -61,7 +63,7 @@ def doctor(
     if as_json:
         print(json.dumps([asdict(check) for check in found], indent=2))
     else:
-        width = max(len(check.name) for check in found)
+        width = max(min(len(check.name), _NAME) for check in found)
         for check in found:
             mend = f"\n{' ' * (width + 7)}-> {check.mend}" if check.mend else ""
             print(f"{_MARKS[check.level]}  {check.name:<{width}} {check.said}{mend}")
