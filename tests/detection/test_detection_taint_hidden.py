@@ -131,3 +131,18 @@ def test_guesses_do_not_make_a_body_too_large_to_be_looked_at(body):
 def test_what_looks_like_a_form_and_is_none_is_looked_at_as_it_is():
     for body in (b"--" + PLAIN, b"--bound\r\n" + PLAIN, b"--bound\r\nContent-Disposition: form-data\r\n\r\n" + PLAIN):
         assert rows((body,)) >= 3
+
+
+@pytest.mark.parametrize(
+    ("kept", "sent"),
+    [
+        ("DE89370400440532013000", "DE89 3704 0044 0532 0130 00"), ("DE89 3704 0044 0532 0130 00", "de89370400440532013000"),
+        ("FR7630006000011234567890189", "FR76 3000 6000 0112 3456 7890 189"), ("MT84MALT011000012345MTLCAST001S", "MT84 MALT 0110 0001 2345 MTLC AST0 01S"),
+        ("4111111111111111", "4111-1111-1111-1111"), ("285154595", "285-15-4595"), ("285-15-4595", "285154595"),
+    ],
+)  # fmt: skip
+def test_numbers_are_the_same_in_groups_and_without(kept, sent):
+    body = json.dumps({"rows": [{"id": 1, "number": kept}]}).encode()
+    known = list(cells.unpack(cells.read(body, "", "application/json", None, "customers", KEY)))
+    found = search((f"see {sent}, please".encode(),), "", firsts(known), KEY)
+    assert count(found.values, index(known)).strong == 1

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from sluicegate import codings, rows
-from sluicegate.detection.taint.words import begins, long_enough, strong, words
+from sluicegate.detection.taint.words import begins, first_word, long_enough, strong, words
 
 LIMIT = 16 << 20
 MOST = 20_000
@@ -65,7 +65,7 @@ def read(body: bytes, coding: str, media: str, columns: Collection[str] | None, 
             parts = words(str(value))
             whole = "".join(parts)
             if long_enough(whole):
-                found.append((row, number, whole, parts[0]))
+                found.append((row, number, whole, first_word(parts)))
         if len(found) >= MOST:
             break
     often = Counter((number, whole) for _, number, whole, _ in found)

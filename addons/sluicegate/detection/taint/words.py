@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 SHORTEST = 8
 """Letters that a value must have; a letter of a script that writes words in one or two counts twice."""
 LONGEST = 64
-MOST_WORDS = 6
-"""Words of a value. Longer ones are cut to so many."""
+MOST_WORDS = 9
+"""Words of a value, as many as an account number has groups. Longer ones are cut to so many."""
 GAP = 3
 """Letters that may stand between two words of a value."""
 _WORD = re.compile(r"(?:[^\W_]|@)+")
@@ -42,6 +42,14 @@ def long_enough(text: str) -> bool:
 def strong(text: str) -> bool:
     """Whether a value identifies somebody by itself: numbers of nine digits and more, and addresses with an `@`."""
     return sum(letter.isdigit() for letter in text) >= 9 or (len(text) >= 12 and "@" in text)
+
+
+def first_word(parts: Sequence[str]) -> str:
+    """How a value begins where it is written in several words. A number that is kept as one may be sent in groups: of
+    four, as accounts and cards are written, or of three where it has nine digits."""
+    if len(parts) > 1 or not strong(parts[0]) or "@" in parts[0]:
+        return parts[0]
+    return parts[0][: 3 if len(parts[0]) == 9 else 4]
 
 
 def begins(text: str) -> int:

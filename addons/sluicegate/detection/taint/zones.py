@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from sluicegate.detection.taint.cells import STRONG, Cell, fingerprint
-from sluicegate.detection.taint.words import begins, words
+from sluicegate.detection.taint.words import begins, first_word, words
 from sluicegate.exchange import OTHERS
 
 if TYPE_CHECKING:
@@ -55,4 +55,4 @@ class Zones:
 def _cell(value: str, key: bytes) -> Cell:
     parts = words(value)
     whole = "".join(parts)
-    return Cell(0, fingerprint(whole, key), begins(parts[0]) if parts else 0, begins(whole), STRONG)
+    return Cell(0, fingerprint(whole, key), begins(first_word(parts)) if parts else 0, begins(whole), STRONG)
