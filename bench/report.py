@@ -74,12 +74,17 @@ def bar_met(console: Console, samples: Sequence[Sample]) -> bool:
 def growth_met(console: Console, sizes: Sequence[int], requests: int) -> bool:
     """Whether memory stayed where it was; `sizes` are bytes, the first after warming up, evenly spread."""
     growth = sizes[-1] - sizes[0]
-    shown = " ".join(f"{size / 2**20:.1f}" for size in sizes)
-    console.print(f"memory in MB while {requests:,} requests passed: {shown}")
+    print_sizes(console, sizes, requests)
     met = growth * 100_000 <= GROWTH_BAR * requests
     word = "met" if met else "NOT met"
     console.print(f"bar 0 growth (less than 1 MB in 100,000 requests): {growth / 2**10:+,.0f} kB, {word}")
     return met
+
+
+def print_sizes(console: Console, sizes: Sequence[int], requests: int) -> None:
+    """Memory, in bytes, while so many requests passed."""
+    shown = " ".join(f"{size / 2**20:.1f}" for size in sizes)
+    console.print(f"memory in MB while {requests:,} requests passed: {shown}")
 
 
 def _place(sample: Sample) -> int:
