@@ -194,6 +194,23 @@ async def test_a_response_is_masked_in_place(addon: MaskingAddon) -> None:
     assert of.exposure.masks == {"ids": 1}
 
 
+@pytest.mark.parametrize(
+    ("status", "phrase"), [(200, "OK"), (201, "Created"), (404, "Not Found"), (500, "Internal Server Error"), (599, "")]
+)
+async def test_the_words_behind_a_status_are_not_the_services_own(
+    addon: MaskingAddon, status: int, phrase: str
+) -> None:
+    whole, passing = flow_of(status=status), flow_of(status=status)
+    answer(whole).reason = answer(passing).reason = f"no row with {SECRET}"
+    await respond(addon, whole, exchange())
+    assert answer(whole).reason == phrase
+    begun = exchange()
+    result = addon.response_begins(passing, begun)
+    if result is not None:
+        await result
+    assert (begun.stream is not None) == (status == 200) and answer(passing).reason == phrase
+
+
 async def test_nothing_is_touched_when_nothing_is_owed(addon: MaskingAddon) -> None:
     flow, of = flow_of(b"\x00\xff", headers=((b"etag", b"x"),)), exchange(())
     addon.request(flow, of)

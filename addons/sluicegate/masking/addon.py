@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from http import HTTPStatus
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
@@ -97,6 +98,8 @@ class MaskingAddon:
             )
         except Unfit as error:
             raise unmaskable(plan.masks if plan is not None else (), str(error)) from None
+        if plan is not None:
+            response.reason = _phrase(response.status_code)
 
     def response(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """Masks the response in place. Raises Refusal when that cannot be done."""
@@ -205,7 +208,16 @@ class MaskingAddon:
         response.raw_content = masked.body
         response.trailers = None
         response.headers.fields = masked.headers
+        response.reason = _phrase(response.status_code)
         exchange.exposure = masked.exposure
+
+
+def _phrase(status: int) -> str:
+    """What HTTP calls a status, in the place of words that are the service's own: an error may quote a value there."""
+    return HTTPStatus(status).phrase if status in _STATUSES else ""
+
+
+_STATUSES = frozenset(HTTPStatus)
 
 
 def _reply(flow: http.HTTPFlow, response: http.Response) -> Reply:
