@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from sluicegate.pipeline import script
 from tests.running import Running, Wire, free_port
 from tests.wire.many_starts import starts
 from tests.wire.starting import WAYS, ask, fails_to_start
@@ -171,3 +172,25 @@ def test_options_that_the_pipeline_needs_are_set_whatever_was_asked(make, origin
         wire.rest()
         assert origin.connections == 0
         assert ask(running, origin, provider.token("ada"))[0] == 200
+
+
+def test_mitmdump_that_listens_elsewhere_than_the_policy_says_is_told(make):
+    running = make("script", options=("--listen-host", "127.0.0.2"))
+    with running:
+        said = "\n".join(running.lines)
+    assert f"mitmdump listens on 127.0.0.2:{running.port}, and the policy says 127.0.0.1:{running.port}" in said
+    assert f"(add --listen-host 127.0.0.1 -p {running.port})" in said
+
+
+@pytest.mark.parametrize(
+    ("wanted", "listen", "same"),
+    [
+        ("*:8080", "127.0.0.1:8080", False),
+        ("*:8080", "0.0.0.0:8080", True),
+        ("*:8080", "[::]:8080", True),
+        ("::1:8080", "[::1]:8080", True),
+        ("127.0.0.1:8081", "127.0.0.1:8080", False),
+    ],
+)
+def test_where_mitmdump_listens_is_held_against_the_policy(wanted, listen, same):
+    assert script._as_the_policy_says(wanted, listen) is same

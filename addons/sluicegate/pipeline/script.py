@@ -57,6 +57,10 @@ def _install() -> None:
 
     policy = Path(ctx.options.sluicegate_policy)
     loaded = load_checked(policy)
+    if not _as_the_policy_says(wanted, loaded.settings.gateway.listen):
+        host, _, port = loaded.settings.gateway.listen.rpartition(":")
+        said = f"mitmdump listens on {wanted}, and the policy says {loaded.settings.gateway.listen}"
+        print(f"sluicegate: {said} (add --listen-host {host.strip('[]')} -p {port})", file=sys.stderr)
     if loaded.settings.gateway.workers > 1:
         print("sluicegate: mitmdump is one process; `workers` is for `sluicegate up`", file=sys.stderr)
     from sluicegate.pipeline import authority, constraints
@@ -72,3 +76,10 @@ def _install() -> None:
     authority.prepare(state.ca, constraints.of_policy(loaded.settings))
     ctx.options.update(**authority.options(state.ca))  # one authority, whichever way the gateway starts
     install(ctx.master, gateway)
+
+
+def _as_the_policy_says(wanted: str, listen: str) -> bool:
+    """Whether mitmdump was told to listen where the policy has the gateway listen. `*` is every address."""
+    host, _, port = listen.rpartition(":")
+    every = host in ("0.0.0.0", "[::]")  # noqa: S104 - it is only compared
+    return wanted == f"{'*' if every else host.strip('[]')}:{port}"
