@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.errors import Fault
-from sluicegate.settings import PolicyFault, load, positions
+from sluicegate.settings import PolicyFault, State, load, positions
 
 MINIMAL = '[identity]\nissuer = "https://idp.test"\n'
 
@@ -142,3 +142,10 @@ def test_every_key_is_found_on_the_line_where_it_stands(tables):
     text = "\n".join(lines) + "\n"
     tomllib.loads(text)
     assert positions.line_numbers(text) == expected
+
+
+@pytest.mark.parametrize("below", ["", "more"])
+def test_a_state_folder_that_is_a_file_is_told_so(tmp_path, below):
+    (tmp_path / "file").touch()
+    with pytest.raises(Fault, match="cannot be written: it is not a folder"):
+        State(tmp_path / "file" / below).open()

@@ -47,8 +47,9 @@ class State:
             probe.write_bytes(b"")
             probe.unlink()
         except OSError as error:
+            why = "it is not a folder" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror
             raise Fault(
-                f"The state folder {self.root} cannot be written: {error.strerror}.",
+                f"The state folder {self.root} cannot be written: {why}.",
                 hint="Choose another with --state FOLDER or SLUICEGATE_STATE.",
             ) from None
         return self

@@ -31,7 +31,10 @@ def load_or_create(state: State) -> bytes:
         data = path.read_bytes()
         shared = path.stat().st_mode & 0o077
     except OSError as error:
-        raise Fault(f"The key {path} cannot be read or made: {error.strerror}.") from None
+        raise Fault(
+            f"The key {path} cannot be read or made: {error.strerror}.",
+            hint="Make room there, or let the gateway's user write it.",
+        ) from None
     if shared:
         raise Fault(f"The key {path} can be read by others.", hint=f"Run: chmod 600 {path}")
     if len(data) != LENGTH:
