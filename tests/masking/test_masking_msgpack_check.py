@@ -87,7 +87,13 @@ def test_messagepack_in_bytes_is_refused_where_it_owes(inner: Any) -> None:
 
 @pytest.mark.parametrize(
     "held",
-    [b"\xff\x00" + SSN.encode() + b"\xfe", SSN.encode("utf-16"), SSN.encode("utf-16-be"), b"\x80\x01" + MAIL.encode()],
+    [
+        b"\xff\x00" + SSN.encode() + b"\xfe",
+        "\ufffd ５３６-９０-４３９９".encode(),
+        SSN.encode("utf-16"),
+        SSN.encode("utf-16-be"),
+        b"\x80\x01" + MAIL.encode(),
+    ],
 )
 def test_detectors_see_texts_among_other_bytes(held: bytes) -> None:
     refused({"a": held, "b": 1}, LOOKS, hidden=held)

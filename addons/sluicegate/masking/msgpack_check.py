@@ -66,8 +66,11 @@ def _are_plain_rows(node: list[Any]) -> bool:
 
 
 def _check_bytes(node: bytes, plan: Plan, state: State, depth: int, name: str) -> None:
-    text = strip(node.decode("utf-8", "replace"))
-    if "\ufffd" not in text and "\0" not in text[:4]:
+    try:
+        text: str | None = strip(node.decode())
+    except UnicodeDecodeError:
+        text = None
+    if text is not None and "\0" not in text[:4]:
         if text[:1] in BEGINNINGS:
             raise Unfit(_HELD)
         if len(text) <= _LONGEST_NAME and text and normal(text) in plan.columns:
@@ -76,8 +79,10 @@ def _check_bytes(node: bytes, plan: Plan, state: State, depth: int, name: str) -
         raise Unfit(_HELD)
     if (plan.columns or plan.paths) and _holds_owed(node, plan, state, depth, name):
         raise Unfit(_HELD)
-    if plan.content is not None and any(plan.content.found(shown) for shown in (text, among(node)) if shown):
-        raise Unfit(_HELD)
+    if plan.content is not None:
+        shown = among(node) if text is None else text  # the plain form of a text knows zero bytes between its signs
+        if shown and plan.content.found(shown) is not None:
+            raise Unfit(_HELD)
 
 
 def _is_document(found: Any) -> bool:
