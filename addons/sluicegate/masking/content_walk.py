@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sluicegate.masking import nested
-from sluicegate.masking.content_proof import clean, may_be_cut
+from sluicegate.masking.content_proof import clean, columns_of, holds_texts, may_be_cut
 from sluicegate.masking.detectors.numbers import whole
 from sluicegate.masking.json_body import MAX_DEPTH, Unfit, parse, serialise
 
@@ -71,7 +71,7 @@ class _Pass:
             return new
         return int(new) if isinstance(new, str) and new.isascii() and new.isdigit() else new
 
-    def _gather(self, node: Any, name: str, depth: int) -> None:
+    def _gather(self, node: Any, name: str, depth: int, *, row: bool = False) -> None:
         if depth > MAX_DEPTH:
             raise Unfit("its JSON is nested too deeply")
         if isinstance(node, dict):
@@ -82,7 +82,7 @@ class _Pass:
             for index, value in enumerate(node):
                 self._value(node, index, value, name, depth)
             if len(node) > 1 and node is not self._apart:
-                self._borders(node)
+                self._borders(node, row)
 
     def _value(self, holder: Any, key: Any, value: Any, name: str, depth: int) -> None:
         kind = type(value)
@@ -93,7 +93,7 @@ class _Pass:
             self._names.append(name)
             self._places.append((holder, key))
         elif kind is dict or kind is list:
-            self._gather(value, name, depth + 1)
+            self._gather(value, name, depth + 1, row=type(holder) is list and len(holder) > 1)
         elif (kind is int and not -_LONG < value < _LONG) or kind is msgspec.Raw or kind is float:
             # JSON keeps the text of a number with a fraction; MessagePack has none to keep.
             digits = str(value) if kind is int else whole(repr(value) if kind is float else bytes(value).decode())
@@ -121,14 +121,12 @@ class _Pass:
             holder[key] = serialise(masked).decode()
         return True
 
-    def _borders(self, node: list[Any]) -> None:
+    def _borders(self, node: list[Any], row: bool) -> None:
         """Values that begin at the end of one text and go on in the next: elements, or members of neighbouring rows."""
-        if isinstance(node[0], str):
+        if holds_texts(node, row):
             self._column(node, [(node, index) for index in range(len(node))])
-        elif isinstance(node[0], dict):
-            for key in node[0]:
-                places = [(row, key) for row in node if isinstance(row, dict) and key in row]
-                self._column([row[key] for row, _ in places], places)
+        for key, rows in columns_of(node):
+            self._column([each[key] for each in rows], [(each, key) for each in rows])
 
     def _column(self, texts: list[Any], places: list[tuple[Any, Any]]) -> None:
         for place in self._content.cut(texts) if may_be_cut(texts) else ():

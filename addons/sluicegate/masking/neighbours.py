@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sluicegate.masking.content_proof import columns_of
 from sluicegate.masking.content_walk import mask_content_of
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 _LOOKED = 64
 """Texts of a column that say whether its values are texts with blanks, which may have been cut."""
+_KEPT = 4096
+"""Columns of which that is known; of those beyond, each is looked at."""
 
 
 class Neighbours:
@@ -25,25 +28,20 @@ class Neighbours:
         self._counts = counts
         self._name = name
         self._held: list[Any] = []
-        self._columns: tuple[Any, ...] | None = None
-        """The members of the first row; nothing where elements are texts themselves."""
-        self._elements = False
         self._looked: dict[Any, tuple[int, bool]] = {}
 
     def take(self, elements: list[Any]) -> list[Any]:
         """The next elements; those that may leave. Raises Unfit."""
         if not elements:
             return []
-        if self._columns is None:
-            self._elements = isinstance(elements[0], str)
-            self._columns = tuple(elements[0]) if isinstance(elements[0], dict) else ()
         here = [*self._held, *elements]
-        old = len(self._held)
-        if self._elements:
-            self._column(None, [(here, index) for index in range(len(here))], old)
-        for key in self._columns:
-            places = [(row, key) for row in here if isinstance(row, dict) and key in row]
-            self._column(key, places, old if places and here and places[0][0] is here[0] else 0)
+        first = self._held[0] if self._held else None
+        if str in map(type, here):
+            self._column(None, [(here, index) for index in range(len(here))], len(self._held))
+        for key, rows in columns_of(here):
+            # A place of arrays and a key of objects may have the same name.
+            column = type(rows[0]), key
+            self._column(column, [(row, key) for row in rows], 1 if rows[0] is first else 0)
         self._held = here[-1:]
         return self._looked_at(here[:-1])
 
@@ -58,11 +56,13 @@ class Neighbours:
         return list(mask_content_of(elements, self._content, self._counts, self._name, apart=True))
 
     def _column(self, key: Any, places: list[tuple[Any, Any]], old: int) -> None:
+        """`old`: how many of them were looked at for blanks before."""
         texts = [holder[at] for holder, at in places]
-        count, blanks = self._looked.get(key, (0, False))
-        fresh = texts[old:][: max(0, _LOOKED - count)]
-        blanks = blanks or any(type(text) is str and " " in text for text in fresh)
-        self._looked[key] = count + len(fresh), blanks
+        count, blanks = self._looked.get(key, (0, len(self._looked) >= _KEPT))
+        if not blanks and count < _LOOKED:
+            fresh = [text for text in texts[old:] if type(text) is str and text][: _LOOKED - count]
+            blanks = any(" " in text for text in fresh)
+            self._looked[key] = count + len(fresh), blanks
         if not blanks:
             return
         for place in self._content.cut(texts):
