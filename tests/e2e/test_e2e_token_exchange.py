@@ -106,8 +106,9 @@ def test_every_worker_has_what_the_console_fetched(driver: DemoDriver, certs: An
         assert not mine.intersection(exchanged[signed_in:])
         assert desk.workstation.run("logout").code == 0
         for one in range(1, 13):
-            while (answer := desk.get(handle, at=f"127.0.1.{one}")).status_code == 200:
-                pass  # within a third of a second, each worker knows
+            # Within a third of a second, each worker knows; until then it may miss the token, which goes with the session.
+            while (answer := desk.get(handle, at=f"127.0.1.{one}")).status_code in (200, 503):
+                pass
             assert code(answer) == "511 session-logout"
 
 

@@ -190,6 +190,7 @@ def net(tmp_path_factory):
         text = POLICY.format(
             port=8080,
             console=8090,
+            drain=5,
             ca=authorities,
             issuer="http://127.0.0.1:9500",
             hosts='"chunks.test:8443"',
