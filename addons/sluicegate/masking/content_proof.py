@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sluicegate.masking.content import Content
     from sluicegate.masking.json_text import Document
 
-_LOOKED = 64
+LOOKED = 64
 """Texts of a column that say whether its values are texts with blanks, which may have been cut."""
 _SPARSE = 4
 """Rows that are looked into for a key, for each that has it, before rows are sorted by their keys instead."""
@@ -61,7 +61,7 @@ def clean_text(found: Document, content: Content) -> bool:
 def _cut_in_text(text: str, key: str, content: Content) -> bool:
     """Whether a value may be cut by the border of neighbouring members with this key, in a text without backslashes."""
     sign = f'"{key}":"'
-    first = text.split(sign, _LOOKED)[1:]
+    first = text.split(sign, LOOKED)[1:]
     if not any(" " in piece[: piece.find('"')] for piece in first):
         return False
     return content.crosses([piece[: piece.find('"')] for piece in text.split(sign)[1:]])
@@ -132,4 +132,4 @@ def columns_of(node: list[Any]) -> Iterator[tuple[Any, list[Any]]]:
 
 def may_be_cut(texts: Iterable[Any]) -> bool:
     """Values of their own, such as names and numbers, have no blanks; texts that were cut do."""
-    return any(" " in text for text in islice((text for text in texts if type(text) is str and text), _LOOKED))
+    return any(" " in text for text in islice((text for text in texts if type(text) is str and text), LOOKED))

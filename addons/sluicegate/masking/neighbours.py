@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sluicegate.masking.content_proof import columns_of
+from sluicegate.masking.content_proof import LOOKED, columns_of
 from sluicegate.masking.content_walk import mask_content_of
 
 if TYPE_CHECKING:
     from sluicegate.masking.content import Content, Counts
 
-_LOOKED = 64
-"""Texts of a column that say whether its values are texts with blanks, which may have been cut."""
 _KEPT = 4096
 """Columns of which that is known; of those beyond, each is looked at."""
 
@@ -59,8 +57,8 @@ class Neighbours:
         """`old`: how many of them were looked at for blanks before."""
         texts = [holder[at] for holder, at in places]
         count, blanks = self._looked.get(key, (0, len(self._looked) >= _KEPT))
-        if not blanks and count < _LOOKED:
-            fresh = [text for text in texts[old:] if type(text) is str and text][: _LOOKED - count]
+        if not blanks and count < LOOKED:
+            fresh = [text for text in texts[old:] if type(text) is str and text][: LOOKED - count]
             blanks = any(" " in text for text in fresh)
             self._looked[key] = count + len(fresh), blanks
         if not blanks:
