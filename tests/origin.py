@@ -35,7 +35,8 @@ class Poured(Exception):
 
 
 class Origin:
-    """`received` is every byte of every connection, in order of arrival; `connections` counts the accepted ones."""
+    """`received` is every byte of every connection, in order of arrival; `connections` counts the accepted ones,
+    `ended` those of which nothing more will arrive."""
 
     def __init__(
         self, certificate: Path | None, respond: Responder | None = None, address: str = "127.0.0.1", port: int = 0
@@ -43,6 +44,7 @@ class Origin:
         self.respond: Responder = respond or (lambda request: json_response(b'{"rows":[]}'))
         self.received = bytearray()
         self.connections = 0
+        self.ended = 0
         self._lock = threading.Lock()
         self._context: ssl.SSLContext | None = None
         if certificate is not None:
@@ -86,6 +88,8 @@ class Origin:
             pass
         finally:
             connection.close()
+            with self._lock:
+                self.ended += 1
 
     @staticmethod
     def _complete(data: bytes) -> int | None:
