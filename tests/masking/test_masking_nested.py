@@ -90,6 +90,17 @@ def test_no_way_to_write_it_gets_through(text: str, place: str) -> None:
         '{"ssn": "123-\n45-6789"}',
         '{"ssn": "123-45-6789\\ud800"}',
         '{"a": "{\\"ssn\\": 1, \\"b\\": \\"\\ud800\\"}"}',
+        '{"ssn": "123-45-6789", "na',
+        '{"\\u0073sn": "123-45-6789", "na',
+        '{"id": 1, "SSN" : "123-45-6789",}',
+        '[{"id": 1}, {"ssn": "123-45-6789"}, {"id"',
+        '{"id": 1} and {"ssn": "123-45-6789"}',
+        '"ssn": "123-45-6789"',
+        '"{\\"ssn\\": \\"123-45-6789\\", ',
+        '{"columns": ["id", "ssn"], "rows": [[1, "123-45-6789"], [2',
+        "{'id': 1, 'ssn': '123-45-6789'}",
+        "[{id: 1, ssn: '123-45-6789'}]",
+        '{"a": {/* of */ "ssn": "123-45-6789"}}',
     ],
 )
 @pytest.mark.parametrize("method", ["redact", "hmac"])
@@ -111,6 +122,10 @@ def test_json_that_only_lax_readers_take_is_refused(text: str, method: Method) -
         "[",
         '"',
         "[1] see ssn",
+        '"ssn" is no column of it',
+        '"ssn":',
+        "{name} has no ssn",
+        "[note] one, ssn: asked for",
         "",
     ],
 )
@@ -123,6 +138,36 @@ def test_descending_paths_reach_into_strings() -> None:
     out = run({"payload": json.dumps({"deep": [{"ssn": SECRET}]}), "ssn": "kept"}, owed)
     assert SECRET not in json.dumps(out)
     assert out["ssn"] == "kept"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "refused"),
+    [
+        ("$.notes.ssn", '{"ssn": "123-45-6789", "na', True),
+        ("$..who.*", '{"who": {"id": "123-45-6789", "na', True),
+        ("$.notes[*]", '[1, 2, "123-45-6789", "na', True),
+        ("$.other.ssn", '{"ssn": "123-45-6789", "na', False),
+        ("$..who.*", '{"id": "123-45-6789", "na', False),
+    ],
+)
+def test_broken_json_is_refused_where_a_path_that_is_open_may_lead_into_it(path: str, text: str, refused: bool) -> None:
+    owed = (Obligation("m", "redact", path=path),)
+    if not refused:
+        assert run({"notes": text}, owed) == {"notes": text}
+        return
+    with pytest.raises(Unfit):
+        run({"notes": text}, owed)
+
+
+def test_long_texts_that_are_nearly_json_take_no_quadratic_time() -> None:
+    for text in (
+        '{"' * 100_000,
+        "['a" * 100_000,
+        "{" * 300 + "a," * 100_000,
+        '"' + "b '" * 100_000,
+        '{"a' + "\\" * 200_000,
+    ):
+        assert run({"notes": text}) == {"notes": text}
 
 
 def test_many_duplicate_keys_take_no_quadratic_time() -> None:

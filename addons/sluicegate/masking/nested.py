@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,18 +28,35 @@ def forgiving(text: str) -> Iterator[Any]:
 
     NaN, control characters and joined documents are let pass; of a duplicate key every value is there, in a list.
     """
+    yield from read(text)[0]
+
+
+def read(text: str) -> tuple[list[Any], str]:
+    """The same, and what stands behind them that not even such a reader takes."""
+    found: list[Any] = []
     position = 0
     try:
         while position < len(text):
             document, position = _decoder.raw_decode(text, position)
             if isinstance(document, dict | list | str):
-                yield document
+                found.append(document)
             while position < len(text) and text[position] in _BETWEEN:
                 position += 1
     except ValueError:
-        return
+        return found, text[position:]
     except RecursionError:
         raise Unfit("JSON is nested in its strings too deeply") from None
+    return found, ""
+
+
+def names_in(broken: str) -> Iterator[str]:
+    """What may be names in a text that begins as JSON does and is none: it was cut off, has a comma too many, or is
+    what a program prints of its objects. Where a quote is at its front, only what a colon and a value follow is one.
+    """
+    forms = [_KEY] if broken[:1] == '"' else [_QUOTED, _BARE] if _OBJECT.match(broken) else [_QUOTED]
+    for form in forms:
+        for found in form.finditer(broken):
+            yield _ESCAPED.sub(lambda code: chr(int(code[1], 16)), found[1]).replace("\\", "")
 
 
 def _with_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -51,6 +69,11 @@ def _with_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(every)
 
 
+_KEY = re.compile(r"""["']([^"'\n]{1,1024})["']\s*+:[\s"'\\]*+(?!\Z)""")
+_QUOTED = re.compile(r"""["']([^"'\n]{1,1024})(?=["'])""")  # the quote behind a text is at the front of the next one
+_OBJECT = re.compile(r"[\s\[]*+\{")
+_BARE = re.compile(r"[{,]\s*+(\w{1,1024})\s*+:")
+_ESCAPED = re.compile(r"\\+u([0-9a-fA-F]{4})")
 _BETWEEN = _BLANK + ",;\x1e"
 # Digits do not matter here, and texts of any length are cheaper and safer than numbers.
 _decoder = json.JSONDecoder(

@@ -183,6 +183,17 @@ class Plan:
         hit = self.hit(min(actions), name)
         return self._state(after), hit.apply, hit
 
+    def open_names(self, bits: int) -> frozenset[str] | None:
+        """The last names that the paths which are open in a state still ask for. None where one asks for no more."""
+        found: frozenset[str] = frozenset()
+        for position in _set_bits(bits):
+            end = min(end for end in self._ends if end > position)
+            named = [step.names for step in self.steps[position:end] if isinstance(step, Names) and step.names]
+            if not named:
+                return None
+            found |= named[-1]
+        return found
+
     def covered(
         self, where: str | None, columns: tuple[str, ...], positional: bool
     ) -> Mapping[str, Literal["clear", "masked"]]:

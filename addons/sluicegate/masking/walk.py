@@ -9,6 +9,7 @@ from sluicegate.masking import columnar, nested
 from sluicegate.masking.flat import flat, widest
 from sluicegate.masking.hit import Hit
 from sluicegate.masking.json_body import MAX_DEPTH, Unfit, parse, serialise
+from sluicegate.masking.names import normal
 from sluicegate.masking.rules import Plan, Shape, State
 from sluicegate.rows import HEADER_KEYS
 
@@ -262,17 +263,26 @@ class Walk:
 
     def _owed(self, text: str, state: State, depth: int, name: str) -> bool:
         """Whether anything in a text would be masked that a reader more forgiving than we are may see there."""
+        documents, rest = nested.read(text)
         walk = Walk(self.plan, self.level + 1)
         try:
-            for document in nested.forgiving(text):
+            for document in documents:
                 walk.value(document, state, depth + 1, name)
         except UnicodeEncodeError:
             raise Unfit("one of its strings holds broken characters in a masked column") from None
-        return bool(walk.counts)
+        return bool(walk.counts) or (bool(rest) and self._named(text, state))
+
+    def _named(self, broken: str, state: State) -> bool:
+        """Whether a text of which nobody can say what is where may name something that is masked."""
+        columns, asked = self.plan.columns, self.plan.open_names(state.bits)
+        if asked is None:
+            return True
+        return any(name in asked or normal(name) in columns for name in nested.names_in(broken))
 
     def _refuse_if_owed(self, text: str, state: State, depth: int, name: str) -> None:
         if self.level >= MAX_NESTED:
-            if any(isinstance(document, dict | list) for document in nested.forgiving(text)):
+            documents, rest = nested.read(text)
+            if any(isinstance(document, dict | list) for document in documents) or (rest and self._named(text, state)):
                 raise Unfit("JSON is nested in its strings too deeply")
         elif self._owed(text, state, depth, name):
             raise Unfit("one of its strings holds broken or joined JSON with masked columns")
