@@ -29,7 +29,9 @@ class Visitor:
 
     def __init__(self, served: Served) -> None:
         self.served = served
-        self.client = httpx2.Client(trust_env=False, follow_redirects=False, timeout=60)
+        # A console closes a connection that nobody used for a while: the next request must not go into that one.
+        often = httpx2.Limits(max_keepalive_connections=0)
+        self.client = httpx2.Client(trust_env=False, follow_redirects=False, timeout=60, limits=often)
         self.cookies: dict[str, str] = {}
 
     def get(self, path: str, **headers: str) -> httpx2.Response:

@@ -131,8 +131,26 @@ class Searches:
                 return Answer(failed=f"The search could not be run ({type(error).__name__}).")
 
     async def _run(self, recordings: Path, asked: Asked) -> Answer:
+        begun = asyncio.create_task(self._begin(recordings, asked))
+        try:
+            process = await asyncio.shield(begun)
+        except asyncio.CancelledError:
+            # asyncio would end that one process, and then wait for those that it started.
+            await _end(await begun)
+            raise
+        try:
+            output, errors = await process.communicate()
+        finally:
+            await _end(process)
+        if process.returncode not in (0, 1) or not output:
+            said = errors.decode("utf-8", "replace").strip().splitlines()
+            return Answer(failed=said[-1][:300] if said else "The search ended without an answer.")
+        found = await asyncio.to_thread(json.loads, output)
+        return Answer(tuple(reversed(found["hits"])), len(found["damage"]))
+
+    async def _begin(self, recordings: Path, asked: Asked) -> asyncio.subprocess.Process:
         catalog = recordings.parent / "catalog"
-        process = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "sluicegate_replay", "search", "--json", f"--limit={A_PAGE * MOST_PAGES}"),
             *(f"--from={recordings}", f"--cache={catalog}"),
             *asked.arguments(),
@@ -143,15 +161,6 @@ class Searches:
             env={name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
             start_new_session=True,
         )
-        try:
-            output, errors = await process.communicate()
-        finally:
-            await _end(process)
-        if process.returncode not in (0, 1) or not output:
-            said = errors.decode("utf-8", "replace").strip().splitlines()
-            return Answer(failed=said[-1][:300] if said else "The search ended without an answer.")
-        found = await asyncio.to_thread(json.loads, output)
-        return Answer(tuple(reversed(found["hits"])), len(found["damage"]))
 
     def _forget(self) -> None:
         now = self._clock.now()
