@@ -30,13 +30,17 @@ from sluicegate.masking.names import normal
         "ſſn",
         "ßn",
         "𝐬𝐬𝐧",
+        "ssn[0]",
+        "ssn[]",
+        '"ssn[12][3]"',
+        "staff[1].ssn[0]",
     ],
 )
 def test_disguises_of_one_name(name: str) -> None:
     assert normal(name) == "ssn"
 
 
-@pytest.mark.parametrize("name", ["ss", "ssn2", "s s n", "s-sn", ""])
+@pytest.mark.parametrize("name", ["ss", "ssn2", "s s n", "s-sn", "", "[0]", "ssn[0].x", "ssn[x]"])
 def test_other_names_stay_other(name: str) -> None:
     assert normal(name) != "ssn"
 

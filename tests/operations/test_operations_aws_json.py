@@ -7,6 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sluicegate.exchange import Obligation
+from sluicegate.masking.body import Reply, mask
+from sluicegate.masking.methods import Methods
+from sluicegate.masking.rules import Plan
 from sluicegate.operations.built_in.athena import AthenaDialect
 from sluicegate.operations.built_in.dynamodb import DynamoDbDialect
 from sluicegate.operations.built_in.redshift_data import RedshiftDataDialect
@@ -418,3 +422,40 @@ def test_nothing_raises(dialect, data, body):
 def test_dynamodb_an_attribute_is_read_with_what_is_declared_inside(action, body):
     asked = Aws(DynamoDbDialect(), replace(TABLES, columns={"emp": frozenset({"info.ssn"})})).act(action, body)
     assert "info.ssn" in asked.columns and asked.column_scope == "listed"
+
+
+SECRET = "123-45-6789"
+
+
+@pytest.mark.parametrize(
+    ("declared", "said", "item", "method", "left"),
+    [
+        ("ssn", "SELECT ssn.number FROM emp", {"number": {"S": SECRET}}, "last4", "[redacted]"),
+        ("ssn", "SELECT id, ssn[0] FROM emp", {"ssn[0]": {"S": SECRET}}, "last4", "****6789"),
+        ("ssn", 'SELECT "ssn".a[1].b FROM emp', {"b": {"L": [{"S": SECRET}]}}, "redact", "[redacted]"),
+        ("info.ssn", "SELECT info.ssn FROM emp", {"ssn": {"S": SECRET}}, "last4", "****6789"),
+        ("info.ssn", "SELECT info.ssn.number FROM emp", {"number": {"S": SECRET}}, "last4", "[redacted]"),
+        ("info.ssn", "SELECT info, id.x FROM emp", {"info": {"M": {"ssn": {"S": SECRET}}}}, "redact", "[redacted]"),
+    ],
+)
+def test_dynamodb_a_part_of_a_masked_attribute_is_masked_under_its_own_name(declared, said, item, method, left):
+    asker = Aws(DynamoDbDialect(), replace(TABLES, columns={"emp": frozenset({declared})}))
+    plan = Plan((Obligation("m", method, frozenset({declared}), dataset="emp"),), Methods(b"k" * 32))
+    for action, body, answer in (
+        ("ExecuteStatement", {"Statement": said}, {"Items": [{"plain": {"S": "x"}, **item}]}),
+        ("BatchExecuteStatement", {"Statements": [{"Statement": said}]}, {"Responses": [{"Item": item}]}),
+        ("ExecuteTransaction", {"TransactStatements": [{"Statement": said}]}, {"Responses": [{"Item": item}]}),
+    ):
+        assert asker.act(action, body).kind == "read"
+        found = asker.answer(answer)
+        sent = json.dumps(answer).encode()
+        kind = ((b"content-type", b"application/x-amz-json-1.0"),)
+        body = mask(Reply("POST", 200, kind, sent), plan, (), 1 << 20, found).body.decode()
+        assert SECRET not in body and left in body
+
+
+def test_dynamodb_parts_beside_whole_items_are_not_told_apart():
+    asker = Aws(DynamoDbDialect(), TABLES)
+    said = [{"Statement": "SELECT * FROM emp"}, {"Statement": "SELECT ssn.number FROM emp"}]
+    asker.act("BatchExecuteStatement", {"Statements": said})
+    assert asker.answer({"Responses": []}).unreadable

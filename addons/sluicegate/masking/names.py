@@ -15,7 +15,10 @@ UNSEEN = frozenset(map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xF
 """Characters outside Cf that show nothing either (Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties)."""
 
 _AROUND = re.compile(r"[./:$@|>]")
-_QUOTES = "\"'`[]() "
+_INDEX = re.compile(r"(?:\[\d*\])++\Z")
+"""Which element of a list it is: `phones[0]`, `phones[]`."""
+_MARKS = "\"'` "
+_QUOTES = f"{_MARKS}[]()"
 _LONG = 256
 
 
@@ -29,10 +32,11 @@ def normal(name: str) -> str:
 
 
 def _normal(name: str) -> str:
-    # What services write before and around a column's name (`customers.ssn`, `$ssn`, `"ssn"`) is not the name.
+    # What services write before and around a column's name (`customers.ssn`, `$ssn`, `"ssn"`, `ssn[0]`) is not the name.
     found = _folded(name)
     while True:
-        inner = _AROUND.split(found.strip(_QUOTES))[-1].strip(_QUOTES) or found
+        bare = _INDEX.sub("", found.strip(_MARKS)) or found
+        inner = _AROUND.split(bare.strip(_QUOTES))[-1].strip(_QUOTES) or found
         if inner == found:
             return found
         found = inner

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from sluicegate.exchange import ColumnScope, Delivery, Kind, Operation, Rows
+from sluicegate.exchange import ColumnScope, Delivery, Kind, Operation, Output, Rows
 from sluicegate.operations.built_in import dynamodb_names as names
 from sluicegate.operations.built_in import partiql
 from sluicegate.operations.built_in.aws_json import Action, AwsDialect, short, together
@@ -270,6 +270,8 @@ _ITEM = {
     ),
 }
 """Where items stand in a response. The last key of a page is part of an item too."""
+_SELECTING = ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction")
+_EACH = "$.Responses[*].Item"
 
 
 class DynamoDbDialect(AwsDialect):
@@ -310,6 +312,28 @@ class DynamoDbDialect(AwsDialect):
         action = self.match(view) or ""
         if object_in(reply) is None:
             return Delivery(unreadable="it is not a JSON object")
-        rows = [Rows(path=path, cell="*") for path in _ITEMS.get(action, ())]
-        rows += [Rows(path=path, shape="one", cell="*") for path in _ITEM.get(action, ())]
+        columns = _selected(operation, known) if action in _SELECTING else None
+        if columns is not None and any(one.column_scope == "all" for one in (operation, *operation.parts)):
+            return Delivery(unreadable="attributes and parts of attributes are asked for at once")
+        rows = [Rows(path=path, cell="*", columns=columns) for path in _ITEMS.get(action, ())]
+        for path in _ITEM.get(action, ()):
+            rows.append(Rows(path=path, shape="one", cell="*", columns=columns if path == _EACH else None))
         return Delivery(tuple(rows))
+
+
+def _selected(operation: Operation, known: Known) -> tuple[Output, ...] | None:
+    """What the service calls what PartiQL selects: a part of an attribute has its last name alone (`ssn.number` is
+    `number`). None where there are no parts, so that each has its own name.
+    """
+    asked = [(one.dataset or "", column) for one in (operation, *operation.parts) for column in one.columns]
+    if not any("." in column for _, column in asked):
+        return None
+    return tuple(_output(dataset, column, known) for dataset, column in dict.fromkeys(asked))
+
+
+def _output(dataset: str, column: str, known: Known) -> Output:
+    path = column.split(".")
+    around = [".".join(path[:length]) for length in range(1, len(path) + 1)]
+    declared = known.columns.get(dataset, frozenset()).intersection(around)
+    found = [column] if declared == {column} else around
+    return Output(path[-1], frozenset((dataset, one) for one in found), copied=len(found) == 1)
