@@ -32,7 +32,8 @@ def normal(name: str) -> str:
 
 
 def _normal(name: str) -> str:
-    # What services write before and around a column's name (`customers.ssn`, `$ssn`, `"ssn"`, `ssn[0]`) is not the name.
+    # What services write before and around a column's name (`customers.ssn`, `$ssn`, `"ssn"`), and which element of
+    # it is meant (`ssn[0]`), is not the name.
     found = _folded(name)
     while True:
         bare = _INDEX.sub("", found.strip(_MARKS)) or found

@@ -316,8 +316,10 @@ class DynamoDbDialect(AwsDialect):
         if columns is not None and any(one.column_scope == "all" for one in (operation, *operation.parts)):
             return Delivery(unreadable="attributes and parts of attributes are asked for at once")
         rows = [Rows(path=path, cell="*", columns=columns) for path in _ITEMS.get(action, ())]
-        for path in _ITEM.get(action, ()):
-            rows.append(Rows(path=path, shape="one", cell="*", columns=columns if path == _EACH else None))
+        rows += [
+            Rows(path=path, shape="one", cell="*", columns=columns if path == _EACH else None)
+            for path in _ITEM.get(action, ())
+        ]
         return Delivery(tuple(rows))
 
 
