@@ -51,7 +51,7 @@ class Again:
         event = self._ended(item) if item.ended is not None else self._event(item, message)
         if event is None:
             return []
-        found = self.watching.after(event, signals)
+        found = self.watching.after(event, signals, part=message is not None and item.ended is None)
         self.watching.settle()
         self._learn(item)
         return found
@@ -113,8 +113,7 @@ class Again:
             sent = outgoing.parts(item.request.body or b"", host, item.text("path"), headers, ())
             coding = _said(item.request)[0]
         found = search(sent, coding, held.begin, self._key)
-        signals = held.judge(found, host if target == OTHERS else target, self._zones.canary_values)
-        return tuple(one for one in signals if one.bits or not item.messages)  # as it is live
+        return held.judge(found, host if target == OTHERS else target, self._zones.canary_values)
 
     def _learn(self, item: Recorded) -> None:
         """What the person holds from now on."""

@@ -49,10 +49,11 @@ class Office:
         given.setdefault("chunk_count", len(given.get("chunks", ())))
         return Event(f"e{self._number}", at, who, **given)
 
-    def do(self, at: float, who: str = ADA, **more):
+    def do(self, at: float, who: str = ADA, extra=(), **more):
+        """`extra`: what was found in what is sent."""
         event = self.event(at, who, **more)
         self.events.append(event)
-        found = self.watching.after(event)
+        found = self.watching.after(event, tuple(extra))
         self.found += found
         return found
 

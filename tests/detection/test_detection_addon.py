@@ -155,7 +155,7 @@ async def test_a_risk_that_is_not_known_counts_as_above(database, rule):
 async def test_a_learner_that_fails_lets_nothing_through(database, monkeypatch):
     gate = Gate(database)
 
-    def broken(*_):
+    def broken(*_, **__):
         raise ArithmeticError("a habit that cannot be")
 
     for name in ("before", "after"):  # the pipeline makes a refusal of it
@@ -233,6 +233,43 @@ async def test_a_finding_that_cannot_be_written_lets_nothing_through(database, m
     assert refused.value.code == "finding-not-written" and refused.value.status == 503
     exchange = await Gate(database, mode="report").send()
     assert exchange.findings
+
+
+@pytest.mark.parametrize("mode", ["enforce", "report"])
+async def test_who_tries_again_after_a_finding_could_not_be_written_waits_for_it(database, monkeypatch, mode):
+    gate = Gate(database, mode=mode)
+    refusals = []
+
+    async def broken(work, **_):
+        raise OSError
+
+    with monkeypatch.context() as failing:
+        failing.setattr(database, "run", broken)
+        for _ in range(2):  # the same again says nothing new, and yet what was found has to be written first
+            try:
+                await gate.send()
+            except Refusal as refused:
+                refusals.append(refused.code)
+    assert refusals == ["finding-not-written"] * (2 if mode == "enforce" else 0)
+    await gate.send()
+    (row,) = await gate.stored()
+    assert row.indicator == "beyond-job" and row.exchange == "x1"
+    await gate.send()
+    assert len(await gate.stored()) == 1
+
+
+async def test_a_finding_that_could_not_be_written_is_written_behind_requests(database, monkeypatch):
+    gate = Gate(database, mode="report")
+
+    async def broken(work, **_):
+        raise OSError
+
+    with monkeypatch.context() as failing:
+        failing.setattr(database, "run", broken)
+        await gate.send()
+        await gate.risk.kept.write()
+    await gate.risk.kept.write()
+    assert [row.indicator for row in await gate.stored()] == ["beyond-job"]
 
 
 async def test_refusals_are_learned_from_and_stay_refusals(database):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sluicegate.detection.budget import Budget
 from sluicegate.detection.day import Day
 from sluicegate.detection.event import key
 from sluicegate.detection.habit import Habit
@@ -183,3 +184,48 @@ def test_a_clock_of_somebody_in_the_group_does_not_make_the_night_usual():
     for number in range(4):
         office.do(night + number * 60, chunks=("7",))
     assert "night-repeat" in office.indicators()
+
+
+def says(office: Office, at: float, rows: int = 0, strong: int = 1, what: int = 0):
+    """A message of a WebSocket."""
+    event = office.event(at, service="chat", dataset="room", target="/live", asked=str(what), rows=0, clear=())
+    return office.watching.after(event, row(rows, strong, "chat", what), part=True)
+
+
+def test_a_value_in_each_of_several_messages_adds_up_and_makes_no_events_of_them():
+    office = Office().work(20)
+    begun = LATE + 11 * DAY
+    office.do(begun, chunks=("1",))
+    before = office.watching.people[ADA].rhythm.packed
+    assert says(office, begun + 1, what=1) == says(office, begun + 2, what=2) == says(office, begun + 3, what=2) == []
+    assert taint_points(office) == [] and office.watching.people[ADA].rhythm.packed == before
+    assert today(office).rows == 20
+    ahead = row(0, 1, "chat", 2), row(0, 1, "chat", 3)
+    said = [[one.bits for one in office.watching.ahead(ADA, ("eng",), begun + 4, each)] for each in ahead]
+    assert said == [[], [12.0]]  # before the third is sent
+    (found,) = says(office, begun + 4, what=3)
+    assert (found.indicator, found.score, found.evidence["requests of the day"]) == ("taint", 24.0, "3")
+
+
+def test_what_the_budget_would_not_let_be_found_is_not_said_ahead(monkeypatch):
+    office = Office(observe_days=60).work(20)
+    begun = LATE + 11 * DAY
+    for number in (1, 2):
+        says(office, begun + number, what=number)
+    ahead = row(0, 1, "chat", 3)
+    assert office.watching.ahead(ADA, ("eng",), begun + 4, ahead) == []  # still observing
+    assert office.watching.ahead(ADA, ("eng",), begun + 4, row(1, 2, "chat", 3))  # evidence by itself
+    office.watching.weighing = Office().watching.weighing
+    assert office.watching.ahead(ADA, ("eng",), begun + 4, ahead)
+    assert office.watching.ahead(ADA, ("eng",), begun + 4 + DAY, ahead) == []  # another day
+    monkeypatch.setattr(Budget, "line", lambda self, per_thousand: 30.0)
+    assert office.watching.ahead(ADA, ("eng",), begun + 4, ahead) == []
+
+
+def test_values_in_messages_and_in_requests_add_up():
+    office = Office().work(20)
+    begun = LATE + 11 * DAY
+    says(office, begun, what=1)
+    sends(office, begun + 1, "a body", rows=0, strong=1, what=2)
+    says(office, begun + 2, what=3)
+    assert taint_points(office) == [24.0]

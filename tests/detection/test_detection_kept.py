@@ -12,6 +12,7 @@ from sluicegate.clock import SetClock
 from sluicegate.database import Database
 from sluicegate.database.tables import habits
 from sluicegate.detection.kept import LATE, Kept
+from sluicegate.detection.look import Signal
 from sluicegate.detection.watching import EVERYBODY
 from tests.detection.organisation import ADA, DAY, MONDAY, PEOPLE, Office
 
@@ -42,16 +43,20 @@ class Gateway:
     def __init__(self, database, **detection):
         self.office = Office(**detection)
         self.clock = SetClock(MONDAY)
-        self.kept = Kept(self.office.watching, database, self.clock)
+        self.raised = []
+        """What was found only with what another gateway saw."""
+        self.kept = Kept(self.office.watching, database, self.clock, self._store)
+
+    async def _store(self, found):
+        self.raised += found
+        self.kept.paid(found)
 
     async def open(self):
         await self.kept.open()
         return self
 
     def do(self, at, who=ADA, **more):
-        found = self.office.do(at, who, **more)
-        self.kept.note(self.office.events[-1])
-        return found
+        return self.office.do(at, who, **more)
 
     async def close(self):
         await self.kept.close()
@@ -228,3 +233,56 @@ async def test_what_is_not_shared_for_long_is_not_known(database, monkeypatch):
         gateway.clock.advance(LATE + 1)
         assert gateway.kept.lost
     await gateway.close()
+
+
+VALUES = [Signal("taint", "customers chat", 0.0, 2.0, "1", {"dataset": "customers", "identifying values": "1"}, what=n) for n in (1, 2, 3)]  # fmt: skip
+CANARY = Signal("canary", "chat", 20.0, 3.0, "a canary", {}, certain=True)
+
+
+async def test_what_was_found_here_is_not_lost_to_what_another_wrote_first(database):
+    one, two = await Gateway(database).open(), await Gateway(database).open()
+    assert [found.indicator for found in one.do(MONDAY, job="letters", clear=("id", "ssn"))] == ["beyond-job"]
+    one.do(MONDAY + 1, chunks=("1",), extra=(CANARY,))
+    two.do(MONDAY + 2, chunks=("2",))
+    alone = one.office.watching.before(ADA, MONDAY + 3)
+    assert alone[1] == {"beyond-job", "canary"}
+    await two.kept.write()
+    await one.kept.write()  # takes up the other's state, and learns its own on top of it
+    assert one.office.watching.before(ADA, MONDAY + 3) == alone
+    assert one.office.watching.habit(ADA).day.loud
+    await one.kept.write()
+    await two.kept.refresh()
+    assert two.office.watching.before(ADA, MONDAY + 3) == alone
+    await one.close()
+    await two.close()
+
+
+async def test_what_is_sent_in_pieces_through_two_gateways_adds_up(database):
+    one, two = await Gateway(database, observe_days=0.0).open(), await Gateway(database, observe_days=0.0).open()
+    one.do(MONDAY, chunks=("1",), extra=VALUES[:1])
+    two.do(MONDAY + 1, extra=VALUES[1:2])
+    await two.kept.write()
+    await one.kept.write()
+    await one.kept.write()
+    await two.kept.refresh()
+    found = two.do(MONDAY + 10, extra=VALUES[2:])
+    assert [(each.indicator, each.evidence["identifying values"]) for each in found] == [("taint", "3")]
+    await one.close()
+    await two.close()
+
+
+async def test_what_adds_up_only_with_what_another_saw_is_found_when_they_are_put_together(database):
+    one, two = await Gateway(database, observe_days=0.0).open(), await Gateway(database, observe_days=0.0).open()
+    one.do(MONDAY, chunks=("1",), extra=VALUES[:1])
+    one.do(MONDAY + 1, extra=VALUES[1:2])
+    two.do(MONDAY + 2, extra=VALUES[2:])
+    await two.kept.write()
+    await one.kept.write()
+    (found,) = one.raised
+    assert (found.indicator, found.evidence["identifying values"], found.exchange) == ("taint", "3", "e2")
+    assert one.office.watching.before(ADA, MONDAY + 3)[1] == {"taint"} and not one.kept.unwritten
+    await one.kept.write()
+    await two.kept.refresh()
+    assert two.office.watching.before(ADA, MONDAY + 3)[1] == {"taint"} and not two.raised
+    await one.close()
+    await two.close()

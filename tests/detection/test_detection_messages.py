@@ -118,7 +118,7 @@ async def test_the_whole_adds_up_and_counts_once(stages):
     assert opened.exposure == Exposure({"id": "clear", "ssn": "clear"}, 5, {"ids": 4})
     opened.moved.received, opened.moved.sent = 1000, 20
     seen = []
-    risk.watching.after = lambda event, signals: seen.append(event) or []
+    risk.watching.after = lambda event, signals, part: seen.append(event) or []
     await run(exposure, flow(), opened, "socket_end")
     (event,) = seen
     assert (event.rows, event.size, event.sent, event.status) == (5, 1000, 20, 200) and event.taken

@@ -8,6 +8,7 @@ import pytest
 
 from sluicegate.detection.habit import pack
 from sluicegate.detection.indicators.walk import PART
+from sluicegate.detection.watching import Learned
 from sluicegate.exchange import OTHERS
 from tests.detection.organisation import ADA, DAY, MONDAY, PEOPLE, Office
 
@@ -250,7 +251,7 @@ def test_learned_again_on_top_of_a_newer_state_teaches_nobody_twice(office):
     groups = {name: peers.plain() for name, peers in office.watching.groups.items()}
     budget = office.watching.budget.plain()
     for number in range(50):
-        office.watching.learn(office.event(NOON + 3 * DAY + number, chunks=(str(number),), clear=("ssn",)))
+        office.watching.learn(Learned(office.event(NOON + 3 * DAY + number, chunks=(str(number),), clear=("ssn",))))
     assert {name: peers.plain() for name, peers in office.watching.groups.items()} == groups
     assert office.watching.budget.plain() == budget
     assert office.watching.people[ADA].day.rows == 1000

@@ -10,23 +10,16 @@ import shutil
 import sys
 
 import pytest
-from mitmproxy.options import Options
 
 from sluicegate import cli
 from sluicegate.clock import SetClock
-from sluicegate.database import Database
-from sluicegate.database.tables import findings, habits
-from sluicegate.detection.habit import unpack
 from sluicegate.detection.taint import worker
-from sluicegate.exchange import Principal
 from sluicegate.pipeline import order
-from sluicegate.pipeline.embedded import EmbeddedMaster
-from sluicegate.pipeline.install import install
-from sluicegate.settings import State, load
+from sluicegate.settings import State
 from sluicegate_replay import cli as replay
 from tests.detection.organisation import DAY, MONDAY
+from tests.e2e.driven import Gate, StandIn, stored
 from tests.origin import Origin, json_response
-from tests.running import Wire
 
 POLICY = """
 [gateway]
@@ -80,22 +73,6 @@ taint_seconds = 8.0
 PEOPLE = ("ada", "bob", "cyd", "dan", "eve", "fay")
 
 
-class StandIn:
-    """Believes a header: who somebody is, is not what is tested here."""
-
-    name = "identity"
-
-    def __init__(self, settings, database, clock, *, console=""):
-        self.recognizer = None
-
-    def request(self, flow, exchange):
-        who = flow.request.headers.pop("x-who")
-        exchange.job = flow.request.headers.pop("x-job", None)
-        exchange.principal = Principal(
-            who, "https://idp.test", frozenset({"eng"}), session=f"s-{who}", name=who.title()
-        )
-
-
 def answer(request: bytes) -> bytes:
     path = request.split(b" ")[1].decode()
     if not path.startswith("/d/customers/"):
@@ -109,43 +86,6 @@ def answer(request: bytes) -> bytes:
             row["ssn"] = f"{number:03}-45-{number + 6789}"
         rows.append(row)
     return json_response(json.dumps({"rows": rows}).encode())
-
-
-class Gate:
-    """The gateway with its own loop, and one connection for each service."""
-
-    def __init__(self, path, state, clock):
-        self.gateway = order.build(load(path), state, clock=clock)
-        self.clock = clock
-
-    async def start(self):
-        await self.gateway.open()
-        self.master = EmbeddedMaster(Options())
-        self.master.options.update(listen_host="127.0.0.1", listen_port=0)
-        install(self.master, self.gateway, opens=False)
-        self.master.options.update(mode=["regular"])
-        self.task = asyncio.create_task(self.master.run())
-        while not self.master.proxyserver.listen_addrs():
-            await asyncio.sleep(0)
-        self.wire = Wire(self.master.proxyserver.listen_addrs()[0][1])
-        return self
-
-    async def ask(self, at, who, port, path, method="GET", body=b"", job=None):
-        self.clock.time = at
-        head = f"{method} http://127.0.0.1:{port}{path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nx-who: {who}\r\n"
-        head += f"x-job: {job}\r\n" if job else ""
-        head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-        status, _, _ = await asyncio.to_thread(self.wire.ask, head.encode() + body)
-        assert status in (200, 403), status
-        risk = next(room for room in self.gateway.rooms if room.name == "risk")
-        await asyncio.gather(*[task for several in list(risk.taints._pending.values()) for task in several])
-        return status
-
-    async def stop(self):
-        self.wire.close()
-        self.master.shutdown()
-        await self.task
-        await self.gateway.close()
 
 
 async def play(gate, chunks, notes):
@@ -191,16 +131,6 @@ async def live(folder):
         chunks.close()
         notes.close()
     return statuses, await stored(state)
-
-
-async def stored(state):
-    """Findings and habits as the database has them."""
-    database = Database.at(state.database)
-    await database.open()
-    rows = await database.read(lambda connection: connection.execute(findings.select()).all())
-    kept = await database.read(lambda connection: connection.execute(habits.select()).all())
-    await database.close()
-    return {row.id: row for row in rows}, {row.name: unpack(row.state) for row in kept}
 
 
 @pytest.fixture

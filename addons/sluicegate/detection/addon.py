@@ -60,7 +60,7 @@ class RiskAddon:
         """Where findings are sent."""
         self.signals: WeakKeyDictionary[http.HTTPFlow, tuple[Signal, ...]] = WeakKeyDictionary()
         """What was found in requests, until the exchange ends."""
-        self.kept = Kept(self.watching, database, clock)
+        self.kept = Kept(self.watching, database, clock, self.store)
         self._behind = False
         """Whether what events left over is learned soon."""
         self.database = database
@@ -87,6 +87,16 @@ class RiskAddon:
             await self.kept.open()
         for one in self._sending:
             one.open()
+
+    async def store(self, found: list[Found]) -> None:
+        """Write findings down, durably. Raises as `Database.run` does; they are tried again then."""
+        told = any("finding" in place.about for place in self.part.settings.notify.values())
+        try:
+            await self.database.run(partial(store, found=found, sinks=self.sinks, told=told), durable=True)
+        except BaseException:
+            self.kept.owe(found)
+            raise
+        self.kept.paid(found)
 
     def behind(self) -> None:
         """Learn what the last event left over, between two turns of the loop; what may take long, a little a turn."""
@@ -159,11 +169,11 @@ class RiskAddon:
                     next_step="Send less at once, or ask the gateway's operator.",
                 ) from why
             return
-        if message is not None:  # a WebSocket counts as a whole: what is no evidence makes no event of a message
-            signals = tuple(one for one in signals if one.bits)
         if signals:
             self.signals[flow] = signals
-            exchange.findings += [Finding(one.indicator, one.detail, one.evidence) for one in signals if one.bits]
+            groups = tuple(sorted(exchange.principal.groups)) if exchange.principal is not None else ()
+            said = self.watching.ahead(who, groups, exchange.started, signals)
+            exchange.findings += [Finding(one.indicator, one.detail, one.evidence) for one in said]
 
 
 class ExposureAddon:
@@ -200,7 +210,7 @@ class ExposureAddon:
         """An exchange that broke: what was found in its request is written all the same."""
         if flow not in self._risk.signals:
             return None
-        return self._write(exchange, self._watch(flow, exchange))
+        return self._written(exchange, self._watch(flow, exchange))
 
     def socket_message(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """A message of a WebSocket: what it hands over is added to what the whole has; what was found in one to the
@@ -214,21 +224,18 @@ class ExposureAddon:
             elif exchange.exposure is None:
                 exchange.exposure = read(message.content, "", "application/json", self._limit)
             opened.exposure = _both(opened.exposure, exchange.exposure)
-        found = self._watch(flow, exchange) if flow in self._risk.signals else []
-        return self._write(exchange, found) if found else None
+        return self._written(exchange, self._watch(flow, exchange) if flow in self._risk.signals else [])
 
     def socket_end(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """What a WebSocket adds up to is learned from at its end, as one exchange."""
         if self._risk.mode == "off":
             return None
-        found = self._watch(flow, exchange)
-        return self._write(exchange, found) if found else None
+        return self._written(exchange, self._watch(flow, exchange))
 
     def _ended(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         if self._risk.mode == "off":
             return None
-        found = self._watch(flow, exchange)
-        return self._write(exchange, found) if found else None
+        return self._written(exchange, self._watch(flow, exchange))
 
     async def _later(
         self, flow: http.HTTPFlow, exchange: Exchange, content: bytes, coding: str, content_type: str
@@ -268,8 +275,7 @@ class ExposureAddon:
         )
         if event is None:
             return []
-        found = risk.watching.after(event, risk.signals.pop(flow, ()))
-        risk.kept.note(event)
+        found = risk.watching.after(event, risk.signals.pop(flow, ()), part=message is not None)
         if risk.watching.unsettled or risk.watching.cold:
             risk.behind()
         if found:
@@ -281,11 +287,19 @@ class ExposureAddon:
                 exchange.risk = max(exchange.risk, *(one.risk for one in found))
         return found
 
+    def _written(self, exchange: Exchange, found: list[Found]) -> Awaitable[None] | None:
+        """What was found is in the database before anything else becomes of the exchange; so is what could not be
+        written before about the same person, since it is not found again."""
+        unwritten = self._risk.kept.unwritten
+        if unwritten and self._risk.mode != "off" and exchange.principal is not None:
+            who = person(exchange.principal.issuer, exchange.principal.subject)
+            found = [*unwritten.get(who, ()), *found]
+        return self._write(exchange, found) if found else None
+
     async def _write(self, exchange: Exchange, found: list[Found]) -> None:
         risk = self._risk
-        told = any("finding" in place.about for place in risk.part.settings.notify.values())
         try:
-            await risk.database.run(partial(store, found=found, sinks=risk.sinks, told=told), durable=True)
+            await risk.store(found)
         except Exception as error:
             logger.exception("a finding cannot be written to the database")
             if exchange.refusal is None and risk.mode == "enforce":

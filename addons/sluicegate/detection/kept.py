@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -20,11 +21,11 @@ from sluicegate.clock import Clock
 from sluicegate.database import Database
 from sluicegate.database.tables import habits as table
 from sluicegate.detection.budget import Budget
-from sluicegate.detection.event import Event
+from sluicegate.detection.finding import Found
 from sluicegate.detection.habit import Habit, pack, unpack
 from sluicegate.detection.pairing import PEOPLE
 from sluicegate.detection.peers import Lesson, Peers
-from sluicegate.detection.watching import Watching
+from sluicegate.detection.watching import Learned, Watching
 from sluicegate.errors import Fault
 
 logger = logging.getLogger(__name__)
@@ -54,25 +55,37 @@ class Row(NamedTuple):
 class Kept:
     """Loads what is known, writes what changed, and takes up what others wrote."""
 
-    def __init__(self, watching: Watching, database: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        watching: Watching,
+        database: Database,
+        clock: Clock,
+        store: Callable[[list[Found]], Awaitable[None]] | None = None,
+    ) -> None:
+        """`store` writes findings down."""
         self._watching = watching
+        self._store_found = store
         self._database = database
         self._clock = clock
         self._versions: dict[str, int] = {}
         self._packed: dict[str, bytes] = {}
         """People who were loaded and not looked at yet."""
-        self._events: dict[str, list[Event]] = {}
+        self._events: dict[str, list[Learned]] = {}
         self._lessons: dict[str, list[Lesson]] = {}
         self._lately: set[str] = set()
         """People who came here since others' states were taken up last."""
         self._count = 0
         self._base = Budget().plain()
         self._looked = 0.0
+        self.unwritten: dict[str, list[Found]] = {}
+        """Findings by person that are not in the database yet: it could not be written, or what was seen here and by
+        another gateway adds up to them. What is found is said once, so nobody else would write them."""
         self._task: asyncio.Task[None] | None = None
         self._lacking: float | None = None
         """Since when habits cannot be written or read; None while they can."""
         watching.fetch = self._fetch
         watching.taught = self._taught
+        watching.learned = self.note
 
     async def open(self) -> None:
         """Load, and begin to write. Raises Fault."""
@@ -98,12 +111,13 @@ class Kept:
         for _ in range(3):  # a conflict is written in the next round
             await self.write()
 
-    def note(self, event: Event) -> None:
+    def note(self, learned: Learned) -> None:
         """An event was learned, and is to be kept."""
         if self._count >= WAITING:
             return
-        self._events.setdefault(event.person, []).append(event)
-        self._lately.add(event.person)
+        person = learned.event.person
+        self._events.setdefault(person, []).append(learned)
+        self._lately.add(person)
         self._count += 1
 
     @property
@@ -118,6 +132,7 @@ class Kept:
             people = list(self._events)
             for at in range(0, len(people), BATCH):
                 await self._write_people(people[at : at + BATCH])
+            await self._write_found()
             await self._write_groups(list(self._lessons))
             await self.refresh()
         except Exception:  # whatever the database does: what is in memory goes on
@@ -153,7 +168,7 @@ class Kept:
             await self.write()
 
     async def _write_people(self, people: list[str]) -> None:
-        taken: dict[str, list[Event]] = {}
+        taken: dict[str, list[Learned]] = {}
         states: dict[str, list[Any]] = {}
         try:
             for person in people:
@@ -176,10 +191,29 @@ class Kept:
             person = row.name[len(PERSON) :]
             again = taken[person] + self._events.get(person, [])
             self._take(row)
-            for event in again:
-                self._watching.learn(event)
+            for learned in again:
+                self.owe(self._watching.learn(learned))
             self._count += len(taken[person])
             self._events[person] = again
+
+    def owe(self, found: Iterable[Found]) -> None:
+        """Findings are to be written as soon as they can be."""
+        for one in found:
+            mine = self.unwritten.setdefault(one.person, [])
+            if one.id not in {other.id for other in mine}:
+                mine.append(one)
+
+    def paid(self, found: Iterable[Found]) -> None:
+        """Findings are in the database."""
+        for one in found:
+            mine = [other for other in self.unwritten.pop(one.person, ()) if other.id != one.id]
+            if mine:
+                self.unwritten[one.person] = mine
+
+    async def _write_found(self) -> None:
+        found = [one for several in self.unwritten.values() for one in several]
+        if found and self._store_found is not None:
+            await self._store_found(found)
 
     async def _write_groups(self, groups: list[str]) -> None:
         if not groups:

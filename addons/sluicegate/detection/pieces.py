@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from sluicegate.detection.day import Day
-from sluicegate.detection.event import Event, key
 from sluicegate.detection.look import Signal
 
 ROWS = 3
@@ -21,15 +20,18 @@ _KINDS = 32
 _REQUESTS = 64
 
 
-def together(day: Day, event: Event, signals: Iterable[Signal]) -> list[Signal]:
+def together(day: Day, asked: int, signals: Iterable[Signal], *, note: bool = True) -> list[Signal]:
     """The signals of a request; what it holds of somebody's data is put beside what the day's others did. What is no
-    evidence, with them either, is left out."""
+    evidence, with them either, is left out.
+
+    `asked` is the key of the request. Without `note` the day stays as it is: the request has not been answered yet.
+    """
     found = []
     for signal in signals:
         if signal.indicator == "taint" and not signal.certain:
             dataset = signal.evidence.get("dataset", "")
-            rows, of_rows = _added(day, dataset, "rows", event, signal)
-            values, of_values = _added(day, dataset, "identifying values", event, signal)
+            rows, of_rows = _added(day, dataset, "rows", asked, signal, note)
+            values, of_values = _added(day, dataset, "identifying values", asked, signal, note)
             if rows >= ROWS and of_rows > 1:
                 signal = _pieces(signal, dataset, f"{rows} rows", "rows", rows, of_rows, 20.0, 3.0)
             elif values >= VALUES and of_values > 1:
@@ -42,14 +44,14 @@ def together(day: Day, event: Event, signals: Iterable[Signal]) -> list[Signal]:
     return found
 
 
-def _added(day: Day, dataset: str, kind: str, event: Event, signal: Signal) -> tuple[int, int]:
+def _added(day: Day, dataset: str, kind: str, asked: int, signal: Signal, note: bool) -> tuple[int, int]:
     """So many of them in so many different requests of the day, this one with them; nothing where it has none."""
     count, about = int(signal.evidence.get(kind, 0)), f"{dataset} {kind}"
     if not count or (about not in day.pieces and len(day.pieces) >= _KINDS):
         return 0, 0
-    pieces = day.pieces.setdefault(about, {})
+    pieces = day.pieces.setdefault(about, {}) if note else dict(day.pieces.get(about, {}))
     if len(pieces) < _REQUESTS:  # the same sent again is no other
-        what = signal.what or key(event.service, event.method, event.target, event.asked)
+        what = signal.what or asked
         pieces[what] = max(pieces.get(what, 0), count)
     return sum(pieces.values()), len(pieces)
 

@@ -9,13 +9,14 @@ import itertools
 import math
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 from sluicegate.detection import indicators
 from sluicegate.detection.budget import Budget
 from sluicegate.detection.counting import count
 from sluicegate.detection.covered import SLICE_DAYS
-from sluicegate.detection.day import local
-from sluicegate.detection.event import Event
+from sluicegate.detection.day import Day, local
+from sluicegate.detection.event import Event, key
 from sluicegate.detection.finding import Found, identity
 from sluicegate.detection.habit import Habit
 from sluicegate.detection.indicators.complement import LEAST_SHARE
@@ -38,6 +39,20 @@ GROUPS_OF_ONE = 8
 Taught = Callable[[str, Lesson], None]
 
 
+class Learned(NamedTuple):
+    """An event as it was learned: what it takes to learn it once more, on top of what another gateway has written."""
+
+    event: Event
+    extra: tuple[Signal, ...] = ()
+    """What was found in what was sent,"""
+    paired: tuple[Signal, ...] = ()
+    """and beside other people."""
+    found: tuple[str, ...] = ()
+    """The indicators that were found."""
+    part: bool = False
+    """Whether it is a message of a WebSocket, which counts at its end."""
+
+
 class Watching:
     """Everybody's habits. Used on one thread."""
 
@@ -49,7 +64,9 @@ class Watching:
         self.fetch: Callable[[str], Habit | None] = lambda person: None
         """Where people are looked for who are not here."""
         self.taught: Taught = lambda group, lesson: None
-        """Is told of every lesson, so that it can be kept."""
+        """Is told of every lesson, so that it can be kept,"""
+        self.learned: Callable[[Learned], None] = lambda learned: None
+        """and of every event."""
         self._lessons: list[tuple[str, Lesson]] = []
         self._pairing = Pairing()
         self._cold: deque[str] = deque(maxlen=COMPARED)
@@ -102,28 +119,52 @@ class Watching:
         found = [name for name, when in habit.found.items() if at - when < half]
         return risk(habit.points, at, half), frozenset(found) if found else _NONE
 
-    def after(self, event: Event, extra: tuple[Signal, ...] = ()) -> list[Found]:
-        """An exchange ended: learn from it, and say what it adds up to. `extra` is what was seen elsewhere (taint)."""
-        look = self._counted(event)
-        for indicator in indicators.ALL:
-            indicator(look)
-        look.signals += together(look.habit.day, event, extra) if extra else extra
-        large = look.fresh and look.habit.day.share >= LEAST_SHARE * 1000
-        if large and event.dataset is not None and "complement" in self.weighing.on:
-            self._pairing.ask(event.person, event.dataset, look.day)
-        look.signals += self._pairing.taken(event.person)
-        return self._weighed(look) if look.signals else []
+    def ahead(self, person: str, groups: tuple[str, ...], at: float, extra: tuple[Signal, ...]) -> list[Signal]:
+        """What is said of a request before it goes, by what was found in it: evidence by itself, and what will be found
+        once it is put beside what the day's others sent. Nothing is learned."""
+        habit = self.habit(person)
+        day, _ = local(at, self.weighing.zone(person, groups))
+        today = habit.day if habit is not None and day <= habit.day.number else Day()
+        points = habit.points if habit is not None else []
+        said = []
+        for before, one in zip(extra, (together(today, 0, (each,), note=False) for each in extra), strict=True):
+            said += one if before.bits else [signal for signal in one if self._will_be_found(points, today, signal, at)]
+        return said
 
-    def learn(self, event: Event) -> None:
-        """Learn an event once more, on top of a newer state of the person. What was found and taught stays so."""
+    def _will_be_found(self, points: list[Point], today: Day, signal: Signal, at: float) -> bool:
+        mine = [one for one in points if one.day == today.number]
+        if self._observing(at) or not with_point(
+            mine, Point(signal.indicator, signal.about, today.number, at, signal.score)
+        ):
+            return False
+        return weighed([one.score for one in mine]) > self.budget.line(
+            self.weighing.settings.detection.alerts_per_thousand
+        )
+
+    def after(self, event: Event, extra: tuple[Signal, ...] = (), *, part: bool = False) -> list[Found]:
+        """An exchange ended: learn from it, and say what it adds up to. `extra` is what was seen elsewhere (taint).
+
+        Of a `part` (a message of a WebSocket, which counts at its end) without evidence nothing is learned but what was
+        found in it: with that of other requests it may be some.
+        """
+        look, paired = self._looked(event), self._pairing.taken(event.person)
+        self._seen(look, extra, paired, part=part)
+        found = self._weighed(look) if look.signals else []
+        self.learned(Learned(event, extra, paired, tuple([one.indicator for one in found]), part))
+        return found
+
+    def learn(self, learned: Learned) -> list[Found]:
+        """Learn an event once more, on top of a newer state of the person. What was found and taught stays so; what it
+        adds up to only with what the other saw is found now."""
         self.settle()
         self._again = True
         try:
-            look = self._counted(event)
-            for indicator in indicators.ALL:
-                indicator(look)
-            for signal in look.signals:
-                self._point(look, signal)
+            look = self._looked(learned.event)
+            self._seen(look, learned.extra, learned.paired, part=learned.part)
+            found = self._weighed(look)
+            for indicator in learned.found:
+                self._note(look, indicator)
+            return found
         finally:
             self._lessons.clear()
             self.settle()
@@ -141,7 +182,25 @@ class Watching:
                 best, size = peers, people
         return best if best is not None else self.peers(EVERYBODY)
 
-    def _counted(self, event: Event) -> Look:
+    def _seen(self, look: Look, extra: tuple[Signal, ...], paired: tuple[Signal, ...], *, part: bool) -> None:
+        """Count an event, and put together all that is said of it."""
+        event = look.event
+        asked = key(event.service, event.method, event.target, event.asked) if extra else 0
+        sent = together(look.habit.day, asked, extra) if extra else []
+        if sent or not part:
+            lesson = count(look)
+            if lesson is not None:
+                self._lessons.append((EVERYBODY, lesson))
+            for indicator in indicators.ALL:
+                indicator(look)
+            large = look.fresh and look.habit.day.share >= LEAST_SHARE * 1000
+            if large and event.dataset is not None and "complement" in self.weighing.on:
+                self._pairing.ask(event.person, event.dataset, look.day)
+        look.signals += sent
+        look.signals += paired
+
+    def _looked(self, event: Event) -> Look:
+        """An event beside what is known; not counted yet. The person's day has turned where it is the first of one."""
         if self.unsettled:
             self.settle()
         habit = self.habit(event.person)
@@ -164,9 +223,6 @@ class Watching:
         )  # fmt: skip
         if weights and event.clear:
             look.weight = self.weighing.weight(event)
-        lesson = count(look)
-        if lesson is not None:
-            self._lessons.append((EVERYBODY, lesson))
         return look
 
     def _turn(self, habit: Habit, event: Event, day: int) -> None:
@@ -227,11 +283,21 @@ class Watching:
         habit.day.score = score
         return True
 
+    @staticmethod
+    def _note(look: Look, indicator: str) -> None:
+        """An indicator was found about the person."""
+        found, at = look.habit.found, look.event.at
+        found[indicator] = max(found.get(indicator, at), at)
+        look.habit.day.loud = True
+
+    def _observing(self, at: float) -> bool:
+        first = self.peers(EVERYBODY).first
+        return not first or at - first < self.weighing.settings.detection.observe_days * 86_400
+
     def _weighed(self, look: Look) -> list[Found]:
         event, habit = look.event, look.habit
         told = self.weighing.settings.detection
-        first = self.peers(EVERYBODY).first
-        observing = not first or event.at - first < told.observe_days * 86_400
+        observing = self._observing(event.at)
         line = self.budget.line(told.alerts_per_thousand)
         found = []
         for signal in look.signals:
@@ -239,8 +305,7 @@ class Watching:
                 continue
             if not self._point(look, signal) or not (signal.certain or habit.day.score > line):
                 continue
-            habit.found[signal.indicator] = event.at
-            habit.day.loud = True
+            self._note(look, signal.indicator)
             found.append(
                 Found(
                     identity(event.id, signal.indicator, signal.about),

@@ -1,0 +1,238 @@
+"""Signs that need weeks, on the wire: what a gateway has learned before is filled in by the same code, the last days come
+over its connections. What a sign leads to is in the database before the answer, is shown, and changes the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import sys
+import threading
+
+import pytest
+import websockets.sync.server
+from websockets.exceptions import ConnectionClosedError
+
+from sluicegate.clock import SetClock
+from sluicegate.database.tables import findings
+from sluicegate.detection.event import Event
+from sluicegate.detection.taint import worker
+from sluicegate.pipeline import order
+from sluicegate.settings import State
+from sluicegate_replay import cli as replay
+from tests.detection.organisation import DAY, MONDAY
+from tests.e2e.driven import ISSUER, Gate, StandIn, stored, weeks
+from tests.e2e.sockets import CLOSE, TEXT
+from tests.origin import Origin, json_response
+
+HOUR = 3600.0
+PEOPLE = ("ada", "bob", "cyd", "dan", "eve", "fay", "gil", "hal", "ida", "jon", "kim", "lea")
+CHUNKS = 300
+POLICY = """
+[gateway]
+listen = "127.0.0.1:1"
+[identity]
+issuer = "https://idp.test"
+[recording]
+durability = "group"
+[dialects.chunks]
+routes = [
+  {{ request = "GET /d/{{dataset}}/{{chunk}}", kind = "read", dataset = "path:dataset", chunks = "path:chunk", columns = "query:columns" }},
+  {{ request = "GET /live/{{dataset}}", kind = "read", dataset = "path:dataset" }},
+]
+[services.chunks]
+hosts = ["http://127.0.0.1:{chunks}"]
+dialect = "chunks"
+addresses = ["127.0.0.0/8"]
+[services.chat]
+hosts = ["http://127.0.0.1:{chat}"]
+dialect = "chunks"
+addresses = ["127.0.0.0/8"]
+websocket = true
+[datasets.customers]
+service = "chunks"
+columns = {{ ssn = "restricted", email = "personal" }}
+[datasets.room]
+service = "chat"
+[[rules]]
+id = "work"
+effect = "allow"
+who = ["group:eng"]
+[[rules]]
+id = "speak"
+effect = "allow"
+service = ["chat"]
+kind = ["message"]
+[[rules]]
+id = "look-first"
+effect = "deny"
+{rule}
+reason = "What was done lately is unusual."
+[detection]
+alerts_per_thousand = 20
+taint_seconds = 8.0
+{more}
+"""
+
+
+def answer(request: bytes) -> bytes:
+    """Five rows of a chunk, with all columns."""
+    chunk = int(request.split(b" ")[1].partition(b"?")[0].rpartition(b"/")[2])
+    rows = [
+        {"id": n, "email": f"person{n}@mail{n}.example.org", "ssn": f"{n % 900 + 100}-45-{n % 9000 + 1000}"}
+        for n in range(chunk * 5, chunk * 5 + 5)
+    ]
+    return json_response(json.dumps({"rows": rows}).encode())
+
+
+class Chat:
+    """A real server of WebSockets (the websockets package): says back what it is told, and keeps it."""
+
+    def __init__(self) -> None:
+        self.heard: list[str | bytes] = []
+        self.server = websockets.sync.server.serve(self._serve, "127.0.0.1", 0, ping_interval=None)
+        self.port = self.server.socket.getsockname()[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def _serve(self, connection) -> None:
+        with contextlib.suppress(ConnectionClosedError):
+            for message in connection:
+                self.heard.append(message)
+                connection.send(message)
+
+    def close(self) -> None:
+        self.server.shutdown()
+
+
+def work(watching, *, chunks=300, halves=(), days=28):
+    """Working days from 8 to 17, a dozen chunks at random a day; each of `halves` takes their half of all there are, in no
+    order and none twice, a few more a day than the others."""
+    lot, number = random.Random(7), 0
+    left = {who: lot.sample(range(index, chunks, 2), chunks // 2) for index, who in enumerate(halves)}
+    for day in range(days):
+        if day % 7 >= 5:
+            continue
+        for turn in range(15):
+            for who in PEOPLE:
+                if who not in left and turn >= 12:
+                    continue
+                at = MONDAY + day * DAY + 8 * HOUR + turn * 36 * 60 + lot.random() * 600
+                chunk = left[who].pop() if who in left else lot.randrange(chunks)
+                number += 1
+                watching.after(
+                    Event(
+                        f"before-{number}", at, f"{ISSUER} {who}", ("eng",), name=who.title(), service="chunks",
+                        dataset="customers", declared=True, chunks=(str(chunk),), chunk_count=1, status=200,
+                        target=f"/d/customers/{chunk}", clear=("id", "email", "ssn"), rows=5, size=300,
+                    )
+                )  # fmt: skip
+                watching.settle()
+    return left
+
+
+@pytest.fixture
+def play(tmp_path, monkeypatch):
+    """Runs a play through a gateway that stands on filled weeks; gives back what it returned and the findings."""
+    monkeypatch.setattr(order, "IdentityAddon", StandIn)
+    monkeypatch.setattr(worker, "START_SECONDS", 60.0)
+
+    async def whole(fill, act, rule, more):
+        chunks, chat = Origin(None, answer), Chat()
+        (tmp_path / "policy.toml").write_text(POLICY.format(chunks=chunks.port, chat=chat.port, rule=rule, more=more))
+        state = State(tmp_path / "state").open()
+        try:
+            await weeks(tmp_path / "policy.toml", state, fill)
+            gate = await Gate(tmp_path / "policy.toml", state, SetClock(MONDAY)).start()
+            try:
+                said = await act(gate, chunks, chat)
+            finally:
+                await gate.stop()
+        finally:
+            chunks.close()
+            chat.close()
+        found, _ = await stored(state)
+        return said, list(found.values())
+
+    def run(fill, act, *, rule, more=""):
+        return asyncio.run(whole(fill, act, rule, more))
+
+    return run
+
+
+@pytest.fixture
+def shown(tmp_path, monkeypatch, capsys):
+    """What `sluicegate-replay findings` shows."""
+
+    def call(*arguments):
+        given = ["sluicegate-replay", "findings", "--from", tmp_path / "state" / "recordings", *arguments]
+        monkeypatch.setattr(sys, "argv", list(map(str, given)))
+        with pytest.raises(SystemExit) as ended:
+            replay.main()
+        out, err = capsys.readouterr()
+        assert ended.value.code == 0, err
+        return out
+
+    return call
+
+
+async def written(gate) -> set[str]:
+    """What has been found by now, out of the database itself."""
+    database = gate.gateway.database
+    rows = await database.read(lambda connection: connection.execute(findings.select()).all())
+    return {row.indicator for row in rows}
+
+
+def test_the_same_chunk_at_night(play, shown):
+    async def act(gate, chunks, chat):
+        said, begun = [], MONDAY + 28 * DAY + 2 * HOUR
+        for number in range(5):
+            status = await gate.ask(begun + number * 600, "ada", chunks.port, "/d/customers/7")
+            said.append((status, await written(gate)))
+        said.append((await gate.ask(begun, "bob", chunks.port, "/d/customers/7"), set()))
+        return said
+
+    said, (found,) = play(work, act, rule='finding = ["night-repeat"]')
+    # The fourth answer is kept back by what it leads to; whoever else is up is nobody's business.
+    assert said == [(200, set())] * 3 + [(403, {"night-repeat"})] * 2 + [(200, set())]
+    assert (found.person, found.evidence["times"], found.evidence["hour"]) == (f"{ISSUER} ada", "4", "Mon 02h")
+    (one,) = json.loads(shown("--json"))["findings"]
+    assert one["evidence"].items() >= found.evidence.items() and one["evidence"]["id"] == found.id
+    assert "does not work" in shown("--who", "ada")
+
+
+def lines(chunk: int, *names: str) -> list[bytes]:
+    """Values of the rows of a chunk, a line for each."""
+    rows = json.loads(answer(b"GET /%d HTTP" % chunk).partition(b"\r\n\r\n")[2])["rows"]
+    return [" ".join(row[name] for name in names).encode() for row in rows]
+
+
+@pytest.mark.parametrize(
+    "messages, passed",
+    [
+        ([b"\n".join(lines(7, "email", "ssn"))], 0),  # all rows at once
+        (lines(7, "email", "ssn"), 0),  # a row at a time: one is evidence
+        (lines(7, "email"), 2),  # a value at a time: the third
+    ],
+    ids=["rows", "a row each", "a value each"],
+)
+def test_values_in_messages(play, shown, tmp_path, messages, passed):
+    async def act(gate, chunks, chat):
+        begun = MONDAY + 28 * DAY + 10 * HOUR
+        await gate.ask(begun, "ada", chunks.port, "/d/customers/7")
+        socket = await gate.socket(begun + 60, "ada", chat.port, "/live/room")
+        said = await socket.say(begun + 61, b"good morning")
+        for number, text in enumerate(messages[: passed + 1]):
+            assert said[0] == TEXT and not await written(gate)
+            said = await socket.say(begun + 62 + number, text)
+        socket.close()
+        return said, await written(gate), [text.encode() for text in chat.heard]
+
+    (said, now, heard), (found,) = play(work, act, rule='finding = ["taint"]', more="observe_days = 0.0")
+    assert said[0] == CLOSE and b"look-first" in said[1]
+    assert now == {"taint"} == {found.indicator} and found.evidence["sent to"] == "chat"
+    assert heard == [b"good morning", *messages[:passed]]
+    (one,) = json.loads(shown("--json"))["findings"]
+    assert one["evidence"]["id"] == found.id
+    (again,) = json.loads(shown("--again", tmp_path / "policy.toml", "--json"))["findings"]
+    assert (again["id"], again["detail"], again["score"]) == (found.id, found.detail, found.score)
