@@ -201,6 +201,32 @@ def test_the_same_chunk_at_night(play, shown):
     assert "does not work" in shown("--who", "ada")
 
 
+def test_two_who_share_a_dataset_out(play, shown):
+    left = {}
+
+    async def act(gate, chunks, chat):
+        said, begun = [], MONDAY + 28 * DAY + 9 * HOUR
+        for number in range(10):
+            for index, who in enumerate(("ada", "bob", "cyd")):
+                chunk = left[who].pop() if who in left else number * 7
+                status = await gate.ask(begun + number * 900 + index, who, chunks.port, f"/d/customers/{chunk}")
+                said.append((who, status))
+        return said, await written(gate)
+
+    def fill(watching):
+        left.update(work(watching, chunks=640, halves=("ada", "bob")))
+
+    (said, now), found = play(fill, act, rule='finding = ["complement"]')
+    assert {one.indicator for one in found} == {"complement"} == now
+    assert {(one.person, one.evidence["other"]) for one in found} == {
+        (f"{ISSUER} ada", "bob"),
+        (f"{ISSUER} bob", "ada"),
+    }
+    statuses = {who: [status for one, status in said if one == who] for who in ("ada", "bob", "cyd")}
+    assert statuses["ada"] == statuses["bob"] == [200] * 8 + [403] * 2 and statuses["cyd"] == [200] * 10
+    assert shown("--who", "bob").count("hardly overlaps with that of ada") == 1
+
+
 def lines(chunk: int, *names: str) -> list[bytes]:
     """Values of the rows of a chunk, a line for each."""
     rows = json.loads(answer(b"GET /%d HTTP" % chunk).partition(b"\r\n\r\n")[2])["rows"]

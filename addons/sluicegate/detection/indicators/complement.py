@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from sluicegate.detection.covered import Covered
-from sluicegate.detection.sketches.distinct import together
+from sluicegate.detection.look import LEAST
+from sluicegate.detection.sketches.distinct import SIZE, together
 from sluicegate.detection.surprise import at_most
 
 LEAST_SHARE = 0.1
@@ -20,6 +21,8 @@ _ERROR = 0.033
 """How far off one summary usually is, as a share of it,"""
 _SURE = 3.5
 """and so many times that could be chance when it is asked of many pairs: what could be an error is no evidence."""
+_SMALL = 2 * SIZE
+"""So many keys are counted by which registers are set alone, with room for what is off."""
 _ROOM = 0.15
 """How far a summary of two may be from what their sizes allow."""
 
@@ -57,10 +60,15 @@ def pairs_with(person: str, covered: Mapping[str, Covered], day: int, of: float)
         if common < expected:
             # Of so many pairs, one was bound to be strange.
             bits = at_most(common, expected) - math.log2(len(large))
-            found.append(Pair(person, other, min(1.0, both / of), common, expected, bits))
+            if bits >= LEAST:  # less is no sign of anything, and below nothing it would take something off a risk
+                found.append(Pair(person, other, min(1.0, both / of), common, expected, bits))
     return found
 
 
-def _error(one: float, other: float, together: float) -> float:
-    """What they have in common is a difference of three summaries, whose errors add up."""
-    return _SURE * _ERROR * math.sqrt(one**2 + other**2 + together**2)
+def _error(one: float, other: float, both: float) -> float:
+    """What they have in common is a difference of three summaries, whose errors add up; but for small ones, in which
+    what is off in one part is off in both together, and most of it falls out: the deviation of such a difference of
+    linear counts, where nothing is in common."""
+    if both <= _SMALL:
+        return _SURE * math.sqrt(SIZE * math.expm1(one / SIZE) * math.expm1(other / SIZE))
+    return _SURE * _ERROR * math.sqrt(one**2 + other**2 + both**2)
