@@ -22,6 +22,7 @@ from faker import Faker
 from sluicegate.detection.taint import cells
 from sluicegate.detection.taint.judge import count, index
 from sluicegate.detection.taint.searching import firsts, search
+from sluicegate.detection.taint.tables import Body
 
 KEY = b"b" * 32
 TRIALS = 20
@@ -70,8 +71,8 @@ def main() -> int:
     mine.seed_instance(1)
     others.seed_instance(2)
     table = rows(mine, 2000)
-    packed = cells.read(json.dumps(table).encode(), "", "application/json", list(table[0]), "customers", KEY)
-    known = list(cells.unpack(packed))
+    packed = cells.read(Body(json.dumps(table).encode(), "", "application/json"), (), "customers", KEY)
+    known = list(cells.unpack(packed or b""))
     lookup, begin = index(known), firsts(known)
 
     def hits(data: bytes) -> int:

@@ -14,6 +14,7 @@ from sluicegate.detection.look import Signal
 from sluicegate.detection.taint import cells, outgoing
 from sluicegate.detection.taint.held import Held, Received
 from sluicegate.detection.taint.searching import search
+from sluicegate.detection.taint.tables import Body
 from sluicegate.detection.taint.zones import Zones
 from sluicegate.detection.watching import Watching
 from sluicegate.detection.weighing import Weighing
@@ -118,13 +119,12 @@ class Again:
     def _learn(self, item: Recorded) -> None:
         """What the person holds from now on."""
         body, coding, media = b"", "", _MESSAGE
+        passed = not item.messages and item.summary.get("delivered") is not None
         if item.messages:
             body = b"" if item.messages[-1].from_client else item.messages[-1].content
-        elif item.response is not None and item.status != 101 and item.summary.get("delivered") is None:
+        elif item.response is not None and item.status != 101:
             body, (coding, media) = item.response.body or b"", _said(item.response)
-        columns = item.table("exposure").get("columns")
-        clear = clear_columns(item) if columns else None
-        if not body or item.text("refusal") or item.text("error") or clear == []:
+        if not body or (not passed and (item.text("refusal") or item.text("error"))):
             return
         parts = item.summary.get("parts")
         asked = [item.table("operation"), *(parts if isinstance(parts, list) else ())]
@@ -133,7 +133,10 @@ class Again:
         )
         if dataset is None:
             return
-        packed = cells.read(body, coding, media.lower(), clear, dataset, self._key)
+        # What broke off in passing is a piece: it may end anywhere.
+        piece = bool(passed and (item.text("refusal") or item.text("error")))
+        read = Body(body, coding, media.lower(), declared=self._zones.columns(dataset), piece=piece)
+        packed = cells.read(read, masked_columns(item), dataset, self._key)
         if packed:
             received = Received(dataset, item.text("service"), item.started, packed)
             self._received.setdefault(_person(item), []).append(received)
@@ -159,6 +162,12 @@ def clear_columns(item: Recorded) -> list[str]:
     """The columns that left unmasked."""
     columns = item.table("exposure").get("columns")
     return [str(name) for name, word in columns.items() if word == "clear"] if isinstance(columns, dict) else []
+
+
+def masked_columns(item: Recorded) -> list[str]:
+    """The columns of which the values left masked."""
+    columns = item.table("exposure").get("columns")
+    return [str(name) for name, word in columns.items() if word == "masked"] if isinstance(columns, dict) else []
 
 
 def _person(item: Recorded) -> str:

@@ -16,13 +16,14 @@ from sluicegate.detection.taint import cells, peel
 from sluicegate.detection.taint.judge import count, index
 from sluicegate.detection.taint.outgoing import parts
 from sluicegate.detection.taint.searching import firsts, search
+from sluicegate.detection.taint.tables import Body
 
 KEY = b"k" * 32
 ROWS = [
     {"id": number, "email": f"person{number}@mail{number * 3}.example.org", "ssn": f"{number + 100}-{number % 90 + 10}-{number * 7 + 1000}"}
     for number in range(60)
 ]  # fmt: skip
-KNOWN = list(cells.unpack(cells.read(json.dumps(ROWS).encode(), "", "application/json", None, "customers", KEY)))
+KNOWN = list(cells.unpack(cells.read(Body(json.dumps(ROWS).encode(), "", "application/json"), (), "customers", KEY)))
 INDEX, FIRSTS = index(KNOWN), firsts(KNOWN)
 LINES = [f"{row['email']} {row['ssn']}" for row in ROWS[20:26]]
 PLAIN = "\n".join(LINES).encode()
@@ -143,6 +144,6 @@ def test_what_looks_like_a_form_and_is_none_is_looked_at_as_it_is():
 )  # fmt: skip
 def test_numbers_are_the_same_in_groups_and_without(kept, sent):
     body = json.dumps({"rows": [{"id": 1, "number": kept}]}).encode()
-    known = list(cells.unpack(cells.read(body, "", "application/json", None, "customers", KEY)))
+    known = list(cells.unpack(cells.read(Body(body, "", "application/json"), (), "customers", KEY)))
     found = search((f"see {sent}, please".encode(),), "", firsts(known), KEY)
     assert count(found.values, index(known)).strong == 1

@@ -185,6 +185,7 @@ class Passing:
         self._looking = looking
         self.light = reader.light and light
         """Whether a piece is short work: a coded one may be a bomb."""
+        self.sample: Callable[[bytes], None] | None = None
         self._rest = b""
         """What has been made ready and waits: it may be the beginning of what is watched for."""
         self._before = b""
@@ -255,6 +256,8 @@ class Passing:
             if new or final:
                 self._watch.look(here)
             ready, self._rest = here[:end], here[end:]
+        if ready and self.sample is not None:
+            self.sample(ready)
         return self._packer.pack(ready) if ready else b""
 
 

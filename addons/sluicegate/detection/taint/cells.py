@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import struct
+import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import orjson
-
-from sluicegate import codings, rows
+from sluicegate.detection.taint.tables import Body, tables
 from sluicegate.detection.taint.words import begins, first_word, long_enough, strong, words
+from sluicegate.nested_rows import Block, Line, leaves
 
-LIMIT = 16 << 20
 MOST = 20_000
-"""Cells of one response that are kept."""
+"""Cells of one table that are kept; of more, those at its beginning, and some evenly of the rest."""
+ROWS = 10_000
+"""Rows of it that are looked at, likewise."""
 COMMON = 3
 """A value that more rows of one response have in a column says nothing about a row."""
 _CELL = struct.Struct(">QQIIH")
@@ -42,43 +42,70 @@ def fingerprint(text: str, key: bytes) -> int:
     return int.from_bytes(digest.digest(), "big")
 
 
-def read(body: bytes, coding: str, media: str, columns: Collection[str] | None, dataset: str, key: bytes) -> bytes:
-    """The packed cells of a response in the columns that left in clear: in all where it is not known which did (None).
-    Empty where nothing of it can be read."""
+def read(body: Body, masked: Collection[str], dataset: str, key: bytes) -> bytes | None:
+    """The packed cells of what was received, without those of the columns whose values left masked. None where nothing
+    of it can be read."""
     try:
-        plain = codings.decode(body, coding, LIMIT)
-        lines = list(_lines(plain, media))
-    except (ValueError, KeyError, NotImplementedError, RecursionError, OSError, MemoryError):
-        return b""
-    if columns is None:
-        columns = {name for line in lines for name in line}
-    wanted = {name: index for index, name in enumerate(sorted(columns))}
+        found = [block for block in tables(body) if block.rows]
+    except (ValueError, KeyError, TypeError, NotImplementedError, RecursionError, OSError, MemoryError):
+        return None
+    if not found:
+        return None if body.data else b""
+    hidden = {name.casefold() for name in masked}
+    return b"".join(_packed(block, hidden, dataset, key) for block in found)
+
+
+def _packed(block: Block, hidden: Collection[str], dataset: str, key: bytes) -> bytes:
+    lines = [list(leaves(row, block.names)) for row in _chosen(block.rows, ROWS)]
+    of_rows = [_row(line, index, dataset, key) for index, line in zip(_subjects(lines), lines, strict=True)]
     found: list[tuple[int, int, str, str]] = []
-    for line in lines:
-        if not line:
-            continue
-        row = fingerprint(f"{dataset}\0{next(iter(line.values()))}", key)
-        for name, value in line.items():
-            number = wanted.get(name)
-            if number is None or not isinstance(value, str | int | float) or isinstance(value, bool):
+    for row, line in zip(of_rows, lines, strict=True):
+        for name, value in line:
+            if not isinstance(value, str | int | float) or isinstance(value, bool) or name.casefold() in hidden:
                 continue
             parts = words(str(value))
             whole = "".join(parts)
             if long_enough(whole):
-                found.append((row, number, whole, first_word(parts)))
-        if len(found) >= MOST:
-            break
+                found.append((row, _number(name), whole, first_word(parts)))
+    found = _chosen(found, MOST)
     often = Counter((number, whole) for _, number, whole, _ in found)
     packed = []
-    for row, number, whole, first in found[:MOST]:
+    for row, number, whole, first in found:
         if often[number, whole] <= COMMON:
-            column = number & 0x7FFF | (STRONG if strong(whole) else 0)
+            column = number | STRONG if strong(whole) else number
             packed.append(_CELL.pack(row, fingerprint(whole, key), begins(first), begins(whole), column))
     return b"".join(packed)
 
 
-def read_all(given: Sequence[tuple[bytes, str, str, Collection[str] | None, str]], key: bytes) -> list[bytes]:
-    """`read` of several responses: of each its body, Content-Encoding, media type, clear columns and dataset."""
+def _chosen[T](several: list[T], most: int) -> list[T]:
+    """The first of many, and of the rest so many evenly: what is sent on is often all of it, or how it begins."""
+    if len(several) <= most:
+        return several
+    half = most // 2
+    step = -(-(len(several) - half) // half)
+    return several[:half] + several[half::step]
+
+
+def _subjects(lines: list[Line]) -> list[int]:
+    """Of each row the place of the value that says which it is: the first that is another in each."""
+    for index in range(min(map(len, lines), default=0) if len(lines) > 1 else 0):
+        values = {str(line[index][1]) for line in lines}
+        if len(values) == len(lines):
+            return [index] * len(lines)
+    return [next((at for at, (name, _) in enumerate(line) if name.lower().endswith("id")), 0) for line in lines]
+
+
+def _row(line: Line, index: int, dataset: str, key: bytes) -> int:
+    return fingerprint(f"{dataset}\0{line[index][1] if line else ''}", key)
+
+
+def _number(name: str) -> int:
+    """A column's number: the same in every response."""
+    return zlib.crc32(name.casefold().encode("utf-8", "surrogatepass")) & 0x7FFF
+
+
+def read_all(given: Sequence[tuple[Body, Collection[str], str]], key: bytes) -> list[bytes | None]:
+    """`read` of several responses: of each its body, masked columns and dataset."""
     return [read(*one, key) for one in given]
 
 
@@ -87,42 +114,3 @@ def unpack(data: bytes) -> Iterator[Cell]:
     whole = len(data) - len(data) % _CELL.size
     for numbers in _CELL.iter_unpack(data[:whole]):
         yield Cell(*numbers)
-
-
-def _lines(plain: bytes, media: str) -> Iterator[dict[str, Any]]:
-    if "json" in media:
-        try:
-            documents = [orjson.loads(plain)]
-        except orjson.JSONDecodeError:
-            documents = [orjson.loads(line) for line in plain.splitlines() if line.strip()]
-        if len(documents) > 1 and all(isinstance(one, dict) for one in documents):
-            yield from documents
-            return
-        for document in documents:
-            yield from _objects(document)
-    elif "csv" in media or "tab-separated" in media:
-        import pyarrow.csv as pcsv  # only the process that reads cells needs it, and it takes long to load
-
-        options = pcsv.ParseOptions(delimiter="\t" if "tab" in media else ",")
-        yield from pcsv.read_csv(io.BytesIO(plain), parse_options=options).to_pylist()
-    elif "parquet" in media or plain.startswith(b"PAR1"):
-        import pyarrow.parquet as pq
-
-        yield from pq.read_table(io.BytesIO(plain)).to_pylist()
-    elif "arrow" in media:
-        import pyarrow.ipc as ipc
-
-        reader = ipc.open_file if plain.startswith(b"ARROW1") else ipc.open_stream
-        yield from reader(io.BytesIO(plain)).read_all().to_pylist()
-
-
-def _objects(document: Any) -> Iterator[dict[str, Any]]:
-    found = rows.tables(document)
-    for table in found:
-        for line in document if table.where is None else document[table.where]:
-            if isinstance(line, dict):
-                yield line
-            elif table.positional and isinstance(line, list):
-                yield dict(zip(table.columns, line, strict=False))
-    if not found and isinstance(document, dict):
-        yield document

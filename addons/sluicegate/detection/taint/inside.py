@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 _HEAD = 4096
 _BOUNDARY = re.compile(rb"(?:\A|\n)(--[^\r\n]{1,200})\r?\n")
-_FIELD = re.compile(rb"\Acontent-[a-z-]+[ \t]*:", re.IGNORECASE)
+_FIELD = re.compile(rb"content-[a-z-]+[ \t]*:", re.IGNORECASE)
 _BLANK = re.compile(rb"\r?\n\r?\n")
 _BEGINS = re.compile(rb"\x1f\x8b\x08|PK\x03\x04|BZh[1-9]1AY|\xfd7zXZ\x00|\x28\xb5\x2f\xfd|\x78[\x01\x5e\x9c\xda]")
 _TRIED = 64

@@ -10,8 +10,9 @@ from sluicegate.detection.taint.cells import STRONG, Cell
 
 ROWS, COLUMNS = 3, 2
 """So many rows with so many of their columns each are proof: of 3,197 files that had nothing to do with it none did."""
-_COMMON = 4
-"""A value that so many rows have says nothing about a row."""
+_COMMON, _COMMON_STRONG = 4, 64
+"""A value that more rows have says nothing about a row; what identifies somebody has many where one row was received in
+many ways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +33,40 @@ def index(cells: Iterable[Cell]) -> dict[int, list[tuple[int, int]]]:
     found: dict[int, list[tuple[int, int]]] = {}
     for cell in cells:
         places = found.setdefault(cell.value, [])
-        if (cell.row, cell.column) not in places and len(places) <= _COMMON:
+        most = _COMMON_STRONG if cell.column & STRONG else _COMMON
+        if len(places) <= most and (cell.row, cell.column) not in places:
             places.append((cell.row, cell.column))
     return found
 
 
 def count(values: Collection[int], known: Mapping[int, list[tuple[int, int]]]) -> Hits:
     """What of the values is known."""
-    columns: dict[int, set[int]] = {}
+    columns: dict[int, dict[int, int]] = {}
     strong: set[int] = set()
     met = what = 0
     for value in values:
         places = known.get(value)
-        if places is None or len(places) > _COMMON:
+        if places is None or len(places) > (_COMMON_STRONG if places[0][1] & STRONG else _COMMON):
             continue
         met += 1
         what ^= value
         for row, column in places:
-            columns.setdefault(row, set()).add(column)
+            columns.setdefault(row, {})[column] = value
             if column & STRONG:
                 strong.add(value)
-    return Hits(sum(len(found) >= COLUMNS for found in columns.values()), met, len(strong), what)
+    return Hits(_rows(set(found.values()) for found in columns.values()), met, len(strong), what)
+
+
+def _rows(found: Iterable[set[int]]) -> int:
+    """How many rows there are, of each of which some values were found. The same row may have been received several
+    times, with other columns and under another name: it counts once, so one counts that has a value of its own."""
+    counted: set[int] = set()
+    rows = 0
+    for values in sorted(found, key=len, reverse=True):
+        if len(values) >= COLUMNS and not values <= counted:
+            rows += 1
+            counted |= values
+    return rows
 
 
 def judge(hits: Hits, dataset: str, place: str) -> Signal | None:

@@ -18,29 +18,29 @@ from sluicegate.database import Database
 from sluicegate.database.tables import taints as table
 from sluicegate.detection.taint import cells
 from sluicegate.detection.taint.lane import LEARN_SECONDS, Lane
+from sluicegate.detection.taint.tables import Body
 
 logger = logging.getLogger(__name__)
 
 LINGER = 0.1
 """Seconds for which others are waited for; a kill forgets what waits."""
+_KINDS = 256
 BATCH = 256
 BATCH_BYTES = 1 << 20
 """Responses, and bytes of them, that are read at once; a larger one is read alone."""
 
 
 class Handed(NamedTuple):
-    """A response that somebody received: whose cells are kept, in the columns that left in clear."""
+    """A response that somebody received, or a piece of one: whose cells are kept, but for the masked columns."""
 
     person: str
     dataset: str
     service: str
     at: float
     exchange: str
-    body: bytes
-    coding: str
-    media: str
-    columns: tuple[str, ...] | None
-    """None where it is not known which they were."""
+    body: Body
+    masked: tuple[str, ...] = ()
+    """Columns whose values left masked."""
 
 
 class Learning:
@@ -55,6 +55,7 @@ class Learning:
         self._bytes = 0
         self._now = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._said: set[tuple[str, str]] = set()
         self.lost = 0
         """Responses whose cells could not be kept."""
 
@@ -63,7 +64,7 @@ class Learning:
         loop = asyncio.get_running_loop()
         learned = loop.create_future()
         self._queue.append((handed, learned))
-        self._bytes += len(handed.body)
+        self._bytes += len(handed.body.data)
         if len(self._queue) >= BATCH or self._bytes >= BATCH_BYTES:
             self._now.set()
         if self._task is None:
@@ -99,9 +100,9 @@ class Learning:
         """What is read next. What stays has waited already."""
         size = count = 0
         for handed, _ in self._queue[:BATCH]:
-            size += len(handed.body)
+            size += len(handed.body.data)
             if count and size > BATCH_BYTES:
-                size -= len(handed.body)
+                size -= len(handed.body.data)
                 break
             count += 1
         batch, self._queue = self._queue[:count], self._queue[count:]
@@ -112,9 +113,12 @@ class Learning:
 
     async def _keep(self, batch: list[Handed]) -> None:
         try:
-            given = [(one.body, one.coding, one.media, one.columns, one.dataset) for one in batch]
+            given = [(one.body, one.masked, one.dataset) for one in batch]
             read = await self._lane.run(cells.read_all, given, self._key, seconds=LEARN_SECONDS)
             found = [(one, packed) for one, packed in zip(batch, read, strict=True) if packed]
+            for one, packed in zip(batch, read, strict=True):
+                if packed is None:
+                    self._unread(one)
             if found:
                 rows = [
                     {
@@ -130,8 +134,22 @@ class Learning:
                 for one in batch:
                     await self._keep([one])
                 return
-            self.lost += 1
-            logger.error("what a response held cannot be kept, and would not be recognised elsewhere: %r", error)
+            self.lose(repr(error))
+
+    def lose(self, why: str) -> None:
+        """What a response held will not be recognised."""
+        self.lost += 1
+        logger.error("what a response held cannot be kept, and would not be recognised elsewhere: %s", why)
+
+    def _unread(self, one: Handed) -> None:
+        """Says once of each service and type that nobody can read it here. Not of pieces: they may have no row."""
+        kind = one.service, one.body.media.partition(";")[0]
+        if not one.body.piece and kind not in self._said and len(self._said) < _KINDS:
+            self._said.add(kind)
+            logger.warning(
+                "what %s answers as %s cannot be read for value taint, and would not be recognised elsewhere",
+                one.service, kind[1] or "no declared type",
+            )  # fmt: skip
 
 
 def _store(connection: Connection, *, rows: list[dict[str, Any]], oldest: float) -> None:

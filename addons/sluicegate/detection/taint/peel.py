@@ -78,7 +78,7 @@ def peel(data: bytes) -> Peeled:
         parts = members(one)
         if parts:
             # They are all of it, so they take its place; what is in none of them alone may be in the whole.
-            found.texts += [text for text in (_text(one),) if text is not None and len(text) <= _TURNED]
+            found.texts += [text for text in (text_of(one),) if text is not None and len(text) <= _TURNED]
             todo.extend(Part(part, layer, guess) for part in parts)
             continue
         left[guess] -= len(one)
@@ -88,9 +88,9 @@ def peel(data: bytes) -> Peeled:
 
 def _peeled(one: bytes, layer: int, guess: bool, most: int, found: Peeled) -> Iterator[Part]:
     """What is below one layer; its text is put with what was found."""
-    inner = list(_unpacked(one, most))
+    inner = list(unpacked(one, most))
     if not inner:
-        text = _text(one)
+        text = text_of(one)
         if text is None:
             inner = [part for part in (_inflated(one, most),) if part]
             if not inner:
@@ -115,7 +115,7 @@ def _peeled(one: bytes, layer: int, guess: bool, most: int, found: Peeled) -> It
 def _within(one: bytes, text: str | None) -> Iterator[bytes]:
     """What stands inside something else."""
     for place in embedded(one):
-        yield from _unpacked(place, GUESSED)
+        yield from unpacked(place, GUESSED)
     if text is None:
         yield words(one)
     elif len(text) <= _PIECED:
@@ -124,7 +124,7 @@ def _within(one: bytes, text: str | None) -> Iterator[bytes]:
                 yield from (part.encode() for part in match.group().split("/") if len(part) >= 16)
 
 
-def _text(data: bytes) -> str | None:
+def text_of(data: bytes) -> str | None:
     """The text that bytes are; None where they are none."""
     wide = _wide(data)
     if wide is not None:
@@ -148,7 +148,7 @@ def _wide(data: bytes) -> str | None:
     return "utf-16-be" if zeros[0] + zeros[2] > 16 else None
 
 
-def _unpacked(data: bytes, most: int) -> Iterator[bytes]:
+def unpacked(data: bytes, most: int) -> Iterator[bytes]:
     """What is in an archive or a packed file, by how it begins."""
     try:
         if data.startswith(b"\x1f\x8b"):
@@ -221,7 +221,7 @@ def _decoded(text: str, guess: bool = False) -> Iterator[bytes]:
             except binascii.Error:
                 continue
             yield made
-            if _text(made) is not None or any(True for _ in _unpacked(made, 64)):
+            if text_of(made) is not None or any(True for _ in unpacked(made, 64)):
                 break
     for match in _BASE32.finditer(text):
         part = re.sub(r"[.=\s]", "", match.group()).upper()
@@ -260,7 +260,7 @@ def _eighty_five(text: str) -> Iterator[bytes]:
                 made = decode(match.group())
             except (ValueError, binascii.Error):
                 continue
-            if _text(made) is not None:
+            if text_of(made) is not None:
                 yield made
     for match in _BASE58.finditer(text):
         if len(match.group()) > 2048:
@@ -269,7 +269,7 @@ def _eighty_five(text: str) -> Iterator[bytes]:
         for letter in match.group():
             number = number * 58 + _ALPHABET58.index(letter)
         made = number.to_bytes((number.bit_length() + 7) // 8, "big")
-        if _text(made) is not None:
+        if text_of(made) is not None:
             yield made
 
 

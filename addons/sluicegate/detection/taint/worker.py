@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import partial
 
 from sqlalchemy import Connection, select
@@ -20,6 +21,7 @@ from sluicegate.detection.look import Signal
 from sluicegate.detection.taint.held import MOST, Held, Received
 from sluicegate.detection.taint.lane import LEARN_SECONDS, Lane
 from sluicegate.detection.taint.learning import Handed, Learning
+from sluicegate.detection.taint.sample import Sample
 from sluicegate.detection.taint.searching import Searched, search
 from sluicegate.detection.taint.zones import Zones
 
@@ -50,6 +52,7 @@ class Taints:
         self._lanes = {"small": Lane(), "large": Lane(), "learn": Lane()}
         self._learning = Learning(self._lanes["learn"], database, key, days)
         self._pending: dict[str, set[asyncio.Future[None]]] = {}
+        self._passing: dict[str, list[Sample]] = {}
         self._waiting = 0
         self._room = asyncio.Event()
         self._room.set()
@@ -65,25 +68,22 @@ class Taints:
         for lane in self._lanes.values():
             lane.stop()
 
-    def learn(
-        self, person: str, dataset: str, service: str, at: float, exchange: str, body: bytes, coding: str, media: str,
-        columns: tuple[str, ...] | None,
-    ) -> asyncio.Future[None]:  # fmt: skip
+    def learn(self, handed: Handed) -> asyncio.Future[None]:
         """A response was handed over. The response does not wait for this; a search for what it held does."""
         # Who holds something may send something. Where a process cannot be started now, a search starts it, or refuses.
         with contextlib.suppress(OSError):
             for lane in self._lanes.values():
                 lane.start()
-        learned = self._learning.add(Handed(person, dataset, service, at, exchange, body, coding, media, columns))
+        learned, person, size = self._learning.add(handed), handed.person, len(handed.body.data)
         mine = self._pending.setdefault(person, set())
         mine.add(learned)
-        self._waiting += len(body)
+        self._waiting += size
         if self._waiting > WAITING:
             self._room.clear()
             self._learning.hurry()
 
         def done(finished: asyncio.Future[None]) -> None:
-            self._waiting -= len(body)
+            self._waiting -= size
             if self._waiting <= WAITING:
                 self._room.set()
             mine.discard(finished)
@@ -92,6 +92,26 @@ class Taints:
 
         learned.add_done_callback(done)
         return learned
+
+    def pass_by(self, person: str, handed: Callable[[bytes, bytes, bool], Handed], *, lined: bool) -> Sample:
+        """What is learned of a response that passes piece by piece. Until it is let go, a search of the person's looks
+        at it first. `handed` makes of a piece what is learned."""
+
+        def hand(data: bytes, head: bytes, piece: bool) -> None:
+            if self.full:
+                self._learning.lose("too much waits to be read")
+            else:
+                self.learn(handed(data, head, piece))
+
+        sample = Sample(hand, lined=lined)
+        self._passing.setdefault(person, []).append(sample)
+        return sample
+
+    def let_go(self, person: str, sample: Sample) -> None:
+        """The response is over."""
+        left = [one for one in self._passing.pop(person, []) if one is not sample]
+        if left:
+            self._passing[person] = left
 
     @property
     def lost(self) -> int:
@@ -114,6 +134,8 @@ class Taints:
         lane = self._lanes["small" if sum(map(len, parts)) <= SMALL else "large"]
         try:
             async with asyncio.timeout(seconds):
+                for sample in self._passing.get(person, ()):
+                    sample.flush()
                 mine = self._pending.get(person)
                 if mine:
                     self._learning.hurry()

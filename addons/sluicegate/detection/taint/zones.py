@@ -38,6 +38,11 @@ class Zones:
             )
         return found
 
+    def columns(self, dataset: str) -> frozenset[str]:
+        """The columns of a dataset that are declared."""
+        table = self._settings.datasets.get(dataset)
+        return frozenset(table.columns) if table is not None else frozenset()
+
     def named(self, datasets: Iterable[tuple[str | None, bool]]) -> str | None:
         """The first of the datasets (each with whether it is declared) that is protected."""
         return next((name for name, declared in datasets if declared and name in self.protected), None)
