@@ -108,8 +108,8 @@ def _peeled(one: bytes, layer: int, guess: bool, most: int, found: Peeled) -> It
             yield from (Part(part, layer + 1, True) for part in _within(one, text))
     if layer < LAYERS:
         yield from (Part(part, layer + 1, guess) for part in inner)
-    elif inner and not guess:
-        found.cut = True
+    elif not guess and any(text_of(part) is not None or any(True for _ in unpacked(part, 64)) for part in inner):
+        found.cut = True  # below it there is something that can be read, and no run of letters that only looks like it
 
 
 def _within(one: bytes, text: str | None) -> Iterator[bytes]:
