@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import psutil
 import pytest
 from sqlalchemy import select
 
@@ -265,31 +266,52 @@ async def test_a_search_that_fails_is_said_and_tried_again(alone: Searches, monk
     await alone.close()
 
 
-@pytest.mark.parametrize("end", ["close", "close at the start", "time"])
-async def test_what_hangs_is_ended_with_everything_it_started(
-    alone: Searches, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, end: str
-) -> None:
+@pytest.fixture
+def hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A search that never ends, and has started another process; where it writes the numbers of both."""
     pids = tmp_path / "pids"
     script = tmp_path / "hangs"
     script.write_text(f"#!/bin/sh\nsleep 600 &\necho $$ $! > {pids}.new\nmv {pids}.new {pids}\nwait\n")
     script.chmod(0o700)
     monkeypatch.setattr(module.sys, "executable", str(script))  # type: ignore[attr-defined]
-    if end == "time":
-        monkeypatch.setattr(module, "LONGEST_SECONDS", 1.0)
-        answer = await alone.answer(Asked("x"), GRACE)
-        assert answer is not None and "too long" in answer.failed
-    else:
-        monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.0)
-        assert await alone.answer(Asked("x"), GRACE) is None
-        while not pids.exists():
-            if end == "close":
-                await asyncio.sleep(0)
-            else:  # it runs, and the loop has not been told of it yet
-                os.sched_yield()
-        await alone.close()
+    return pids
+
+
+async def is_over(pids: Path) -> None:
     for pid in map(int, pids.read_text().split()) if pids.exists() else ():
         while _lives(pid):
             await asyncio.sleep(0)
+
+
+async def test_what_takes_too_long_is_ended_with_everything_it_started(
+    alone: Searches, monkeypatch: pytest.MonkeyPatch, hangs: Path
+) -> None:
+    monkeypatch.setattr(module, "LONGEST_SECONDS", 1.0)
+    answer = await alone.answer(Asked("x"), GRACE)
+    assert answer is not None and "too long" in answer.failed
+    await is_over(hangs)
+
+
+@pytest.mark.parametrize("turns", [*range(12), None])
+async def test_a_console_that_closes_ends_what_searches_wherever_it_stands(
+    alone: Searches, monkeypatch: pytest.MonkeyPatch, hangs: Path, turns: int | None
+) -> None:
+    """After so many turns of the loop, which connects to the new process in several; None: when it runs.
+
+    The process may be quicker than the loop: here it has started another before the loop comes to its next turn.
+    """
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.0)
+    assert await alone.answer(Asked("x"), GRACE) is None
+    for _ in range(turns or 0):
+        await asyncio.sleep(0)
+    while turns is None and not hangs.exists():
+        await asyncio.sleep(0)
+    while any(str(hangs.with_name("hangs")) in one.cmdline() for one in psutil.Process().children()):
+        if hangs.exists():
+            break
+    async with asyncio.timeout(60):
+        await alone.close()
+    await is_over(hangs)
 
 
 def _lives(pid: int) -> bool:
