@@ -13,7 +13,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -46,34 +45,13 @@ def tunnels(gateway, origin, tmp_path_factory):
         yield running
 
 
-class Trap:
-    """Listens where it must not be dialled, and counts who does."""
-
-    def __init__(self, address: str, port: int) -> None:
-        self.connections = 0
-        self.listener = socket.create_server((address, port))
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        try:
-            while True:
-                self.listener.accept()[0].close()
-                self.connections += 1
-        except OSError:
-            return
-
-    def close(self) -> None:
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-
-
 @pytest.fixture
 def traps():
     """The ports of the web, on addresses of this machine; nobody may connect to them while the test runs."""
     made = []
     try:
         for address in ("127.0.0.1", "127.0.0.2"):
-            made += [Trap(address, 443), Trap(address, 80)]
+            made += [Origin(None, address=address, port=port) for port in (443, 80)]
     except OSError as error:
         for trap in made:
             trap.close()
