@@ -151,4 +151,5 @@ def served(provider: Provider, folder: Path, **console: Any) -> Iterator[Served]
     yield Served(urls[0], provider, clock, Store(database, settings.approvals, clock), database, loop, state.recordings)
     loop.call_soon_threadsafe(stop.set)
     thread.join(60)
+    assert not thread.is_alive(), "the console does not end"
     loop.close()

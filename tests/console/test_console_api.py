@@ -358,7 +358,7 @@ async def served(provider: Provider, path: Path, listen: str = "127.0.0.1:0") ->
 async def test_a_real_server_on_a_free_port(provider: Provider, tmp_path: Path) -> None:
     async with (
         served(provider, tmp_path / "x.sqlite3") as url,
-        httpx2.AsyncClient(base_url=url, trust_env=False, timeout=60) as client,
+        httpx2.AsyncClient(base_url=url, trust_env=False, timeout=60, headers={"connection": "close"}) as client,
     ):
         assert (await client.get("/healthz")).json() == {"status": "ok"}
         assert (await client.get("/api/approvals")).status_code == 401

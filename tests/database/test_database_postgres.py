@@ -1,9 +1,9 @@
 """PostgreSQL: the same schema, one migration for many that start at once, and changes that are told at once."""
 
 import asyncio
-import time
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from sluicegate.database import Database
 from sluicegate.database.address import address
-from sluicegate.database.notify import TOLD_SECONDS, notify
+from sluicegate.database.notify import CHANNEL, notify
 from sluicegate.database.tables import metadata
 from sluicegate.errors import Fault
 from tests.postgres import Postgres
@@ -37,11 +37,15 @@ async def test_what_another_process_changes_is_told_at_once(
     here, there = Database(url), Database(url)
     await here.open()
     await there.open()
+    woken, wake = [], here.changes._wake
+    monkeypatch.setattr(here.changes, "_wake", lambda loop: woken.append(wake(loop)))
     async with asyncio.timeout(60):
-        while not here.changes._connected:
+        while not woken:
             await here.changes.wait()
-    # Whatever was told while it connected has been taken by now.
-    await here.changes.wait()
+    # What it was told when it had connected is taken, whether it came before the last look or behind it.
+    await asyncio.sleep(0)
+    assert here.changes._told is not None
+    here.changes._told.clear()
     monkeypatch.setattr("sluicegate.database.notify.TOLD_SECONDS", 3600.0)  # it does not come to look by itself
     waiting = asyncio.create_task(here.changes.wait())
     await asyncio.sleep(0)
@@ -61,15 +65,17 @@ async def test_a_change_that_is_rolled_back_is_not_told(postgres: Postgres) -> N
         notify(connection)
         connection.execute(text("SELECT 1 / 0"))
 
-    async with asyncio.timeout(60):
-        while not database.changes._connected:
-            await database.changes.wait()
-    await database.changes.wait()
-    with pytest.raises(Exception, match="division by zero"):
-        await database.run(fails)
-    begun = time.monotonic()
-    await database.changes.wait()
-    assert time.monotonic() - begun > TOLD_SECONDS / 2
+    def last(connection: Connection) -> None:
+        connection.execute(text("SELECT pg_notify(:channel, 'last')"), {"channel": CHANNEL})
+
+    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address, autocommit=True) as listener:
+        listener.execute(f"LISTEN {CHANNEL}")
+        with pytest.raises(Exception, match="division by zero"):
+            await database.run(fails)
+        await database.run(last)
+        # They come in the order in which they were committed.
+        assert next(listener.notifies(timeout=60)).payload == "last"
     await database.close()
 
 

@@ -87,7 +87,7 @@ class Place:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 place.seen.append(dict(self.headers))
                 place.arrived.set()
-                place.goes_on.wait(30)
+                place.goes_on.wait(60)
                 answer = place.answers.pop(0) if place.answers else 204
                 if answer in (204, "took and died"):
                     place.taken.append((self.headers["idempotency-key"], json.loads(body)))

@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.approving import Curl, Desk
 from tests.origin import Origin, json_response
+from tests.running import listening
 
 ROWS = json_response(b'{"rows":[{"id":1,"ssn":"123-45-6789"},{"id":2,"ssn":"987-65-4321"}]}')
 MADE = json_response(b'{"export":"e-1"}', status="201 Created")
@@ -140,6 +141,8 @@ def test_a_request_that_is_approved_while_the_gateway_ends_still_goes_through(en
     held = Curl(ending, provider.token("ada"), url, "--json", body)
     code = desk.pending(destination)["code"]
     ending.process.send_signal(signal.SIGTERM)
+    while listening(ending.port):
+        assert ending.process.poll() is None
     desk.approve(code)
     assert held.reply().status == 201
     assert ending.process.wait(60) == 0

@@ -64,6 +64,7 @@ def test_a_window_that_stays_shut(gate, origin, provider):
     wire.close()
     assert ended == [(3, h2.events.StreamEnded), (1, h2.events.StreamReset)]
     assert json.loads(bodies[3])["ssn"] == "****6789" and bodies[1] == b""
+    assert gate.stop() == 0  # what it cut off is written down behind the end of it
     flows = [
         flow
         for file in sorted((gate.state / "recordings").rglob("*.flows"))

@@ -54,7 +54,7 @@ def test_a_token_that_comes_for_the_first_time_does_not_wait(driver: DemoDriver,
 
     def slowly() -> None:
         arrived.set()
-        if not go_on.wait(4):  # the gateway gives up after five
+        if not go_on.wait(2):  # the gateway gives up after five
             over.set()
 
     driver.provider.answers["/token"] = slowly

@@ -7,7 +7,6 @@ import json
 import ssl
 import subprocess
 import threading
-import time
 
 import h2.config
 import h2.connection
@@ -86,23 +85,43 @@ class Talking:
     def __init__(self, certificate) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
-        self.heard: list[str | bytes] = []
-        self.ended: list[int | None] = []
+        self._heard: list[str | bytes] = []
+        self._begun = 0
+        self._ended: list[int | None] = []
+        self._changed = threading.Condition()
         self.server = websockets.sync.server.serve(
             self._serve,
             "127.0.0.1",
             0,
             ssl=context,
             ping_interval=None,
+            process_request=self._begins,
             select_subprotocol=lambda connection, asked: "rows.v1" if "rows.v1" in asked else None,
         )
         self.port = self.server.socket.getsockname()[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
+    def _begins(self, connection, request) -> None:
+        with self._changed:
+            self._begun += 1
+
+    @property
+    def ended(self) -> list[int | None]:
+        """The codes with which they ended, once all that have begun are over. It reads on threads of its own."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self._ended) == self._begun, 60), "a WebSocket is still open"
+            return list(self._ended)
+
+    @property
+    def heard(self) -> list[str | bytes]:
+        """All that was said in WebSockets that are over, as all must be."""
+        assert self.ended is not None
+        return list(self._heard)
+
     def _serve(self, connection) -> None:
         try:
             for message in connection:
-                self.heard.append(message)
+                self._heard.append(message)
                 if message == "goodbye":
                     connection.close(4321, "with " + SSN)
                     return
@@ -110,7 +129,9 @@ class Talking:
         except ConnectionClosedError:
             pass
         finally:
-            self.ended.append(connection.close_code)
+            with self._changed:
+                self._ended.append(connection.close_code)
+                self._changed.notify_all()
 
     def close(self) -> None:
         self.server.shutdown()
@@ -198,9 +219,7 @@ def test_a_close_of_the_client_reaches_the_service(gate, talking, provider):
         connection.send('{"a":1}')
         connection.recv(100)
         connection.close(3999, "with words")
-    over = time.monotonic() + 60
-    while 3999 not in talking.ended[before:]:
-        assert time.monotonic() < over
+    assert 3999 in talking.ended[before:]
 
 
 def test_messages_to_a_service_need_a_rule_that_names_them(gate, talking, provider):
@@ -511,6 +530,7 @@ def test_what_was_refused_is_on_the_record_and_holds_nothing(gate, live, raw):
 
 
 def test_a_policy_that_changes_meanwhile_counts_for_the_next_message(gate, talking, provider):
+    heard = len(talking.heard)
     with talk(gate, talking, provider.token("ada")) as connection:
         connection.send('{"a":1}')
         connection.recv(100)
@@ -519,11 +539,10 @@ def test_a_policy_that_changes_meanwhile_counts_for_the_next_message(gate, talki
         try:
             path.write_text(before.replace('id = "speak"\neffect = "allow"', 'id = "speak"\neffect = "deny"'))
             gate.wait_for("is in force")
-            heard = len(talking.heard)
             connection.send('{"a":2}')
             with pytest.raises(ConnectionClosed) as closed:
                 connection.recv(100)
-            assert closed.value.rcvd.code == 1008 and len(talking.heard) == heard
+            assert closed.value.rcvd.code == 1008 and talking.heard[heard:] == ['{"a":1}']
         finally:
             path.write_text(before)
             gate.wait_for("is in force")

@@ -181,7 +181,7 @@ async def test_a_session_that_ends_while_the_provider_is_asked_gets_none(desk: D
     provider.answers["/token"] = slowly
     who, text = await desk.one.signed_in()
     asking = asyncio.create_task(desk.ahead.round())
-    await asyncio.to_thread(arrived.wait, 30)
+    assert await asyncio.to_thread(arrived.wait, 60)
     await desk.end(who)
     go_on.set()
     assert await asking == 1

@@ -231,7 +231,7 @@ async def test_a_session_that_ends_while_the_provider_is_asked_gets_nothing(site
 
     provider.answers["/token"] = slowly
     waiting = asyncio.create_task(site.refused(who, presented))
-    await asyncio.to_thread(arrived.wait, 30)
+    assert await asyncio.to_thread(arrived.wait, 60)
     session = site.recognizer.sessions.known(who.session)
     assert session is not None
     await site.database.run(

@@ -156,7 +156,7 @@ async def test_what_a_service_sends_behind_a_refusal_harms_nobody(rig, caplog):
     """It has waited for the hook, and comes when the exchange is over."""
 
     async def refused(flow, exchange):
-        await asyncio.to_thread(sent.wait, 20)
+        await asyncio.to_thread(sent.wait, 60)
         raise Refusal(451, "x", "x", "x")
 
     sent = threading.Event()

@@ -48,25 +48,29 @@ def jam(addon: RecordingAddon, kind: str) -> None:
 
 @pytest.fixture
 def gate(monkeypatch):
-    """Holds every sync until it is set."""
-    go_on = threading.Event()
+    """Holds every sync until the first is set; the second is, once one is held."""
+    go_on, held = threading.Event(), threading.Event()
 
     def gated(descriptor, data, offset):
+        held.set()
         go_on.wait(60)
         return os.pwrite(descriptor, data, offset)
 
-    yield lambda: (monkeypatch.setattr(ahead_module, "_put", gated), go_on)[1]
+    yield lambda: (monkeypatch.setattr(ahead_module, "_put", gated), (go_on, held))[1]
     go_on.set()
 
 
 async def test_the_intent_is_on_the_disk_before_request_ends_and_the_outcome_before_response_does(tmp_path, gate):
     async with recorder(tmp_path) as addon:
         flow, exchange = live()
-        go_on = gate()
+        go_on, held = gate()
         for hook in (addon.request, addon.response):
             go_on.clear()
+            held.clear()
             waiting = asyncio.ensure_future(hook(flow, exchange))
-            await asyncio.wait([waiting], timeout=0.05)
+            assert await asyncio.to_thread(held.wait, 60)
+            for _ in range(20):
+                await asyncio.sleep(0)
             assert not waiting.done()
             go_on.set()
             await waiting

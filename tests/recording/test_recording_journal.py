@@ -109,7 +109,7 @@ async def test_what_arrives_while_a_sync_runs_goes_into_the_next_one(journal, mo
 
     monkeypatch.setattr(ahead_module, "_put", slow)
     first = journal.append("flows", b"a")
-    await asyncio.to_thread(entered.wait, 10)
+    assert await asyncio.to_thread(entered.wait, 60)
     rest = [journal.append("flows", b"b") for _ in range(50)]
     await asyncio.sleep(0)
     assert not first.done(), "an append is acknowledged before it is on the disk"
@@ -133,7 +133,7 @@ async def test_group_durability_acknowledges_before_the_sync_and_syncs_later(tmp
     assert (tmp_path / place.file).read_bytes() == b"a"
     assert not synced.is_set()
     go_on.set()
-    assert await asyncio.to_thread(synced.wait, 10)
+    assert await asyncio.to_thread(synced.wait, 60)
     await asyncio.to_thread(journal.close)
 
 
@@ -234,7 +234,7 @@ async def test_a_disk_that_does_not_answer_does_not_fill_the_memory(journal, mon
     monkeypatch.setattr(ahead_module, "_put", stuck)
     monkeypatch.setattr("sluicegate.recording.intake.MAX_WAITING_BYTES", 1000)
     first = journal.append("flows", b"x")
-    await asyncio.to_thread(entered.wait, 10)
+    assert await asyncio.to_thread(entered.wait, 60)
     large = journal.append("flows", b"x" * 5000)  # one is always taken, however large
     with pytest.raises(RecorderDown, match="keep up"):
         await journal.append("flows", b"x")

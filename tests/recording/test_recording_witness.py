@@ -20,7 +20,7 @@ from sluicegate.recording.verify import verify
 from sluicegate.recording.witness.client import Heads
 from sluicegate.recording.witness.core import Request, Witness
 from tests.recording.ledgers import KEYS, SIGNER, START, fill, journal_at
-from tests.running import BIN
+from tests.running import BIN, free_port, listening
 
 COSIGNER = Signer("w.example/one", Ed25519PrivateKey.from_private_bytes(bytes([7] * 32)), COSIGNATURE)
 
@@ -89,19 +89,21 @@ async def test_it_remembers_before_it_answers_and_does_not_forget(witness, tmp_p
 
 
 async def test_a_gateway_and_a_witness_process(tmp_path):
-    folder, beside = tmp_path / "log1", tmp_path / "other disk"
+    folder, beside, port = tmp_path / "log1", tmp_path / "other disk", free_port()
     await grow(folder, 0)
     process = subprocess.Popen(
-        [BIN / "sluicegate", "witness", "--state", str(tmp_path / "w"), "--log", SIGNER.verifier.text(), "--listen", "127.0.0.1:18087"],
+        [BIN / "sluicegate", "witness", "--state", str(tmp_path / "w"), "--log", SIGNER.verifier.text(), "--listen", f"127.0.0.1:{port}"],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         key = re.search(r"witness_key = (\S+)", process.stdout.readline())[1]
-        heads = Heads(folder, url="http://127.0.0.1:18087", key=key, beside=beside)
-        await asyncio.to_thread(retried, heads)
+        heads = Heads(folder, url=f"http://127.0.0.1:{port}", key=key, beside=beside)
+        while not listening(port):  # the process says its key before it listens
+            assert process.poll() is None
+        await asyncio.to_thread(heads.send)
         await grow(folder, 1)
         await asyncio.to_thread(heads.send)
-        fresh = Heads(folder, url="http://127.0.0.1:18087", key=key)  # a gateway that was started anew
+        fresh = Heads(folder, url=f"http://127.0.0.1:{port}", key=key)  # a gateway that was started anew
         old = Path(shutil.copytree(folder, tmp_path / "old"))
         await grow(folder, 2)
         await asyncio.to_thread(fresh.send)
@@ -109,21 +111,10 @@ async def test_a_gateway_and_a_witness_process(tmp_path):
         assert report.findings == [] and list(report.witnesses) == ["sluicegate/witness"]
         # Rolled back, the log is refused by the witness, and found out by the head that it holds.
         with pytest.raises(ValueError, match="has seen"):
-            await asyncio.to_thread(Heads(old, url="http://127.0.0.1:18087", key=key).send)
+            await asyncio.to_thread(Heads(old, url=f"http://127.0.0.1:{port}", key=key).send)
         kept = Head.parse((folder / "log/witnessed").read_bytes())
         assert verify(old, KEYS, heads=[kept]).verdict == "truncated"
         assert (beside / "checkpoint").exists()
     finally:
         process.terminate()
         process.wait(60)
-
-
-def retried(heads: Heads) -> None:
-    import time
-
-    for _ in range(600):
-        try:
-            return heads.send()
-        except Exception:
-            time.sleep(0.1)  # the process says its key before it listens
-    return heads.send()

@@ -29,7 +29,7 @@ class Http2:
 
     def __init__(self, wire) -> None:
         self._socket = wire.socket
-        self._socket.settimeout(20)
+        self._socket.settimeout(60)
         self._connection = h2.connection.H2Connection(
             h2.config.H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False)
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 
 import pytest
 
@@ -191,8 +193,12 @@ def test_an_origin_that_switches_protocols_is_cut_off(gate, tunnel, status):
         wire = tunnel()
         got, _, body = wire.ask(ask(host=f"localhost:{gate.origin.port}"))
         assert got in (0, 502) and b"123-45-6789" not in body
-        wire.socket.settimeout(0.5)  # it was all in one piece, so what would come has come
-        assert b"123-45-6789" not in wire.rest()
+        rest = b""  # whatever came late stands before the answer to another request
+        with contextlib.suppress(OSError):
+            wire.send(ask("/datasets/customers", f"localhost:{gate.origin.port}", "DELETE"))
+            while b"policy-denied" not in rest and (piece := wire.socket.recv(65536)):
+                rest += piece
+        assert b"123-45-6789" not in rest
     finally:
         gate.origin.respond = kept
 
@@ -318,4 +324,5 @@ def test_bytes_reach_nobody_before_the_request_is_whole(gate, tunnel, untouched)
     )
     for byte in head.encode() + body[:-1]:
         wire.send(bytes([byte]))
-    wire.close()
+    wire.socket.shutdown(socket.SHUT_WR)
+    wire.rest()  # it has been read to its end, and given up

@@ -6,10 +6,10 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import threading
 import time
 
+import psutil
 import pytest
 
 from tests.origin import json_response
@@ -98,9 +98,7 @@ def test_the_console_ends_with_its_gateway(make, number):
 
 def test_a_console_that_dies_is_started_again(make):
     with make("up", with_console=True) as running:
-        children = subprocess.run(
-            ["ps", "--ppid", str(running.process.pid), "-o", "pid="], capture_output=True, text=True
-        ).stdout.split()
-        os.kill(int(children[0]), signal.SIGKILL)
+        (console,) = [one for one in psutil.Process(running.process.pid).children() if "console" in one.cmdline()]
+        console.kill()
         running.wait_for("the console ended with status")
         running.wait_for("console on")

@@ -164,7 +164,7 @@ async def test_another_users_program_is_cut_off(relay, gateway):
     assert done.stdout.strip() == "b''" or "reset" in done.stderr, done
     assert not gateway.heads
     mine = await asyncio.to_thread(
-        subprocess.run, [sys.executable, *command[2:]], capture_output=True, text=True, timeout=30
+        subprocess.run, [sys.executable, *command[2:]], capture_output=True, text=True, timeout=60
     )
     assert "200 OK" in mine.stdout and len(gateway.heads) == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import certifi
+import psutil
 import pytest
 
 from sluicegate.cli.workstation import trying
@@ -58,15 +60,26 @@ def test_the_path_is_one_that_no_policy_lets_through() -> None:
 
 
 def test_one_that_does_not_end_is_ended_with_what_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trying, "SECONDS", 1.0)
-    code = f"import os, subprocess; p = subprocess.Popen(['sleep', '600']); open('{tmp_path}/pid', 'w').write(str(p.pid)); p.wait()"
-    slow = Tool("slow", "python3", lambda url, folder: [sys.executable, "-c", code])
+    started = tmp_path / "pid"
+
+    class Begun(subprocess.Popen[bytes]):
+        """Its time begins when it has started another."""
+
+        def communicate(self, *arguments: Any, **more: Any) -> Any:
+            while not started.exists():
+                assert self.poll() is None
+            return super().communicate(*arguments, **more)
+
+    monkeypatch.setattr(trying, "SECONDS", 0.1)
+    monkeypatch.setattr(trying.subprocess, "Popen", Begun)  # type: ignore[attr-defined]
+    code = f"sleep 600 & echo $! > {started}.new; mv {started}.new {started}; wait"
+    slow = Tool("slow", "sh", lambda url, folder: ["sh", "-c", code])
     said = trying.ask(slow, "https://x/", os.environ)
     found = judged(slow, said)
     assert said is None and found is not None and found.level == "warn"
-    if (tmp_path / "pid").exists():
-        status = Path(f"/proc/{(tmp_path / 'pid').read_text()}/status")
-        assert not status.exists() or "zombie" in status.read_text()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        while psutil.Process(int(started.read_text())).status() != psutil.STATUS_ZOMBIE:
+            pass
 
 
 def test_settings_say_why_and_what_was_not_tried() -> None:
