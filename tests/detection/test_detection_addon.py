@@ -146,7 +146,7 @@ async def test_risk_alone_changes_the_answer_too(database):
 async def test_a_risk_that_is_not_known_counts_as_above(database, rule):
     gate = Gate(database, [{"id": "risky", "effect": "deny", **rule}])
     assert (await gate.send(body=b'{"rows":[{"id":1}]}')).verdict.effect == "allow"
-    gate.risk.kept._lacking = MONDAY - LATE - 1  # nothing can be written since
+    gate.risk.kept._lacking["write"] = MONDAY - LATE - 1  # nothing can be written since
     with pytest.raises(Refusal) as refused:
         await gate.send(body=b'{"rows":[{"id":1}]}')
     assert refused.value.rules == ("risky",) and math.isnan(gate.exchange.risk)

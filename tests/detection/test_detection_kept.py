@@ -158,6 +158,46 @@ async def test_what_another_gateway_found_is_known_here(database):
     await two.close()
 
 
+@pytest.mark.parametrize("behind", [0.0, 3600.0])
+async def test_what_another_gateway_found_is_known_at_the_next_look_also_while_the_person_is_here(database, behind):
+    one, two = await Gateway(database).open(), await Gateway(database).open()
+    one.clock.advance(-behind)  # whatever the clocks of the two say
+    two.do(MONDAY, chunks=("1",))
+    await two.kept.write()
+    await one.kept.look()
+    two.do(MONDAY + 1, chunks=("2",))
+    assert one.do(MONDAY + 2, job="letters", clear=("id", "ssn"))
+    await one.kept.look()  # what was found is written at once, and nothing else
+    await two.kept.look()
+    await two.kept.look()
+    assert two.office.watching.before(ADA, MONDAY + 3)[1] == {"beyond-job"}
+    for gateway in (two, one, two, one):
+        await gateway.kept.write()
+    assert one.office.watching.habit(ADA).day.rows == two.office.watching.habit(ADA).day.rows == 60
+    await one.close()
+    await two.close()
+
+
+async def test_a_clock_that_is_set_back_does_not_make_what_is_not_known_known(database, monkeypatch):
+    gateway = await Gateway(database).open()
+
+    async def broken(*_, **__):
+        raise OSError("no disk")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(database, "read", broken)
+        await gateway.kept.look()
+        gateway.clock.advance(-3600)
+        await gateway.kept.look()
+        gateway.clock.advance(LATE + 1)
+        assert gateway.kept.lost  # a minute is a minute
+        gateway.clock.advance(-3600)
+        assert gateway.kept.lost
+    await gateway.kept.look()
+    assert not gateway.kept.lost
+    await gateway.close()
+
+
 async def test_a_database_that_fails_stops_nobody_and_loses_nothing(database, monkeypatch, caplog):
     gateway = await Gateway(database).open()
     run = database.run
@@ -223,6 +263,8 @@ async def test_what_is_not_shared_for_long_is_not_known(database, monkeypatch):
         await gateway.kept.write()
         assert not gateway.kept.lost
         gateway.clock.advance(LATE + 1)
+        await gateway.kept.look()  # that others can be looked at is not enough
+        assert gateway.kept.lost
         await gateway.kept.write()
         assert gateway.kept.lost
     await gateway.kept.write()

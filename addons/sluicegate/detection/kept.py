@@ -11,19 +11,17 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Connection, Select, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from sluicegate.clock import Clock
 from sluicegate.database import Database
-from sluicegate.database.tables import habits as table
+from sluicegate.detection import habit_rows
 from sluicegate.detection.budget import Budget
 from sluicegate.detection.finding import Found
-from sluicegate.detection.habit import Habit, pack, unpack
-from sluicegate.detection.pairing import PEOPLE
+from sluicegate.detection.habit import Habit, unpack
+from sluicegate.detection.habit_rows import BATCH, BUDGET, GROUP, PERSON, Row
 from sluicegate.detection.peers import Lesson, Peers
 from sluicegate.detection.watching import Learned, Watching
 from sluicegate.errors import Fault
@@ -32,24 +30,15 @@ logger = logging.getLogger(__name__)
 
 SECONDS = 5.0
 """How long something learned may be in memory alone. How often is not policy, so this is the machine's time."""
+LOOK_SECONDS = 0.5
+"""How long what others wrote is not known here. What was found is written at once."""
 LATE = 60.0
 """After so many seconds in which nothing can be written or read, nobody's risk is known any more: other gateways may
 have found what is not known here."""
-BATCH = 100
-"""States that are written in one transaction."""
 WAITING = 200_000
 """Events that wait for the database at most; of more, what is oldest is not learned by others."""
 _OVERLAP = 120.0
-"""Seconds by which the clocks of gateways may differ."""
-PERSON, GROUP, BUDGET = "person:", "group:", "budget"
-
-
-class Row(NamedTuple):
-    """A state as it is kept."""
-
-    name: str
-    version: int
-    state: bytes
+"""Seconds that a write may take until others see it."""
 
 
 class Kept:
@@ -74,15 +63,21 @@ class Kept:
         self._lessons: dict[str, list[Lesson]] = {}
         self._lately: set[str] = set()
         """People who came here since others' states were taken up last."""
+        self._urgent: set[str] = set()
+        """People of whom something was found here, or who are here while another wrote of them."""
+        self._hurry = asyncio.Event()
         self._count = 0
         self._base = Budget().plain()
-        self._looked = 0.0
+        self._newest = 0.0
+        """When the newest state was written that has been looked at, by the clock of whoever wrote it."""
         self.unwritten: dict[str, list[Found]] = {}
         """Findings by person that are not in the database yet: it could not be written, or what was seen here and by
         another gateway adds up to them. What is found is said once, so nobody else would write them."""
         self._task: asyncio.Task[None] | None = None
-        self._lacking: float | None = None
-        """Since when habits cannot be written or read; None while they can."""
+        self._lacking: dict[str, float] = {}
+        """Since when habits cannot be written, or looked at; empty while they can."""
+        self._late = False
+        """Whether that is too long, whatever became of the clock meanwhile."""
         watching.fetch = self._fetch
         watching.taught = self._taught
         watching.learned = self.note
@@ -90,12 +85,11 @@ class Kept:
     async def open(self) -> None:
         """Load, and begin to write. Raises Fault."""
         try:
-            rows = await self._database.read(_load)
+            self._newest, rows = await self._database.read(habit_rows.load)
         except (SQLAlchemyError, TimeoutError):
             raise Fault(
                 "What people usually do cannot be read from the database, so nobody would be watched."
             ) from None
-        self._looked = self._clock.now()
         for row in rows:
             self._take(row)
         self._task = asyncio.get_running_loop().create_task(self._keep(), name="detection")
@@ -119,43 +113,74 @@ class Kept:
         self._events.setdefault(person, []).append(learned)
         self._lately.add(person)
         self._count += 1
+        if learned.found:
+            self._urgent.add(person)
+            self._hurry.set()
 
     @property
     def lost(self) -> bool:
         """Whether what is known here may not be what is known: it has not been shared for too long."""
-        return self._lacking is not None and self._clock.now() - self._lacking > LATE
+        if self._lacking and self._clock.now() - min(self._lacking.values()) > LATE:
+            self._late = True
+        return self._late
 
     async def write(self) -> None:
         """Write what changed, and take up what others wrote. What cannot be written stays and is tried again."""
         self._watching.settle()
+        await self._tried("write", self._write)
+
+    async def look(self) -> None:
+        """Write what is urgent, and take up what others wrote."""
+        await self._tried("look", self._look)
+
+    async def _tried(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            people = list(self._events)
-            for at in range(0, len(people), BATCH):
-                await self._write_people(people[at : at + BATCH])
-            await self._write_found()
-            await self._write_groups(list(self._lessons))
-            await self.refresh()
+            await work()
         except Exception:  # whatever the database does: what is in memory goes on
-            if self._lacking is None:
-                self._lacking = self._clock.now()
+            if not self._lacking:
                 logger.exception(
                     "habits cannot be written to the database, or read; a restart would forget what is new, and in "
                     "%.0f seconds nobody's risk counts as known any more",
                     LATE,
                 )
+            now = self._clock.now()
+            self._lacking[what] = min(self._lacking.get(what, now), now)  # a clock that was set back is no more time
         else:
-            if self._lacking is not None:
+            before = bool(self._lacking)
+            self._lacking.pop(what, None)
+            if what == "write":  # it looks as well
+                self._lacking.clear()
+            if before and not self._lacking:
+                self._late = False
                 logger.warning("habits are written to the database again")
-            self._lacking = None
+
+    async def _write(self) -> None:
+        people = list(self._events)
+        for at in range(0, len(people), BATCH):
+            await self._write_people(people[at : at + BATCH])
+        await self._write_found()
+        await self._write_groups(list(self._lessons))
+        await self.refresh()
+
+    async def _look(self) -> None:
+        await self.refresh()
+        people, self._urgent = sorted(self._urgent), set()
+        if people:
+            await self._write_people([person for person in people if person in self._events][:BATCH])
+            await self._write_found()
 
     async def refresh(self) -> None:
         """Take up what other gateways wrote of people and groups of whom nothing waits here."""
-        since, self._looked = self._looked, self._clock.now()
-        rows = await self._database.read(partial(_changed, since=since - _OVERLAP, known=dict(self._versions)))
+        since, known = self._newest - _OVERLAP, dict(self._versions)
+        newest, rows = await self._database.read(partial(habit_rows.changed, since=since, known=known))
+        self._newest = max(self._newest, newest)
         lately, self._lately = self._lately, set()
         for row in rows:
             person = row.name[len(PERSON) :]
-            waits = person in self._events or row.name[len(GROUP) :] in self._lessons
+            if row.name.startswith(PERSON) and person in self._events:
+                self._urgent.add(person)
+                continue
+            waits = row.name[len(GROUP) :] in self._lessons
             if not waits and row.name != BUDGET:
                 self._take(row)
                 if person in lately:  # who comes to this gateway too does not wait for their state to be unpacked
@@ -163,8 +188,14 @@ class Kept:
                 await asyncio.sleep(0)
 
     async def _keep(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(SECONDS)
+            until = loop.time() + SECONDS
+            while (left := until - loop.time()) > 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._hurry.wait(), min(left, LOOK_SECONDS))
+                self._hurry.clear()
+                await self.look()
             await self.write()
 
     async def _write_people(self, people: list[str]) -> None:
@@ -195,6 +226,9 @@ class Kept:
                 self.owe(self._watching.learn(learned))
             self._count += len(taken[person])
             self._events[person] = again
+            if any(learned.found for learned in again):
+                self._urgent.add(person)
+                self._hurry.set()
 
     def owe(self, found: Iterable[Found]) -> None:
         """Findings are to be written as soon as they can be."""
@@ -243,7 +277,7 @@ class Kept:
     async def _store(self, states: dict[str, list[Any]]) -> list[Row]:
         """Write states; those that somebody else has written since come back instead."""
         known = {name: self._versions.get(name, 0) for name in states}
-        newer = await self._database.run(partial(_store, states=states, known=known, now=self._clock.now()))
+        newer = await self._database.run(partial(habit_rows.store, states=states, known=known, now=self._clock.now()))
         ahead = {row.name for row in newer}
         self._versions |= {name: version + 1 for name, version in known.items() if name not in ahead}
         return newer
@@ -291,52 +325,3 @@ class Kept:
 
     def _taught(self, group: str, lesson: Lesson) -> None:
         self._lessons.setdefault(group, []).append(lesson)
-
-
-def _load(connection: Connection) -> list[Row]:
-    columns = (table.c.name, table.c.version, table.c.state)
-    groups = connection.execute(select(*columns).where(table.c.name.not_like(f"{PERSON}%")))
-    people = connection.execute(
-        select(*columns).where(table.c.name.like(f"{PERSON}%")).order_by(table.c.changed.desc()).limit(PEOPLE)
-    )
-    return [Row(*row) for row in groups] + [Row(*row) for row in people]
-
-
-def _changed(connection: Connection, *, since: float, known: dict[str, int]) -> list[Row]:
-    found = connection.execute(select(table.c.name, table.c.version).where(table.c.changed >= since)).all()
-    names = [name for name, version in found if known.get(name, 0) < version]
-    rows: list[Row] = []
-    for at in range(0, len(names), BATCH):
-        chosen = table.c.name.in_(names[at : at + BATCH])
-        rows += [
-            Row(*row) for row in connection.execute(select(table.c.name, table.c.version, table.c.state).where(chosen))
-        ]
-    return rows
-
-
-def _store(connection: Connection, *, states: dict[str, list[Any]], known: dict[str, int], now: float) -> list[Row]:
-    newer = []
-    for name, state in states.items():
-        values = {"version": known[name] + 1, "changed": now, "state": pack(state)}
-        changed = connection.execute(
-            update(table).where(table.c.name == name, table.c.version == known[name]).values(**values)
-        )
-        if changed.rowcount:
-            continue
-        row = connection.execute(_row(name)).first()
-        if row is None:
-            # Another gateway may make it at the same moment: then its state is the newer one.
-            made = _insert(connection)(table).values(name=name, **values).on_conflict_do_nothing()
-            if connection.execute(made.returning(table.c.name)).first() is None:
-                newer.append(Row(*connection.execute(_row(name)).one()))
-        else:
-            newer.append(Row(*row))
-    return newer
-
-
-def _row(name: str) -> Select[Any]:
-    return select(table.c.name, table.c.version, table.c.state).where(table.c.name == name)
-
-
-def _insert(connection: Connection) -> Any:
-    return sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from sluicegate.database.tables import habits as table
 from sluicegate.detection.habit import pack
-from sluicegate.detection.kept import BUDGET, GROUP, PERSON
+from sluicegate.detection.habit_rows import BUDGET, GROUP, PERSON
 from sluicegate.detection.watching import Watching
 
 
