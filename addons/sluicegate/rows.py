@@ -41,10 +41,12 @@ def tables(document: Any) -> list[Table]:
     if not isinstance(document, dict):
         return []
     found: list[Table] = []
+    listed: dict[int, tuple[str, ...]] | None = None
     for key, value in document.items():
         if isinstance(value, list) and value:
             if isinstance(value[0], list):
-                columns = _columns_beside(document, len(value[0]))
+                listed = _columns_beside(document) if listed is None else listed
+                columns = listed.get(len(value[0]))
                 if columns is not None:
                     found.append(Table(key, columns, len(value), positional=True))
             else:
@@ -93,14 +95,16 @@ def _objects(where: str | None, value: list[Any]) -> list[Table]:
     return [Table(where, _bounded(tuple(names)), len(rows))]
 
 
-def _columns_beside(document: dict[str, Any], width: int) -> tuple[str, ...] | None:
+def _columns_beside(document: dict[str, Any]) -> dict[int, tuple[str, ...]]:
+    """The first list of columns of each length."""
+    found: dict[int, tuple[str, ...]] = {}
     # Only where the key says so: other lists of texts are data, and data is not to be written down as names.
     for key, value in document.items():
         if key in HEADER_KEYS:
             names = column_names(value)
-            if names is not None and len(names) == width:
-                return _bounded(names)
-    return None
+            if names is not None:
+                found.setdefault(len(names), _bounded(names))
+    return found
 
 
 def _bounded(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -104,7 +104,7 @@ class Beside:
         if self._opened - {key}:
             raise Unfit("its lists are too long to say which of them names the columns of its rows")
         node = {**self.lists, key: rows}
-        header = self._plan.headers.beside(node, key)
+        header = self._plan.headers.beside(node)
         seen = self._rows.setdefault(key, _Rows())
         if seen.arrays and seen.header != header:
             raise Unfit(_LATE)
@@ -112,7 +112,7 @@ class Beside:
         if header is not None:
             if not state.uniform:
                 raise Unfit("one of the masks counts its rows, which are named beside them")
-            walk.table(node, key, state, depth)
+            walk.table(node, key, state, depth, header)
             return
         self._unowed(rows)
         walk.value(rows, state, depth, key)

@@ -62,14 +62,14 @@ class Headers:
             known[names] = header
         return header
 
-    def beside(self, node: dict[str, Any], table: str) -> Header | None:
-        """What names the columns of the arrays in `node[table]`, from the members beside it.
+    def beside(self, node: dict[str, Any]) -> Header | None:
+        """What names the columns of the arrays of arrays among the members of an object: the lists beside them.
 
         None when nothing there names a column that owes a mask. Raises Unfit when two lists differ in length.
         """
         found: Header | None = None
-        for key, value in node.items():
-            header = self.read(value) if key != table and isinstance(value, list | dict) else None
+        for value in node.values():  # an array of arrays is no list of columns itself
+            header = self.read(value) if isinstance(value, list | dict) else None
             if header is None or found is None:
                 found = found or header
                 continue

@@ -48,6 +48,9 @@ class _Pass:
         self._places: list[tuple[Any, Any]] = []
         self._keys: set[str] = set()
         self._apart: Any = None
+        self._found: dict[tuple[int, Any], int] = {}
+        self._sought = 0
+        """Of how many places that says where they are in the list: nobody looks through it twice."""
 
     def run(self, document: Any, name: str = "", apart: Any = None) -> Any:
         """The masked document."""
@@ -140,10 +143,13 @@ class _Pass:
 
     def _moved(self, holder: Any, key: Any, new: str) -> None:
         """A text that was collected already has changed."""
-        for index in range(len(self._places) - 1, -1, -1):
-            if self._places[index][0] is holder and self._places[index][1] == key:
-                self._texts[index] = new
-                return
+        for index in range(self._sought, len(self._places)):
+            there, at = self._places[index]
+            self._found[id(there), at] = index
+        self._sought = len(self._places)
+        place = self._found.get((id(holder), key))
+        if place is not None:
+            self._texts[place] = new
 
 
 def _renamed(node: Any, names: dict[str, str]) -> Any:
@@ -152,12 +158,14 @@ def _renamed(node: Any, names: dict[str, str]) -> Any:
     if not isinstance(node, dict):
         return node
     made: dict[str, Any] = {}
+    numbers: dict[str, int] = {}
     for key, value in node.items():
         shown = str(names.get(key, key))
         new = shown
-        number = 1
+        number = numbers.get(shown, 1)
         while new in made or (new != key and new in node):
             number += 1
             new = f"{shown} {number}"
+        numbers[shown] = number
         made[new] = _renamed(value, names)
     return made

@@ -57,6 +57,8 @@ class Container:
         """How many have come."""
         self.keys: set[str] = set()
         self.shown: set[str] = set()
+        self.numbers: dict[str, int] = {}
+        """How many members so far were to have a name that one of them has."""
         self.beside: Beside | None = None
         """What stands beside the members of an object, or beside the array that this is."""
         self.inner = False
@@ -320,12 +322,14 @@ class DocumentPassing:
             return key
         made = content.texts([key], "", self._tally.counts)
         shown = new = key if made is None else str(made[0])
-        number = 1
+        number = top.numbers.get(shown, 1)
         while new in top.shown and new != key:
             number += 1
             new = f"{shown} {number}"
         if new in top.shown:
             raise Unfit("a member of it comes twice")
+        if number > 1:
+            top.numbers[shown] = number
         top.shown.add(new)
         return new
 

@@ -34,7 +34,7 @@ def mask_events(plain: bytes, plan: Plan, tally: Tally) -> bytes:
     """The masked stream. Raises Unfit."""
     events = _events(_text(plain), plan)
     places = [place for place, event in enumerate(events) if event.data not in (None, "", _DONE)]
-    said = [event.data or "" for place, event in enumerate(events) if place in set(places)]
+    said = [events[place].data or "" for place in places]
     masked = _masked(said, plan, tally)
     out: list[str] = []
     shown = dict(zip(places, masked, strict=True))

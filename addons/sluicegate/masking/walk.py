@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Literal
 
 from sluicegate.masking import columnar, nested
 from sluicegate.masking.flat import flat, widest
@@ -75,6 +75,7 @@ class Walk:
         if depth >= MAX_DEPTH:
             raise Unfit("its JSON is nested too deeply")
         moves, counts, openers, members, dropped = state.moves, self.counts, nested.OPENERS, None, None
+        header: columnar.Header | Literal[False] | None = False  # not looked for yet
         for key, value in node.items():  # values are replaced, and keys go at the end, so the iteration stays valid
             child, apply, hit = moves.get(key) or state.move(key)
             if apply is not None and hit is not None:
@@ -93,7 +94,9 @@ class Walk:
                 if kind is dict:
                     self._object(value, child, depth + 1)
                 elif value and type(value[0]) is list:
-                    self.table(node, key, child, depth + 1)
+                    if header is False:  # once: there may be thousands of tables in one object
+                        header = self.headers.beside(node) if self.plan.columns else None
+                    self.table(node, key, child, depth + 1, header)
                 else:
                     self._array(value, child, depth + 1, key)
         if members is not None and self.plan.columns:
@@ -219,10 +222,9 @@ class Walk:
                 row[key] = masked
             counts[hit] = counts.get(hit, 0) + len(rows)
 
-    def table(self, node: dict[str, Any], key: str, state: State, depth: int) -> None:
-        """Masks the arrays in the list `node[key]`, by the lists of columns that stand beside it in the object."""
+    def table(self, node: dict[str, Any], key: str, state: State, depth: int, header: columnar.Header | None) -> None:
+        """Masks the arrays in the list `node[key]`; `header` are the lists of columns beside it in the object."""
         rows = node[key]
-        header = self.headers.beside(node, key) if self.plan.columns else None
         if header is None:
             self._array(rows, state, depth, key)
             return
