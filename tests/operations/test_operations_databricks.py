@@ -72,6 +72,14 @@ def test_rows_in_a_form_that_is_not_known(line):
     assert asker.answer(result if "chunks" in line else {"statement_id": "s-1", "result": result}).unreadable
 
 
+def test_what_an_error_says_may_quote_a_value():
+    asker = Asker(DatabricksDialect())
+    sql(asker, "select ssn from emp")
+    found = asker.answer({"error_code": "BAD_REQUEST", "message": "'123-45-6789' is no number", "details": []}, 400)
+    assert {"$.message", "$.details"} <= set(found.leaks)
+    assert "$.message" not in asker.answer({"statement_id": "s-1", "manifest": manifest("ssn")}).leaks
+
+
 def test_links_lead_to_storage_that_the_service_names():
     asker = Asker(DatabricksDialect())
     sql(asker, "select id, text from notes", disposition="EXTERNAL_LINKS", format="ARROW_STREAM")

@@ -6,6 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sluicegate.exchange import Obligation
+from sluicegate.masking.body import Reply, mask
+from sluicegate.masking.methods import Methods
+from sluicegate.masking.rules import Plan
 from sluicegate.operations.built_in.elasticsearch import ElasticsearchDialect
 from sluicegate.operations.destination import Ours
 from sluicegate.operations.dialect import Known
@@ -149,6 +153,31 @@ def test_values_beside_documents_are_leaks(es):
     assert ("$.hits.hits[*]._source", "one") in {(rows.path, rows.shape) for rows in found.rows}
     es.send("POST /emp/_search", {"aggs": {"x": {"terms": {"field": "dept"}}}, "sort": ["age"]})
     assert "$.aggregations" not in es.answer({"hits": {"hits": []}}).leaks
+
+
+FAILED = {"reason": {"type": "illegal_argument", "reason": "cannot read [123-45-6789]"}}
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer"),
+    [
+        ("POST /emp/_search", {"hits": {"hits": []}, "_shards": {"failures": [FAILED]}}),
+        ("POST /emp/_search", {"error": FAILED}),
+        ("POST /emp/_async_search", {"response": {"_shards": {"failures": [FAILED]}}, "error": FAILED}),
+        ("POST /emp/_msearch", {"responses": [{"error": FAILED}, {"_shards": {"failures": [FAILED]}}]}),
+        ("POST /_mget", {"docs": [{"error": FAILED}]}),
+        ("POST /emp/_bulk", {"items": [{"index": {"error": FAILED}}]}),
+        ("POST /emp/_update_by_query", {"failures": [{"cause": FAILED["reason"]}]}),
+        ("POST /emp/_search", {"hits": {"hits": [{"fields": {}, "ignored_field_values": {"ssn.keyword": ["123-45-6789"]}}]}}),
+    ],
+)  # fmt: skip
+def test_what_failed_inside_an_answer_may_quote_a_value(es, request_, answer):
+    es.send(request_, {"fields": ["ssn.keyword"]} if request_.endswith("_search") else b"")
+    sent = json.dumps({**answer, "took": 3}).encode()
+    plan = Plan((Obligation("m", "redact", frozenset({"ssn"}), dataset="emp"),), Methods(b"k" * 32))
+    reply = Reply("POST", 200, ((b"content-type", b"application/json"),), sent)
+    left = mask(reply, plan, (), 1 << 20, es.answer({**answer, "took": 3})).body
+    assert b"123-45-6789" not in left and b'"took":3' in left
 
 
 OTHERS = [

@@ -119,7 +119,8 @@ class DatabricksDialect(StatementDialect):
         document = object_in(reply)
         if document is None:
             return unreadable("it is not a JSON object")
-        return _result(route, operation, document, session)
+        found = _result(route, operation, document, session)
+        return replace(found, leaks=(*found.leaks, "$.message", "$.details")) if reply.status >= 400 else found
 
     def refuse(self, view: RequestView, refusal: Refusal) -> Answer | None:
         if not for_the_client(refusal) or self.match(view) is None:

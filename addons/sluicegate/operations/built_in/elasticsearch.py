@@ -149,12 +149,19 @@ def _table(document: dict[str, Any], operation: Operation) -> Delivery:
     return Delivery(tuple(Rows(path=path, shape="arrays", columns=described) for path in rows))
 
 
+_ERRORS = ("$.error", "$.response.error", "$.responses[*].error", "$.docs[*].error", "$.items[*].*.error",
+           "$._shards.failures[*].reason", "$.response._shards.failures[*].reason",
+           "$.responses[*]._shards.failures[*].reason", "$.failures[*].cause", "$.failures[*].reason")  # fmt: skip
+"""What failed in an answer that is one otherwise. It may quote the value that could not be read."""
+
+
 def _leaks(operation: Operation, known: Known) -> tuple[str, ...]:
     """What beside the documents holds values of sensitive fields. Which those are was found when it was read."""
-    always = ("$.profile", "$.suggest")
+    always = ("$.profile", "$.suggest", *_ERRORS)
     if "aggregate" not in operation.statements:
         return always
     beside = ("hits.hits[*].sort", "hits.hits[*].fields", "hits.hits[*].highlight", "hits.hits[*]._explanation",
+              "hits.hits[*].ignored_field_values",
               "hits.hits[*].matched_queries", "hits.hits[*]._score", "hits.max_score",
               "aggregations", "suggest")  # fmt: skip
     places = [f"$.{front}{path}" for front in ("", "response.", "responses[*].") for path in beside]
