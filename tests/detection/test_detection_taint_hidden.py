@@ -17,6 +17,7 @@ from sluicegate.detection.taint.judge import count, index
 from sluicegate.detection.taint.outgoing import parts
 from sluicegate.detection.taint.searching import firsts, search
 from sluicegate.detection.taint.tables import Body
+from sluicegate.detection.taint.words import strong, words
 
 KEY = b"k" * 32
 ROWS = [
@@ -147,3 +148,43 @@ def test_numbers_are_the_same_in_groups_and_without(kept, sent):
     known = list(cells.unpack(cells.read(Body(body, "", "application/json"), (), "customers", KEY)))
     found = search((f"see {sent}, please".encode(),), "", firsts(known), KEY)
     assert count(found.values, index(known)).strong == 1
+
+
+CYRILLIC = str.maketrans("aeopcxysij", "аеорсхуѕіј")
+GREEK = str.maketrans("ovpxia", "ονρχια")
+ARABIC, DEVANAGARI = (str.maketrans("0123456789", digits) for digits in ("٠١٢٣٤٥٦٧٨٩", "०१२३४५६७८९"))
+
+
+@pytest.mark.parametrize(
+    "letters", [CYRILLIC, GREEK, ARABIC, DEVANAGARI], ids=["cyrillic", "greek", "arabic", "devanagari"]
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_letters_and_digits_that_look_like_others_hide_nothing(letters, packed):
+    text = PLAIN.decode().translate(letters)
+    assert not text.isascii()
+    body = base64.b64encode(gzip.compress(text.encode(), mtime=0)) if packed else text.encode()
+    assert rows((body,)) >= 3
+
+
+@pytest.mark.parametrize("border", ["│", "∣", "×", " ║ ", "┃"])
+def test_signs_that_look_like_letters_part_words_as_ever(border):
+    body = "\n".join(f"{border}{row['email']}{border}{row['ssn']}{border}" for row in ROWS[20:26])
+    assert rows((body.encode(),)) >= 3
+
+
+@pytest.mark.parametrize(
+    ("kept", "sent"),
+    [
+        ("Сергей Орехов", "cepгeй opexoв"), ("cepгeй opexoв", "СЕРГЕЙ ОРЕХОВ"), ("Ελένη Παππά", "Ελένη Παππά"),
+        ("٠١٢٣٤٥٦٧٨", "012345678"), ("९८७६५४३२१०", "9876543210"), ("王小明王小明", "王小明王小明"),
+    ],
+)  # fmt: skip
+def test_what_is_kept_in_another_script_is_found_in_its_own_and_in_letters_that_look_like_it(kept, sent):
+    body = json.dumps({"rows": [{"id": 1, "name": kept}]}).encode()
+    known = list(cells.unpack(cells.read(Body(body, "", "application/json"), (), "customers", KEY)))
+    found = search((f"see {sent}, please".encode(),), "", firsts(known), KEY)
+    assert {cell.value for cell in known} & found.values
+
+
+def test_a_number_in_digits_of_another_script_identifies_somebody():
+    assert strong("".join(words("٠١٢٣٤٥٦٧٨"))) and strong("".join(words("९८७६५४३२१०")))

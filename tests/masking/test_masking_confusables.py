@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 from confusable_homoglyphs import confusables as library
 
-from sluicegate.masking.confusables import LOOK_ALIKES
+from sluicegate.confusables import LOOK_ALIKES
 from sluicegate.masking.names import normal
 
 

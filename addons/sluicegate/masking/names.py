@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from sluicegate.column_names import fits, is_glob
-from sluicegate.masking.confusables import LOOK_ALIKES
+from sluicegate.confusables import LOOK_ALIKES
 
 UNSEEN = frozenset(map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10))))
 """Characters outside Cf that show nothing either (Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties)."""

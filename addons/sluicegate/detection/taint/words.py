@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+
+from sluicegate.confusables import LOOK_ALIKES
 
 SHORTEST = 8
 """Letters that a value must have; a letter of a script that writes words in one or two counts twice."""
@@ -21,8 +24,8 @@ _UNSEEN = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-
 
 
 def words(text: str) -> list[str]:
-    """The words of a value: runs of letters, digits and `@`, in NFKC, without case."""
-    return _WORD.findall(fold(text))[:MOST_WORDS]
+    """The words of a value: runs of letters, digits and `@`, in NFKC, without case, in letters that they look like."""
+    return [plain(word) for word in _WORD.findall(fold(text))[:MOST_WORDS]]
 
 
 def fold(text: str) -> str:
@@ -30,6 +33,22 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     return _UNSEEN.sub("", unicodedata.normalize("NFKC", text)).casefold()
+
+
+def plain(word: str) -> str:
+    """A word in the letters and digits of ASCII that its own look like, or stand for, as far as there are any.
+
+    Of each word by itself, since most have nothing else in them, and so that signs which look like letters part words.
+    """
+    return word if word.isascii() else word.translate(_ascii())
+
+
+@cache
+def _ascii() -> Mapping[int, str]:
+    found = {code: letter for code, letter in LOOK_ALIKES.items() if chr(code).isalnum()}
+    # Digits of other scripts; behind these, Unicode has none.
+    found |= {code: str(digit) for code in range(0x660, 0x20000) if (digit := unicodedata.decimal(chr(code), -1)) >= 0}
+    return found
 
 
 def long_enough(text: str) -> bool:
@@ -64,16 +83,16 @@ def candidates(text: str, firsts: frozenset[int]) -> Iterator[str]:
     for index, (word, _, end) in enumerate(found):
         begin = known.get(word)
         if begin is None:
-            begin = known[word] = begins(word) in firsts
+            begin = known[word] = begins(plain(word)) in firsts
         if not begin:
             continue
-        run, last = word, end
+        run, last = plain(word), end
         if long_enough(run):
             yield run
         for word_after, start, stop in found[index + 1 : index + MOST_WORDS]:
             if start - last > GAP:
                 break
-            run, last = run + word_after, stop
+            run, last = run + plain(word_after), stop
             if len(run) > LONGEST:
                 break
             if long_enough(run):
