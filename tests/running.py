@@ -23,6 +23,7 @@ from pathlib import Path
 import psutil
 
 from sluicegate.database import Database
+from tests.forked import Forked
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -174,6 +175,8 @@ class Running:
     """Seconds that what is in flight at SIGTERM has. Tests that do something meanwhile take more than they need."""
     environment: dict[str, str] = field(default_factory=dict)
     with_console: bool = False
+    alone: bool = False
+    """Whether it is started as anybody starts it. Else a process is forked that has imported all of it already."""
     lines: list[str] = field(default_factory=list)
 
     def write_policy(self) -> Path:
@@ -217,6 +220,7 @@ class Running:
 
     def launch(self) -> Running:
         """Start the process without waiting for it."""
+        self.process: subprocess.Popen[str] | Forked
         self._prepare()
         environment = {
             "PATH": os.environ["PATH"],
@@ -225,21 +229,20 @@ class Running:
             "PYTHONUNBUFFERED": "1",
             **self.environment,
         }
-        self.process = subprocess.Popen(
-            self.command(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            text=True,
-            cwd=self.folder,
-        )
+        command, known = self.command(), {str(BIN / "sluicegate"): "up", str(BIN / "mitmdump"): "mitmdump"}
+        if not self.alone and command[0] in known:
+            self.process = Forked(known[command[0]], command, environment, self.folder)
+        else:
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, text=True, cwd=self.folder
+            )
         self._queue: queue.Queue[str | None] = queue.Queue()
         # Of this start: what an earlier process leaves behind may hold its end of the pipe for a moment longer.
         self._reader = threading.Thread(target=self._read, args=(self.process, self._queue), daemon=True)
         self._reader.start()
         return self
 
-    def _read(self, process: subprocess.Popen[str], queue: queue.Queue[str | None]) -> None:
+    def _read(self, process: subprocess.Popen[str] | Forked, queue: queue.Queue[str | None]) -> None:
         assert process.stdout is not None
         # Closed here and nowhere else: a process that was killed may leave others behind that still hold its end.
         with process.stdout:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from typing import Any
 
+from tests import forked
 from tests.provider import Provider
 from tests.running import BIN, Running
 
@@ -100,7 +101,7 @@ class Desk:
 
     def run(self, token: str, *arguments: str) -> tuple[int, str]:
         """`sluicegate approvals ...` with a token; its exit code, and all that it printed."""
-        done = subprocess.run(
+        done = forked.run(
             [str(BIN / "sluicegate"), "approvals", *arguments],
             env={
                 "PATH": os.environ["PATH"],
@@ -112,9 +113,6 @@ class Desk:
                 "HTTP_PROXY": f"http://127.0.0.1:{self.gate.port}",
             },
             cwd=self.gate.folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
         )
         assert "Traceback" not in done.stderr and token not in done.stdout + done.stderr
         return done.returncode, done.stdout + done.stderr

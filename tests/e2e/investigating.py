@@ -17,6 +17,7 @@ import brotli
 import zstandard
 from mitmproxy.io import FlowReader
 
+from tests import forked
 from tests.running import BIN, Running, free_port
 
 
@@ -31,13 +32,10 @@ class Listed(NamedTuple):
 
 def replay(gate: Running, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `sluicegate-replay` on the recordings."""
-    return subprocess.run(
+    return forked.run(
         [str(BIN / "sluicegate-replay"), *arguments, "--from", str(gate.state / "recordings")],
         env={"PATH": os.environ["PATH"], "HOME": str(gate.folder)},
         cwd=gate.folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
     )
 
 

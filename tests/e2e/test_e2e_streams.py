@@ -5,16 +5,15 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import subprocess
 import threading
 
 import pytest
 from mitmproxy.io import FlowReader
 
+from tests.e2e.investigating import replay
 from tests.e2e.pouring import CHUNK, CHUNKED, SSN, chunk, head, lines, pour, read
 from tests.e2e.tunnels import over_http2, tunnel
 from tests.origin import Origin, Poured
-from tests.running import BIN
 
 
 @pytest.fixture(scope="module")
@@ -136,10 +135,7 @@ def test_what_passed_is_on_the_record_with_its_digest(gate, origin, provider):
         assert whole is kept
         assert flow.response.raw_content is None or hashlib.sha256(flow.response.raw_content).hexdigest() == digest
         assert size == len(got) and hashlib.sha256(got).hexdigest() == digest
-    folder = str(gate.state / "recordings")
     # Verification gives 5: what was written in the last second stands behind the newest signed head.
     for command, codes in (("verify", (0, 5)), ("list", (0,)), ("exposure --who ada", (0,)), (f"show {flow.id}", (0,))):
-        done = subprocess.run(
-            [BIN / "sluicegate-replay", *command.split(), "--from", folder], capture_output=True, text=True
-        )
+        done = replay(gate, *command.split())
         assert done.returncode in codes, done.stdout + done.stderr

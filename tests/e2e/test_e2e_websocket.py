@@ -20,6 +20,7 @@ import websockets.sync.server
 from mitmproxy.io import FlowReader
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 
+from tests.e2e.investigating import replay
 from tests.e2e.sockets import BINARY, CLOSE, KEY, PING, PONG, TEXT, Socket, frame, pieces, sends
 from tests.origin import Cut, Origin, json_response
 from tests.running import BIN, Wire
@@ -502,11 +503,8 @@ def test_each_message_is_on_the_record(gate, talking, provider):
     assert came.metadata["sluicegate"]["exposure"]["columns"]["ssn"] == "masked"
     (opened,) = [flow for flow in recorded if flow.id == said["socket"]]
     assert opened.response.status_code == 101 and not opened.websocket
-    folder = str(gate.state / "recordings")
     for command, codes in (("verify", (0, 5)), ("list", (0,)), (f"show {came.id}", (0,)), ("exposure --who ada", (0,))):
-        done = subprocess.run(
-            [BIN / "sluicegate-replay", *command.split(), "--from", folder], capture_output=True, text=True
-        )
+        done = replay(gate, *command.split())
         assert done.returncode in codes, done.stdout + done.stderr
         if command.startswith("show"):
             assert "****4321" in done.stdout and "from the service" in done.stdout

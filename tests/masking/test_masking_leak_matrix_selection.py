@@ -25,10 +25,11 @@ def run(tmp_path):
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
 
     def run(*options: str) -> tuple[int, set[str]]:
-        command = [sys.executable, "-m", "pytest", "-p", "tests.masking.leak_matrix.selection", "-v", *options]
-        ended = subprocess.run(
-            command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, encoding="utf-8"
-        )
+        plugins = ["-p", "xdist", "-p", "tests.masking.leak_matrix.selection"]
+        command = [sys.executable, "-m", "pytest", *plugins, "-v", *options]
+        # To load all the others takes most of the time, at each start.
+        environment = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8")
         lines = ended.stdout.splitlines()
         return ended.returncode, {line.split(" PASSED")[0] for line in lines if " PASSED" in line}
 

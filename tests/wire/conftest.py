@@ -18,6 +18,7 @@ def gate(request, provider, certs, tmp_path_factory):
         ca=certs.ca,
         hosts=[f"localhost:{origin.port}", f"127.0.0.1:{origin.port}"],
         way=request.param,
+        alone=True,
     )
     running.more = f"""
 [services.rebound]

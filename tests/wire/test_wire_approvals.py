@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from tests import forked
 from tests.origin import Origin, json_response
 from tests.running import BIN, Running, Wire
 
@@ -51,16 +52,14 @@ class Desk:
         return answer[0], json.loads(answer[2])
 
     def command(self, person, *words):
-        done = subprocess.run(
+        done = forked.run(
             [str(BIN / "sluicegate"), "approvals", *words],
             env={
                 "PATH": os.environ["PATH"],
                 "SLUICEGATE_TOKEN": self.provider.token(person),
                 "SLUICEGATE_CONSOLE": f"http://127.0.0.1:{self.gate.console}",
             },
-            capture_output=True,
-            text=True,
-            timeout=60,
+            cwd=self.gate.folder,
         )
         return done.returncode, done.stdout + done.stderr
 

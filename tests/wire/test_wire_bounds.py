@@ -36,6 +36,7 @@ def gate(request, provider, certs, origin, tmp_path_factory):
         ca=certs.ca,
         hosts=[f"localhost:{origin.port}"],
         way=request.param,
+        alone=True,  # its memory is its own
     ) as running:
         tunnel(running, origin, provider.token("ada")).close()  # what the first connection costs is not counted
         yield running

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import threading
 
 import pytest
 
+from tests import forked
 from tests.origin import Origin, json_response
 from tests.running import BIN, Running, Wire
 
@@ -46,11 +48,10 @@ def ask(gate, origin, token, path=PATH, method="GET", extra=""):
 
 
 def replay(gate, *words):
-    done = subprocess.run(
+    done = forked.run(
         [str(BIN / "sluicegate-replay"), *words, "--from", str(gate.state / "recordings")],
-        capture_output=True,
-        text=True,
-        timeout=60,
+        env={"PATH": os.environ["PATH"], "HOME": str(gate.folder)},
+        cwd=gate.folder,
     )
     return done.returncode, done.stdout
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 
 import pytest
 
 from sluicegate.pipeline import script
+from tests import forked
 from tests.running import Running, Wire, free_port
-from tests.wire.many_starts import starts
 from tests.wire.starting import WAYS, ask, fails_to_start
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_policy_with_errors_lists_them_all(make, way):
     running = make(
-        way, more='[[rules]]\nid = "x"\neffect = "alow"\n[[masks]]\nid = "y"\ncolumn = ["a"]\nmethod = "null"\n'
+        way,
+        alone=True,
+        more='[[rules]]\nid = "x"\neffect = "alow"\n[[masks]]\nid = "y"\ncolumn = ["a"]\nmethod = "null"\n',
     )
     said = fails_to_start(running)
     assert "did you mean `allow`?" in said and "did you mean `columns`?" in said and "policy.toml:line" not in said
@@ -49,7 +50,7 @@ def test_a_secret_that_is_not_set(make, way):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_port_is_in_use(make, way):
-    running = make(way)
+    running = make(way, alone=True)
     with socket.create_server(("127.0.0.1", running.port)):
         said = fails_to_start(running)
     assert f"Cannot listen on 127.0.0.1:{running.port}: Address already in use. Choose another" in said
@@ -63,35 +64,42 @@ def test_a_state_folder_that_cannot_be_written(make, way, tmp_path):
     assert "cannot be written" in fails_to_start(running)
 
 
-def on_a_disk(running, options: str):
-    """The same gateway, with a small disk of its own where its state is kept."""
-    if os.geteuid() != 0 or not shutil.which("unshare"):
-        pytest.skip("a disk of its own needs root and unshare")
-    running.state.mkdir()
-    probe = subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "none", str(running.state)])
-    if probe.returncode != 0:
-        pytest.skip("a mount namespace cannot be made here")
-    command = running.command()
-    mount = f'mount -t tmpfs -o {options} none "$0" && exec "$@"'
-    running.command = lambda: ["unshare", "--mount", "sh", "-c", mount, str(running.state), *command]
-    return running
+@pytest.fixture
+def on_a_disk():
+    """Gives a gateway a small disk of its own, where its state is kept."""
+    mounted = []
+
+    def with_disk(running, options: str):
+        if os.geteuid() != 0:
+            pytest.skip("a disk of its own needs root")
+        running.state.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", options, "none", str(running.state)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            pytest.skip(f"a disk cannot be made here: {done.stderr.strip()}")
+        mounted.append(running.state)
+        return running
+
+    yield with_disk
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)  # a worker may be on its way out
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_state_folder_on_a_read_only_disk(make, way):
+def test_a_state_folder_on_a_read_only_disk(make, on_a_disk, way):
     assert "cannot be written: Read-only file system" in fails_to_start(on_a_disk(make(way), "ro"))
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("size", ["4k", "24k", "100k", "nr_inodes=6"])
-def test_the_disk_is_full_at_the_start(make, way, size):
+def test_the_disk_is_full_at_the_start(make, on_a_disk, way, size):
     options = size if "=" in size else f"size={size}"
     said = fails_to_start(on_a_disk(make(way), options))
     assert any(word in said for word in ("No space left", "disk is full", "disk full", "disk I/O")), said
 
 
 @pytest.mark.parametrize("size", ["24k", "100k"])
-def test_the_disk_is_full_at_the_start_of_workers(make, size):
+def test_the_disk_is_full_at_the_start_of_workers(make, on_a_disk, size):
     said = fails_to_start(on_a_disk(make(gateway="workers = 2"), f"size={size}"))
     assert any(word in said for word in ("No space left", "disk is full", "disk full", "disk I/O")), said
 
@@ -140,18 +148,20 @@ UNSAFE = [
 
 @pytest.fixture(scope="module")
 def started_with(provider, certs, tmp_path_factory):
-    """The status and the output of a start with each of the options, and nothing else that would keep it from starting."""
+    """The end of a start with each of the options, and nothing else that would keep it from starting."""
     folder = tmp_path_factory.mktemp("options")
     (folder / "b").mkdir()
     (folder / "x").touch()
     running = Running(folder=folder, issuer=provider.issuer, ca=certs.ca, hosts=["localhost:1"], way="script")
-    _, *arguments = running.command()
-    return dict(zip(UNSAFE, starts([[*arguments, "--set", option] for option in UNSAFE], folder), strict=True))
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "CHUNKS_TOKEN": "the-service-secret"}
+    command = running.command()
+    return {option: forked.run([*command, "--set", option], env=environment, cwd=folder) for option in UNSAFE}
 
 
 @pytest.mark.parametrize("option", UNSAFE)
 def test_options_that_open_a_way_round_end_the_start(started_with, option):
-    status, said = started_with[option]
+    done = started_with[option]
+    status, said = done.returncode, done.stdout + done.stderr
     assert status == 2 and "sluicegate: Sluicegate does not run " in said, said
     assert option.partition("=")[0] in said and "is serving" not in said and "Traceback" not in said, said
 

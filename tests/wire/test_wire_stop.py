@@ -55,7 +55,7 @@ def test_sigterm_lets_what_is_in_flight_end_and_refuses_the_rest(make, origin, p
 
     origin.respond = respond
     token = provider.token("ada")
-    with make(way, drain=100) as running:
+    with make(way, drain=100, alone=True) as running:
         idle = Wire(running.port)
         idle.connect("localhost", origin.port, token)
         idle.tls(running.gateway_ca, "localhost")
@@ -97,7 +97,7 @@ def test_the_console_ends_with_its_gateway(make, number):
 
 
 def test_a_console_that_dies_is_started_again(make):
-    with make("up", with_console=True) as running:
+    with make("up", with_console=True, alone=True) as running:
         (console,) = [one for one in psutil.Process(running.process.pid).children() if "console" in one.cmdline()]
         console.kill()
         running.wait_for("the console ended with status")

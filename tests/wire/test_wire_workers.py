@@ -73,7 +73,7 @@ def serving(running, wire) -> int:
 
 def test_clients_are_spread_and_each_stays_at_its_worker_and_all_is_one_record(make, origin, provider):
     token = provider.token("ada")
-    with make() as running:
+    with make(alone=True) as running:
         at: dict[str, set[int]] = {}
         for client in CLIENTS:
             for _ in range(2):
