@@ -14,6 +14,7 @@ from typing import Any
 from sluicegate.masking.json_body import MAX_DEPTH, Unfit, parse
 from sluicegate.masking.methods import Action
 from sluicegate.masking.names import normal
+from sluicegate.masking.owed import action_of
 from sluicegate.rows import HEADER_KEYS, header_entries
 
 ROW_KEYS = frozenset(("rows", "row", "data", "values", "rowset", "records", "record", "results", "result", "items"))
@@ -111,12 +112,16 @@ class Headers:
         return any(normal(text) in self._owed for text in _all_texts(document, 0) if len(text) <= _LONGEST_NAME)
 
     def _header(self, entries: list[list[str]]) -> Header | None:
-        owed = {}
+        found = {}
         for place, texts in enumerate(entries):
-            hits = [(name, self._owed[name]) for name in map(normal, texts) if name in self._owed]
+            hits = [(normal(text), action) for text in texts if (action := self._owes(text)) is not None]
             if hits:
-                owed[place] = min(hits, key=lambda pair: pair[1])
-        return Header(len(entries), owed, frozenset(text for texts in entries for text in texts)) if owed else None
+                found[place] = min(hits, key=lambda pair: pair[1])
+        return Header(len(entries), found, frozenset(text for texts in entries for text in texts)) if found else None
+
+    def _owes(self, text: str) -> Action | None:
+        # A sentence, as in a description of a column, is no way to one.
+        return self._owed.get(normal(text)) if " " in text else action_of(self._owed, text)
 
 
 def _texts(entry: Any) -> list[str]:

@@ -25,6 +25,7 @@ from sluicegate.masking.csv_neighbours import NeighbouringRows
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.methods import REDACTED, Action
 from sluicegate.masking.names import normal
+from sluicegate.masking.owed import action_of
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.table import is_unnamed
 from sluicegate.masking.tabular import MAX_COLUMNS, Columns, owed_by_name
@@ -129,7 +130,7 @@ def _guessed(text: bytes, quoted: bool, rows: Rows, named: Mapping[str, Action])
 
 
 def _owing(cells: list[str], named: Mapping[str, Action]) -> int:
-    return sum(normal(cell) in named for cell in cells)
+    return sum(action_of(named, cell) is not None for cell in cells)
 
 
 def _first(text: bytes, grammar: _Grammar) -> tuple[bytes, list[str]] | None:

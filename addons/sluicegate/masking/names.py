@@ -17,6 +17,7 @@ UNSEEN = frozenset(map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xF
 _AROUND = re.compile(r"[./:$@|>]")
 _INDEX = re.compile(r"(?:\[\d*\])++\Z")
 """Which element of a list it is: `phones[0]`, `phones[]`."""
+_STEPS = re.compile(r"[.\[\]]+")
 _MARKS = "\"'` "
 _QUOTES = f"{_MARKS}[]()"
 _LONG = 256
@@ -41,6 +42,19 @@ def _normal(name: str) -> str:
         if inner == found:
             return found
         found = inner
+
+
+def levels(name: str) -> tuple[str, ...]:
+    """The normal form of a name, and behind it those of what it is in, where it is a way (`address.home[0].street`)."""
+    return _levels(name) if len(name) <= _LONG else _ways(name)
+
+
+def _ways(name: str) -> tuple[str, ...]:
+    if name.isascii() and "." not in name and "[" not in name:
+        return (normal(name),)
+    steps = [step for step in _STEPS.split(_INDEX.sub("", _folded(name).strip(_MARKS))) if step.strip(_QUOTES)]
+    around = (normal(step) for step in steps[:-1] if not step.isdecimal())
+    return tuple(dict.fromkeys((normal(name), *around)))
 
 
 def _folded(name: str) -> str:
@@ -75,3 +89,4 @@ class Named[V](dict[str, V]):
 
 
 _cached = lru_cache(maxsize=4096)(_normal)
+_levels = lru_cache(maxsize=4096)(_ways)

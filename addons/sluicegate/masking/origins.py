@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from sluicegate.exchange import Obligation, Output
-from sluicegate.mask_method import Manner, shows_nothing
 from sluicegate.masking.methods import Action
 from sluicegate.masking.names import Named, normal
+from sluicegate.masking.owed import action_of, hidden
 
 
 class Origins:
@@ -42,7 +42,9 @@ class Origins:
             base = normal(column)
             if named is not None and copied and base != name:
                 found = [hidden(named)]  # another column under this name
-            found += [a for d in (_folded(dataset), None) if (a := self._owed.get(d, _NONE).get(base)) is not None]
+            found += [
+                a for d in (_folded(dataset), None) if (a := action_of(self._owed.get(d, _NONE), column)) is not None
+            ]
         if not found:
             return None
         return min(found) if copied else min(map(hidden, found))
@@ -55,13 +57,6 @@ class Origins:
 
 
 _NONE: dict[str, Action] = {}
-
-
-def hidden(action: Action) -> Action:
-    """The mask as it is where nothing of a value may be shown."""
-    if shows_nothing(action.method, action.manner):
-        return action
-    return Action.of(action.mask, "redact", Manner(typed=action.manner.typed))
 
 
 def _folded(dataset: str | None) -> str | None:

@@ -21,6 +21,7 @@ from sluicegate.masking.hit import Hit
 from sluicegate.masking.methods import Action, Masker, Methods
 from sluicegate.masking.names import Named, normal
 from sluicegate.masking.origins import Origins
+from sluicegate.masking.owed import action_of
 
 if TYPE_CHECKING:
     from sluicegate.masking.content import Content
@@ -71,7 +72,7 @@ class State:
         """Where a member of an object leads, and what becomes of its value."""
         move = self.moves.get(key)
         if move is None:
-            move = self.plan.follow(self.bits, lambda step: _names(step, key), key, self.plan.columns.get(normal(key)))
+            move = self.plan.follow(self.bits, lambda step: _names(step, key), key, action_of(self.plan.columns, key))
             _keep(self.moves, key, move, key)
         return move
 
@@ -206,7 +207,9 @@ class Plan:
             row = above.element(0, where or "")[0] if above.uniform and not positional else None
             found = {}
             for name in columns:
-                masked = normal(name) in self.columns or (row is not None and row.move(name)[1] is not None)
+                masked = action_of(self.columns, name) is not None or (
+                    row is not None and row.move(name)[1] is not None
+                )
                 found[name] = "masked" if masked else "clear"
             if len(self._covered) >= _KEPT_STATES:
                 self._covered.clear()

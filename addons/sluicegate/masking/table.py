@@ -15,6 +15,7 @@ from sluicegate.masking.json_body import MAX_DEPTH, Unfit
 from sluicegate.masking.located import Place
 from sluicegate.masking.methods import Action, Masker
 from sluicegate.masking.names import normal
+from sluicegate.masking.owed import action_of
 from sluicegate.masking.rules import Plan, State
 from sluicegate.masking.tally import Tally
 from sluicegate.masking.walk import Walk
@@ -142,7 +143,7 @@ class Table:
                 raise Unfit("its first row does not name its columns")
             names = [self._plain(cell) for cell in row]
             self._columns = tuple(map(Output, names))
-            self._owed = [(name, self._plan.columns.get(normal(name))) for name in names]
+            self._owed = [(name, action_of(self._plan.columns, name)) for name in names]
             return
         if len(row) != len(self._columns):
             raise Unfit("its columns and its rows do not agree")

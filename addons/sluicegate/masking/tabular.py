@@ -10,7 +10,7 @@ from sluicegate.masking.hit import Hit
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.methods import Action
 from sluicegate.masking.names import normal
-from sluicegate.masking.origins import hidden
+from sluicegate.masking.owed import action_of, hidden
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.tally import Tally
 
@@ -55,7 +55,7 @@ class Columns:
         """What becomes of each column; None where it owes nothing."""
         for place, name in enumerate(names):
             key = normal(name)
-            named = by_name.get(key)
+            named = action_of(by_name, name)
             domain, found = name, [named]
             if rows.columns is not None:
                 output = rows.columns[place]

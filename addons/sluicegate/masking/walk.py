@@ -9,7 +9,7 @@ from sluicegate.masking import columnar, nested
 from sluicegate.masking.flat import flat, widest
 from sluicegate.masking.hit import Hit
 from sluicegate.masking.json_body import MAX_DEPTH, Unfit, parse, serialise
-from sluicegate.masking.names import normal
+from sluicegate.masking.owed import action_of
 from sluicegate.masking.rules import Plan, Shape, State
 from sluicegate.rows import HEADER_KEYS
 
@@ -279,7 +279,7 @@ class Walk:
         columns, asked = self.plan.columns, self.plan.open_names(state.bits)
         if asked is None:
             return True
-        return any(name in asked or normal(name) in columns for name in nested.names_in(broken))
+        return any(name in asked or action_of(columns, name) is not None for name in nested.names_in(broken))
 
     def _refuse_if_owed(self, text: str, state: State, depth: int, name: str) -> None:
         if self.level >= MAX_NESTED:

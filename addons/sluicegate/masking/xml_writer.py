@@ -14,7 +14,7 @@ from sluicegate.masking.content_walk import mask_content_of
 from sluicegate.masking.hit import Hit
 from sluicegate.masking.json_body import MAX_DEPTH, Unfit, parse
 from sluicegate.masking.methods import Action
-from sluicegate.masking.names import normal
+from sluicegate.masking.owed import action_of
 from sluicegate.masking.rules import Plan
 from sluicegate.masking.tabular import MAX_COLUMNS, owed_by_name
 from sluicegate.masking.tally import Tally
@@ -241,8 +241,8 @@ class XmlWriter:
             if self._content is not None and self._content.found(name) is not None:
                 raise Unfit("one of its names is a value that is masked")
             local = name.rpartition(":")[2]
-            owed = self._owed.get(normal(local))
-            known = self._known[name] = _Name(name, local, None if owed is None else self._plan.hit(owed, local))
+            action = action_of(self._owed, local)
+            known = self._known[name] = _Name(name, local, None if action is None else self._plan.hit(action, local))
         return known
 
     def _masked(self, hit: Hit, text: str) -> str:
