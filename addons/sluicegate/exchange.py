@@ -254,6 +254,8 @@ class Finding:
     indicator: str
     detail: str
     evidence: Mapping[str, str] = field(default_factory=dict)
+    silent: bool = False
+    """Whether rules do not see it: it is written down and told, and changes no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,7 +384,10 @@ class Exchange:
     risk: float = 0.0
     """The person's risk before this request, as detection has it; 0 where nobody looked."""
     known: frozenset[str] = frozenset()
-    """Indicators that were found about the person before this request, and have not faded."""
+    """Indicators that were found about the person before this request, and have not faded; and what was found meanwhile
+    in what else they did, once the answer is there."""
+    meanwhile: bool = False
+    """Whether more is known of the person by now than when the request was judged."""
     verdict: Verdict | None = None
     rewrite: Rewrite | None = None
     """What becomes of the request once it may go."""

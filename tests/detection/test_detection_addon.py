@@ -20,6 +20,7 @@ from sluicegate.detection import problems
 from sluicegate.detection.addon import ExposureAddon, RiskAddon
 from sluicegate.detection.holdings import HoldingsAddon
 from sluicegate.detection.kept import LATE
+from sluicegate.detection.look import Signal
 from sluicegate.detection.taint import worker
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange, Exposure, Finding, Operation, Principal
@@ -55,6 +56,10 @@ class Gate:
 
     async def send(self, body=ROWS, job="letters", **changes):
         """Raises Refusal as a hook would. Gives the exchange."""
+        return await (await self.asked(body, job, **changes))()
+
+    async def asked(self, body=ROWS, job="letters", **changes):
+        """A request that was let through; what is given back has it answered."""
         self.number += 1
         exchange = Exchange(
             f"x{self.number}", MONDAY + self.number, method="GET", service="chunks", principal=ADA, job=job
@@ -71,11 +76,15 @@ class Gate:
         if inspect.isawaitable(result):
             await result
         self.policy.request(flow, exchange)
-        for stage in (self.exposure, self.afterwards, self.holdings):
-            result = stage.response(flow, exchange)
-            if inspect.isawaitable(result):
-                await result
-        return exchange
+
+        async def answered():
+            for stage in (self.exposure, self.afterwards, self.holdings):
+                result = stage.response(flow, exchange)
+                if inspect.isawaitable(result):
+                    await result
+            return exchange
+
+        return answered
 
     async def stored(self):
         return await self.database.read(lambda c: c.execute(select(findings)).all())
@@ -103,6 +112,62 @@ async def test_a_finding_is_written_before_the_response_leaves_and_the_next_requ
     with pytest.raises(Refusal) as refused:
         await gate.send(job=None)
     assert refused.value.code == "policy-denied" and gate.exchange.exposure is None  # before anything was fetched
+
+
+@pytest.mark.parametrize("rule", [{"finding": ["beyond-*"]}, {"risk_above": 20.0}])
+async def test_what_was_asked_for_at_once_is_kept_back_as_well(database, rule):
+    gate = Gate(database, [{"id": "risky", "effect": "deny", **rule}])
+    several = [await gate.asked() for _ in range(4)] + [await gate.asked(b'{"rows":[{"id":1}]}')]
+    refused = []
+    for answered in several:  # all were judged before anything was found, and the finding is said once
+        with pytest.raises(Refusal) as why:
+            await answered()
+        refused.append(why.value.code)
+    assert refused == ["policy-denied"] * 5 and len(await gate.stored()) == 1
+    assert "beyond-job" in gate.exchange.known and gate.exchange.verdict.rules == ("risky",)
+
+
+async def test_what_was_asked_for_at_once_is_held_back_where_a_rule_would_hold_it_now(database):
+    rule = {"id": "risky", "effect": "hold", "finding": ["beyond-*"], "approvers": ["group:security"]}
+    gate = Gate(database, [rule])
+    first, second = await gate.asked(), await gate.asked(b'{"rows":[{"id":1}]}')
+    for answered in (first, second):
+        with pytest.raises(Refusal) as why:
+            await answered()
+        assert why.value.code == "found-meanwhile"
+
+
+async def test_what_is_no_longer_known_meanwhile_counts_as_above(database):
+    gate = Gate(database, [{"id": "risky", "effect": "deny", "risk_above": 90.0}])
+    answered = await gate.asked(b'{"rows":[{"id":1}]}')
+    gate.risk.kept._lacking["write"] = MONDAY - LATE - 1
+    with pytest.raises(Refusal):
+        await answered()
+
+
+@pytest.mark.parametrize("mode", ["enforce", "report"])
+async def test_in_report_mode_what_is_found_in_a_request_stops_it_not(database, monkeypatch, mode):
+    gate = Gate(database, [{"id": "leak", "effect": "deny", "finding": ["taint"]}], mode=mode)
+
+    async def look(*_):
+        return (Signal("taint", "chunks", 20.0, 3.0, "3 rows of customers", {"rows": "3"}, certain=True),)
+
+    monkeypatch.setattr(gate.risk.taints, "look", look)
+    monkeypatch.setattr(gate.risk.taints.zones, "looks", lambda service: True)
+    if mode == "enforce":
+        with pytest.raises(Refusal):
+            await gate.send(job=None)
+    else:
+        await gate.send(job=None)
+        assert [row.indicator for row in await gate.stored()] == ["taint"]
+    assert [one.indicator for one in gate.exchange.findings] == ["taint"]
+
+
+async def test_in_report_mode_nothing_that_was_asked_for_at_once_is_kept_back(database):
+    gate = Gate(database, [{"id": "risky", "effect": "deny", "finding": ["beyond-*"]}], mode="report")
+    for answered in [await gate.asked() for _ in range(3)]:
+        await answered()
+    assert len(await gate.stored()) == 1
 
 
 async def test_what_a_finding_kept_back_nobody_holds(database, monkeypatch):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections import Counter
 from collections.abc import Awaitable
 from functools import partial
 from weakref import WeakKeyDictionary
@@ -15,6 +14,7 @@ from mitmproxy import http
 from sluicegate.clock import Clock
 from sluicegate.database import Database
 from sluicegate.detection import bodies
+from sluicegate.detection.both import both
 from sluicegate.detection.event import of_exchange, person
 from sluicegate.detection.exposure import LIMIT, read
 from sluicegate.detection.finding import Found
@@ -31,7 +31,6 @@ from sluicegate.detection.watching import Watching
 from sluicegate.detection.weighing import Weighing
 from sluicegate.errors import Refusal
 from sluicegate.exchange import OTHERS, Exchange, Exposure, Finding
-from sluicegate.rows import MAX_COLUMNS
 from sluicegate.settings import Loaded, Settings, State
 
 logger = logging.getLogger(__name__)
@@ -132,12 +131,30 @@ class RiskAddon:
             return None
         who = person(exchange.principal.issuer, exchange.principal.subject)
         if mode == "enforce":
-            exchange.risk, exchange.known = self.watching.before(who, exchange.started)
-            if self.kept.lost:
-                exchange.risk = math.nan
+            exchange.risk, exchange.known = self._before_now(who, exchange.started)
         if sends and exchange.service is not None and self.taints.zones.looks(exchange.service):
             return self._look(flow, exchange, who, exchange.service)
         return None
+
+    def _before_now(self, who: str, at: float) -> tuple[float, frozenset[str]]:
+        """Risk, which is no number where it is not known, and what was found and has not faded."""
+        risk, known = self.watching.before(who, at)
+        return math.nan if self.kept.lost else risk, known
+
+    def again(self, exchange: Exchange) -> None:
+        """What was found since the request in what else the person did: who asks for many things at once would have all
+        of them but the one that led to a finding."""
+        if exchange.principal is None or self.mode != "enforce":
+            return
+        who = person(exchange.principal.issuer, exchange.principal.subject)
+        risk, known = self._before_now(who, exchange.started)
+        worse = risk > exchange.risk or (math.isnan(risk) and not math.isnan(exchange.risk))
+        if known <= exchange.known and not worse:
+            return
+        exchange.known |= known
+        if worse:
+            exchange.risk = risk
+        exchange.meanwhile = True
 
     def socket_message(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """The same for a message of a WebSocket, in either direction."""
@@ -173,7 +190,8 @@ class RiskAddon:
             self.signals[flow] = signals
             groups = tuple(sorted(exchange.principal.groups)) if exchange.principal is not None else ()
             said = self.watching.ahead(who, groups, exchange.started, signals)
-            exchange.findings += [Finding(one.indicator, one.detail, one.evidence) for one in said]
+            silent = self.mode != "enforce"
+            exchange.findings += [Finding(one.indicator, one.detail, one.evidence, silent) for one in said]
 
 
 class ExposureAddon:
@@ -223,7 +241,7 @@ class ExposureAddon:
                 exchange.exposure = Exposure()
             elif exchange.exposure is None:
                 exchange.exposure = read(message.content, "", "application/json", self._limit)
-            opened.exposure = _both(opened.exposure, exchange.exposure)
+            opened.exposure = both(opened.exposure, exchange.exposure)
         return self._written(exchange, self._watch(flow, exchange) if flow in self._risk.signals else [])
 
     def socket_end(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
@@ -235,6 +253,8 @@ class ExposureAddon:
     def _ended(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         if self._risk.mode == "off":
             return None
+        if exchange.refusal is None:
+            self._risk.again(exchange)
         return self._written(exchange, self._watch(flow, exchange))
 
     async def _later(
@@ -282,7 +302,8 @@ class ExposureAddon:
             # What was said of the request before the verdict is said again, with its id.
             again = {one.indicator for one in found}
             exchange.findings = [one for one in exchange.findings if one.indicator not in again]
-            exchange.findings += [one.brief() for one in found]
+            silent = risk.mode != "enforce"  # what other rooms found is theirs to say
+            exchange.findings += [one.brief(silent=silent and one.indicator in NAMES) for one in found]
             if risk.mode == "enforce":
                 exchange.risk = max(exchange.risk, *(one.risk for one in found))
         return found
@@ -311,17 +332,6 @@ class ExposureAddon:
                     next_step="Try again later; if it stays, tell the gateway's operator.",
                     headers={"retry-after": "30"},
                 ) from error
-
-
-def _both(one: Exposure | None, other: Exposure) -> Exposure:
-    """What two messages handed over. A column that is in clear in one of them is in clear."""
-    if one is None:
-        return other
-    columns = {**one.columns, **other.columns}
-    columns |= {name: "clear" for each in (one, other) for name, word in each.columns.items() if word == "clear"}
-    masks = Counter(one.masks)
-    masks.update(other.masks)
-    return Exposure(columns if len(columns) <= MAX_COLUMNS else one.columns, one.rows + other.rows, dict(masks))
 
 
 def said(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[str, str]:

@@ -43,9 +43,10 @@ class Found:
             return "critical"
         return "high" if self.score >= 30 else "medium" if self.score >= 18 else "low"
 
-    def brief(self) -> Finding:
-        """As the exchange carries it."""
-        return Finding(self.indicator, self.detail, {**self.evidence, "score": f"{self.score:.1f}", "id": self.id})
+    def brief(self, *, silent: bool = False) -> Finding:
+        """As the exchange carries it. `silent`: rules do not see it."""
+        evidence = {**self.evidence, "score": f"{self.score:.1f}", "id": self.id}
+        return Finding(self.indicator, self.detail, evidence, silent)
 
     def plain(self) -> dict[str, Any]:
         """As JSON says it."""

@@ -83,7 +83,7 @@ class PolicyAddon:
     def _context(self, policy: Policy, exchange: Exchange) -> Context:
         findings = exchange.known
         if exchange.findings:
-            findings = findings | {finding.indicator for finding in exchange.findings}
+            findings = findings | _seen(exchange)
         who = exchange.principal
         use = self._usage.of(who, exchange.started) if policy.counts_use and who is not None else _NO_USE
         signed_in = who.authenticated if who is not None else None
@@ -91,7 +91,8 @@ class PolicyAddon:
 
 
 class AfterwardsAddon:
-    """Judges anew where the response itself led to a finding, before it leaves.
+    """Judges anew where the response itself led to a finding, or something else that the person did at the same time,
+    before it leaves.
 
     Nothing is held any more and nothing masked anew at that point: where the rules now say anything but what was
     decided, the response stays here. Whoever asks again is judged with the finding from the start, so that a rule
@@ -104,7 +105,7 @@ class AfterwardsAddon:
         self._policy = policy
 
     def response(self, flow: Any, exchange: Exchange) -> None:
-        if not exchange.findings:
+        if not exchange.meanwhile and not _seen(exchange):
             return
         policy: Policy = exchange.in_force.get(self._policy.name, self._policy.part)
         if not policy.looks_at_risk:
@@ -113,7 +114,7 @@ class AfterwardsAddon:
         if principal is None or operation is None or before is None:
             raise RuntimeError("there is no verdict to look at again")
         # What was taken already counts this request, so budgets are left out: they have been judged.
-        findings = exchange.known | {finding.indicator for finding in exchange.findings}
+        findings = exchange.known | _seen(exchange)
         context = Context(
             exchange.started, exchange.client, exchange.job, exchange.risk, findings, signed_in=principal.authenticated
         )
@@ -127,12 +128,15 @@ class AfterwardsAddon:
                 403,
                 "found-meanwhile",
                 "Not handed over",
-                " ".join(
-                    ("What the response held led to a finding, and with it the policy asks for more:", *verdict.reasons)
-                ),
+                " ".join(("Something was found meanwhile, and with it the policy asks for more:", *verdict.reasons)),
                 next_step="Ask again: the request is then judged with the finding, and held or masked accordingly.",
                 rules=tuple(sorted(further)) or verdict.rules,
             )
+
+
+def _seen(exchange: Exchange) -> set[str]:
+    """What was found in an exchange, as far as rules see it."""
+    return {finding.indicator for finding in exchange.findings if not finding.silent}
 
 
 class UsageAddon:
