@@ -23,9 +23,10 @@ import pytest
 from faker import Faker
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
 
 from sluicegate.database import Database
-from sluicegate.detection.taint import cells, peel, worker
+from sluicegate.detection.taint import cells, learning, peel, worker
 from sluicegate.detection.taint.held import Held, Received
 from sluicegate.detection.taint.judge import count, index, judge
 from sluicegate.detection.taint.learning import Handed
@@ -286,6 +287,36 @@ async def test_a_response_that_cannot_be_kept_is_said(taints, monkeypatch, caplo
     monkeypatch.setattr(taints._database, "run", broken)
     await learn(taints)
     assert taints.lost == 1 and "cannot be kept" in caplog.text
+
+
+@pytest.mark.parametrize("error", [OperationalError("insert", {}, Exception("database is locked")), TimeoutError()])
+async def test_a_database_that_is_away_for_a_while_is_waited_for(taints, monkeypatch, caplog, error):
+    monkeypatch.setattr(learning, "AGAIN_SECONDS", 0.0)
+    kept, away = taints._database.run, [error] * 10
+
+    async def run(work, **given):
+        if away:
+            raise away.pop()
+        return await kept(work, **given)
+
+    monkeypatch.setattr(taints._database, "run", run)
+    learn(taints)
+    (signal,) = await look(taints)  # who sends something waits for it
+    assert signal.certain and not away and taints.lost == 0
+    assert caplog.text.count("tried again") == 1
+
+
+async def test_what_is_sent_while_the_database_is_away_does_not_pass_unlooked_at(taints, monkeypatch):
+    async def run(work, **_):
+        raise TimeoutError
+
+    with monkeypatch.context() as failing:
+        failing.setattr(taints._database, "run", run)
+        failing.setattr(learning, "AGAIN_SECONDS", 0.0)
+        learn(taints)
+        with pytest.raises(NotLooked, match="too long"):
+            await look(taints, seconds=0.3)
+    assert (await look(taints))[0].certain
 
 
 async def test_many_responses_are_kept_by_one_reading_and_one_that_breaks_it_takes_no_other_along(taints, monkeypatch):

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, insert
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from sluicegate.database import Database
 from sluicegate.database.tables import taints as table
@@ -24,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 LINGER = 0.1
 """Seconds for which others are waited for; a kill forgets what waits."""
+AGAIN_SECONDS = 1.0
+"""Between two tries to write; how often is not policy, so this is the machine's time."""
 _KINDS = 256
 BATCH = 256
 BATCH_BYTES = 1 << 20
@@ -128,13 +132,32 @@ class Learning:
                     for one, packed in found
                 ]  # fmt: skip
                 oldest = max(one.at for one, _ in found) - self._days * 86_400
-                await self._database.run(partial(_store, rows=rows, oldest=oldest))
+                await self._written(partial(_store, rows=rows, oldest=oldest), len(rows))
         except Exception as error:
             if len(batch) > 1:  # one may have brought it about: the others are not lost with it
                 for one in batch:
                     await self._keep([one])
                 return
             self.lose(repr(error))
+
+    async def _written(self, work: Callable[[Connection], None], count: int) -> None:
+        """A database that is locked or away is waited for: what was handed over meanwhile is recognised all the same.
+        Who sends something until then waits as well, and where too much waits, so do responses."""
+        waits = False
+        while True:
+            try:
+                await self._database.run(work)
+                return
+            except (OperationalError, InterfaceError, TimeoutError) as error:
+                if not waits:
+                    logger.warning("what responses held cannot be kept now, and is tried again: %r", error)
+                waits = True
+            try:
+                await asyncio.sleep(AGAIN_SECONDS)
+            except asyncio.CancelledError:
+                for _ in range(count):
+                    self.lose("the gateway ends, and the database cannot be written")
+                raise
 
     def lose(self, why: str) -> None:
         """What a response held will not be recognised."""
