@@ -285,8 +285,8 @@ class Stream(Protocol):
     """Whether a piece of 64 kB is a matter of a millisecond or two."""
     fields: tuple[tuple[bytes, bytes], ...]
     """The header fields that the client gets."""
-    sample: Callable[[bytes], None] | None
-    """Is given everything that leaves, decoded."""
+    samples: list[Callable[[bytes], None]]
+    """Are given everything that leaves, decoded."""
 
     @property
     def exposure(self) -> Exposure:

@@ -6,15 +6,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sluicegate.rows import HEADER_KEYS, MAX_COLUMNS, MAX_NAME, column_names
+from sluicegate.rows import HEADER_KEYS, MAX_COLUMNS, MAX_NAME, Table, column_names
 
-LOOKED = 64
+LOOKED = 32
 """Rows of one list of which the names are read, where only names are asked for."""
+_NODES = 2048
+"""Places that are looked at in a hurry, the outer ones first."""
 _TYPES = frozenset(
     (
         *("v", "value", "Value", "S", "N", "B", "BOOL", "NULL", "VarCharValue", "ScalarValue", "#text"),
@@ -24,6 +27,12 @@ _TYPES = frozenset(
 )
 """Members that say of what type the value of a cell is: `{"S": "x"}` is the value `x`."""
 _HEADERS = HEADER_KEYS | {"ColumnInfo", "ColumnMetadata", "columnMetadata", "columnInfo"}
+
+_NAME = re.compile(rf"[^\W\d][\w .:$/-]{{0,{MAX_NAME - 1}}}")
+"""What else stands before a colon is data: an address, a number."""
+
+_WRAPS = ("_source", "node", "fields", "payload", "attributes", "properties")
+"""Members that are the row, where services put something of their own beside it."""
 
 Line = list[tuple[str, Any]]
 """The values of a row with their names, in their order."""
@@ -44,41 +53,55 @@ class Block:
         for row in self.rows:
             yield list(leaves(row, self.names))
 
-    def columns(self) -> tuple[str, ...]:
-        """Names of what is in the rows, of the first of them if there are many."""
+    def count(self) -> int:
+        """How many rows there are; a first one that holds the names is none."""
+        titled = self.names is not None and [value for _, value in leaves(self.rows[0])] == list(self.names)
+        return len(self.rows) - titled
+
+    def columns(self, declared: Collection[str] = ()) -> tuple[str, ...]:
+        """Names of what is in the rows, of some of them if there are many. Never values that are keys. What is inside
+        an object of a row is named where it is `declared` (folded); all of it where nothing is."""
         found: dict[str, None] = {}
-        for row in self.rows[:LOOKED]:
-            if isinstance(row, dict) or self.names is not None:
-                found.update((name, None) for name, _ in leaves(row, self.names) if len(name) <= MAX_NAME)
-        return tuple(found)[:MAX_COLUMNS]
+        for row in self.rows[:: -(-len(self.rows) // LOOKED)]:
+            row = _unwrapped(row)
+            if _cells(row) is not None:
+                found.update(dict.fromkeys(self.names or ()))
+                continue
+            found.update(dict.fromkeys(row))
+            if any(isinstance(value, dict | list) for value in row.values()):
+                found.update((name, None) for name, _ in leaves(row) if not declared or name.casefold() in declared)
+        return tuple([name for name in found if _NAME.fullmatch(name)][:MAX_COLUMNS])
 
 
 def blocks(
     document: Any, named: Sequence[tuple[str, ...]] = (), declared: Collection[str] = (), *, most: int | None = None
 ) -> list[Block]:
     """All rows. `named`: lists of columns that are known otherwise, for arrays of their length. `declared`: an object
-    that is in no list is a row where one of these names is in it; without any list, the document is one row.
+    that is in no list is a row where one of these names (folded) is in it; without any list, the document is one row.
 
-    `most`: so many rows of a list are looked into for rows inside them; None for all.
+    `most`: so many rows of a list are looked into for rows inside them, and no more than `_NODES` places in all; None
+    for all of both.
     """
     found: dict[str, Block] = {}
     headers: dict[str, tuple[str, ...]] = {}
     todo: deque[tuple[Any, str, bool]] = deque([(document, "", False)])
-    while todo:
+    visited = 0
+    while todo and (most is None or visited < _NODES):
         node, path, listed = todo.popleft()
+        visited += 1
         if isinstance(node, dict):
             turned = _turned(node)
             if turned is not None:
                 found[f"{path}/"] = turned
                 continue
             if not listed and any(
-                name in declared and not isinstance(value, dict | list) for name, value in node.items()
+                name.casefold() in declared and not isinstance(value, dict | list) for name, value in node.items()
             ):
                 found.setdefault(path, Block(path)).rows.append(node)
             for key, value in node.items():
                 if isinstance(value, dict | list) and value:
                     todo.append((value, f"{path}/{key}", listed))
-                    names = column_names(value) if key in _HEADERS else None
+                    names = _listed(value) if key in _HEADERS else None
                     if names is not None:
                         headers[f"{path}/{key}"] = names
             continue
@@ -93,6 +116,26 @@ def blocks(
     if not tables and isinstance(document, dict) and document:
         return [Block("", [document])]
     return tables
+
+
+def is_flat(document: Any, found: list[Table]) -> bool:
+    """Whether the rows that `rows.tables` found are all that there is, and have no inside."""
+    places = {table.where for table in found}
+    if isinstance(document, dict):
+        for name, value in document.items():
+            if isinstance(value, dict | list) and value and name not in places and name not in HEADER_KEYS:
+                return False
+    for table in found:
+        lines = document if table.where is None else document[table.where]
+        row = next((line for line in lines if isinstance(line, dict | list)), ())
+        if any(isinstance(value, dict | list) for value in (row.values() if isinstance(row, dict) else row)):
+            return False
+    return True
+
+
+def outermost(found: list[Block]) -> list[Block]:
+    """Those that are not inside the rows of others."""
+    return [one for one in found if not any(one.where.startswith(f"{other.where}/*") for other in found)]
 
 
 def leaves(row: Any, names: Sequence[str] | None = None) -> Iterator[tuple[str, Any]]:
@@ -121,6 +164,25 @@ def _values(items: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
             todo.extendleft((name, one) for one in reversed(value) if not isinstance(one, dict | list))
         else:
             yield name, value
+
+
+def _listed(value: Any) -> tuple[str, ...] | None:
+    """The names in what may be a list of columns."""
+    names = column_names(value)
+    if names is None and isinstance(value, list) and all(isinstance(entry, dict) for entry in value):
+        found = [entry.get("Name") for entry in value]
+        names = tuple(found) if all(isinstance(name, str) for name in found) else None
+    return names
+
+
+def _unwrapped(row: Any) -> Any:
+    """The row itself, without what a service wraps it in."""
+    if isinstance(row, dict):
+        for name in _WRAPS:
+            inner = row.get(name)
+            if isinstance(inner, dict) and inner:
+                return inner
+    return row
 
 
 def _cells(row: Any) -> list[Any] | None:

@@ -53,7 +53,7 @@ def tables(document: Any) -> list[Table]:
                 found.extend(_objects(key, value))
     if any(table.positional for table in found):
         return [table for table in found if table.where not in HEADER_KEYS]
-    return found
+    return found if len(found) < 2 else [table for table in found if not _names_others(document, table, found)]
 
 
 def column_names(value: Any) -> tuple[str, ...] | None:
@@ -93,6 +93,14 @@ def _objects(where: str | None, value: list[Any]) -> list[Table]:
     if len(rows) > 1 and len(set().union(*rows)) != len(names):
         names = dict.fromkeys(chain.from_iterable(rows))
     return [Table(where, _bounded(tuple(names)), len(rows))]
+
+
+def _names_others(document: dict[str, Any], table: Table, found: list[Table]) -> bool:
+    """Whether a list says what the columns of another are, and holds no rows."""
+    if table.where not in HEADER_KEYS:
+        return False
+    names = column_names(document[table.where])
+    return names is not None and any(other is not table and set(names) <= set(other.columns) for other in found)
 
 
 def _columns_beside(document: dict[str, Any]) -> dict[int, tuple[str, ...]]:

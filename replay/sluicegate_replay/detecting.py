@@ -44,7 +44,8 @@ class Again:
         """What one exchange led to. Nothing where its metadata is not whole."""
         signals = self._looked(item)
         message = item.messages[-1] if item.messages else None
-        unlearned = item.text("method") == "CONNECT" or item.text("error") or item.status == 101
+        broke = item.text("error") and item.summary.get("delivered") is None
+        unlearned = item.text("method") == "CONNECT" or broke or item.status == 101
         if item.ended is None and unlearned and not signals:
             # Live, nothing is learned of tunnels, of what broke off, and of single messages of a WebSocket.
             self._learn(item)
@@ -60,19 +61,21 @@ class Again:
     def _event(self, item: Recorded, message: SocketMessage | None) -> Event | None:
         request, response = item.request.body or b"", item.response
         body = (response.body if response is not None else None) or b""
-        if item.summary.get("delivered") is not None:
-            body = b""  # it passed piece by piece, and detection saw nothing of it
+        size, delivered = len(body), item.summary.get("delivered")
+        if isinstance(delivered, list | tuple) and delivered and isinstance(delivered[0], int):
+            size = delivered[0]  # it passed piece by piece, and may not be on the record
         if message is not None:
             request, body = (message.content, b"") if message.from_client else (b"", message.content)
+            size = len(body)
         operation = item.table("operation")
         rows: tuple[int, ...] = ()
-        if response is not None and operation.get("declared") and not item.text("refusal"):
+        if response is not None and operation.get("declared") and (delivered is not None or not item.text("refusal")):
             rows = bodies.subjects(body, *_said(response), item.text("dataset"))
         try:
             return of_recorded(
                 item.summary,
                 status=item.status or 0,
-                size=len(body),
+                size=size,
                 sent=len(request),
                 asked=bodies.asked(request) if not operation.get("chunks") else "",
                 subjects=rows,

@@ -243,6 +243,33 @@ async def test_what_broke_off_is_known_as_far_as_it_left(world):
     assert not risk.taints._passing and not risk.taints.lost
 
 
+async def test_what_passed_counts_with_its_columns_rows_and_bytes_also_where_it_broke_off(world):
+    risk = next(room for room in world.gate.gateway.rooms if room.name == "risk")
+    events, after = [], risk.watching.after
+
+    def noted(event, *given, **told):
+        events.append(event)
+        return after(event, *given, **told)
+
+    risk.watching.after = noted
+    for who, chunk in (("ada", "json"), ("bob", "lines"), ("cyd", "packed"), ("dan", "csv")):
+        wire, _ = await world.get(who, chunk)
+        wire.close()
+        (event,) = events
+        assert set(event.clear) >= {"id", "email", "phone"} and 1900 < event.rows < 2100 and event.taken, chunk
+        assert event.size > (9_000 if chunk == "packed" else 800_000)
+        events.clear()
+    wire, _ = await world.get("eve", "broken", until=b"person900@")
+    wire.close()
+    world.service.go_on.set()
+    wire, _ = await world.get("fay", "broken")
+    wire.close()
+    while len(events) < 2:
+        await asyncio.sleep(0)
+    for event in events:
+        assert "email" in event.clear and 850 < event.rows < 1100 and event.taken and 400_000 < event.size < 600_000
+
+
 async def test_of_very_much_a_part_is_known_that_grows_with_its_doublings(monkeypatch):
     monkeypatch.setattr(sample, "WINDOW", 1024)
     handed = []

@@ -16,7 +16,7 @@ from sluicegate.database import Database
 from sluicegate.detection import bodies
 from sluicegate.detection.both import both
 from sluicegate.detection.event import of_exchange, person
-from sluicegate.detection.exposure import LIMIT, read
+from sluicegate.detection.exposure import LIMIT, Head, Told, completed, named_by, passed, read
 from sluicegate.detection.finding import Found
 from sluicegate.detection.indicators import NAMES
 from sluicegate.detection.kept import Kept
@@ -207,25 +207,39 @@ class ExposureAddon:
     def __init__(self, settings: Settings, risk: RiskAddon) -> None:
         self._limit = min(LIMIT, settings.gateway.max_body_bytes)
         self._risk = risk
+        self._heads: WeakKeyDictionary[http.HTTPFlow, Head] = WeakKeyDictionary()
+
+    def response_begins(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """Look on where a response is about to pass piece by piece."""
+        if exchange.refusal is None and exchange.stream is not None and not exchange.whole:
+            head = self._heads[flow] = Head()
+            exchange.stream.samples.append(head.take)
 
     def response(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
         """Names and counts of what was handed over; columns stay empty where they cannot be read."""
         if exchange.switching and exchange.refusal is None:
             return None  # its end says what was handed over
+        if exchange.begun:
+            return self._passed(flow, exchange)
         response = flow.response
         content = response.raw_content if response is not None and not response.stream else None
-        if exchange.exposure is None and exchange.refusal is None:
+        known = exchange.exposure
+        # Masking counts the rows that it finds at the top of a document: without any, they may be further in.
+        if (known is None or not known.rows) and exchange.refusal is None:
             if response is None or not content or len(content) > self._limit:
-                exchange.exposure = Exposure()
+                exchange.exposure = known or Exposure()
             else:
                 coding, content_type = said(response.headers.fields)
-                if "json" in content_type.lower() and len(content) > (AT_ONCE >> 3 if coding else AT_ONCE):
+                if len(content) > (AT_ONCE >> 3 if coding else AT_ONCE):
                     return self._later(flow, exchange, content, coding, content_type)
-                exchange.exposure = read(content, coding, content_type, self._limit)
+                found = read(content, coding, content_type, self._limit, self._told(exchange))
+                exchange.exposure = completed(known, found)
         return self._ended(flow, exchange)
 
     def error(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
-        """An exchange that broke: what was found in its request is written all the same."""
+        """An exchange that broke: what was found in its request is written all the same, and what left counts."""
+        if exchange.delivered is not None and exchange.weighed is None:
+            return self._passed(flow, exchange)
         if flow not in self._risk.signals:
             return None
         return self._written(exchange, self._watch(flow, exchange))
@@ -257,20 +271,43 @@ class ExposureAddon:
             self._risk.again(exchange)
         return self._written(exchange, self._watch(flow, exchange))
 
-    async def _later(
-        self, flow: http.HTTPFlow, exchange: Exchange, content: bytes, coding: str, content_type: str
-    ) -> None:
-        exchange.exposure = await asyncio.to_thread(read, content, coding, content_type, self._limit)
+    async def _passed(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """A response passed piece by piece, or a part of it did."""
+        head, known, response = self._heads.pop(flow, None), exchange.exposure, flow.response
+        if head is not None and response is not None and known is not None and not (known.columns and known.rows):
+            media = said(response.headers.fields)[1].lower()
+            told = self._told(exchange)
+            exchange.exposure = await asyncio.to_thread(passed, bytes(head.begin), head.size, media, known, told)
         rest = self._ended(flow, exchange)
         if rest is not None:
             await rest
+
+    async def _later(
+        self, flow: http.HTTPFlow, exchange: Exchange, content: bytes, coding: str, content_type: str
+    ) -> None:
+        told = self._told(exchange)
+        found = await asyncio.to_thread(read, content, coding, content_type, self._limit, told)
+        exchange.exposure = completed(exchange.exposure, found)
+        rest = self._ended(flow, exchange)
+        if rest is not None:
+            await rest
+
+    def _told(self, exchange: Exchange) -> Told:
+        operation = exchange.operation
+        if operation is None:
+            return Told(named_by(exchange))
+        declared = self._risk.taints.zones.columns(operation.dataset or "")
+        return Told(named_by(exchange), declared | {name.casefold() for name in operation.columns})
 
     def _watch(self, flow: http.HTTPFlow, exchange: Exchange) -> list[Found]:
         risk = self._risk
         if risk.mode == "off" or exchange.principal is None:
             return []
         request, response = flow.request.raw_content or b"", flow.response
-        body = b"" if response is None or response.stream else response.raw_content or b""
+        delivered = exchange.delivered
+        body = b""
+        if response is not None and (delivered is not None or not response.stream):
+            body = response.data.content or b""  # of what passed, as much as is kept
         status, moved, message = response.status_code if response is not None else 0, exchange.moved, exchange.message
         if message is not None:
             request, body = (message.content, b"") if message.from_client else (b"", message.content)
@@ -278,10 +315,12 @@ class ExposureAddon:
             status = 200  # messages were handed over
         operation = exchange.operation
         rows: tuple[int, ...] = ()
-        if response is not None and operation is not None and operation.declared and exchange.refusal is None:
+        taken = exchange.refusal is None or delivered is not None
+        if response is not None and operation is not None and operation.declared and taken:
             rows = bodies.subjects(body, *said(response.headers.fields), operation.dataset or "")
-        size, sent = len(body) + moved.received, len(request) + moved.sent
-        if exchange.refusal is None:
+        size = (len(body) if delivered is None else delivered.size) + moved.received
+        sent = len(request) + moved.sent
+        if taken:
             exchange.weighed = (status, size, sent, rows)
         event = of_exchange(
             exchange,

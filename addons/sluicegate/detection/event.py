@@ -123,7 +123,7 @@ def of_exchange(
     if principal is None:
         return None
     exposure = exchange.exposure
-    refusal = exchange.refusal
+    refusal = exchange.refusal if exchange.delivered is None else None  # what left before it, left
     return Event(
         exchange.id,
         exchange.started,
@@ -179,7 +179,7 @@ def of_recorded(
     if not summary.get("subject"):
         return None
     operation: Mapping[str, Any] = summary.get("operation") or {}
-    refused = str(summary.get("refusal") or "")
+    refused = str(summary.get("refusal") or "") if summary.get("delivered") is None else ""
     if summary.get("weighed"):  # detection saw something else than what is on the record
         status, size, sent, keys = summary["weighed"]
         refused, subjects = "", tuple(map(int, keys))

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from sluicegate.detection.addon import RiskAddon, said
 from sluicegate.detection.event import person
+from sluicegate.detection.exposure import named_by
 from sluicegate.detection.taint.learning import Handed
 from sluicegate.detection.taint.sample import Sample
 from sluicegate.detection.taint.tables import Body
@@ -43,7 +44,7 @@ class HoldingsAddon:
 
         sample = self._risk.taints.pass_by(handed.person, of, lined=not any(kind in media for kind in _BYTES))
         self._samples[flow] = handed.person, sample
-        stream.sample = sample.take
+        stream.samples.append(sample.take)
 
     def response(self, flow: Any, exchange: Exchange) -> Awaitable[None] | None:
         """Have the cells of a protected dataset kept that the person receives in clear."""
@@ -88,9 +89,7 @@ class HoldingsAddon:
         named = taints.zones.named((one.dataset, one.declared) for one in (operation, *operation.parts))
         if named is None:
             return None
-        rows = exchange.delivery.rows if exchange.delivery is not None else ()
-        columns = tuple(tuple(column.name for column in one.columns) for one in rows if one.columns)
-        body = Body(b"", named=columns, declared=taints.zones.columns(named))
+        body = Body(b"", named=named_by(exchange), declared=taints.zones.columns(named))
         who = person(principal.issuer, principal.subject)
         return Handed(who, named, exchange.service, exchange.started, exchange.id, body)
 

@@ -185,7 +185,7 @@ class Passing:
         self._looking = looking
         self.light = reader.light and light
         """Whether a piece is short work: a coded one may be a bomb."""
-        self.sample: Callable[[bytes], None] | None = None
+        self.samples: list[Callable[[bytes], None]] = []
         self._rest = b""
         """What has been made ready and waits: it may be the beginning of what is watched for."""
         self._before = b""
@@ -256,8 +256,9 @@ class Passing:
             if new or final:
                 self._watch.look(here)
             ready, self._rest = here[:end], here[end:]
-        if ready and self.sample is not None:
-            self.sample(ready)
+        if ready:
+            for sample in self.samples:
+                sample(ready)
         return self._packer.pack(ready) if ready else b""
 
 

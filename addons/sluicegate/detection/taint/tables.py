@@ -48,7 +48,7 @@ class Body(NamedTuple):
     named: tuple[tuple[str, ...], ...] = ()
     """Lists of columns that are known from what was asked for."""
     declared: frozenset[str] = frozenset()
-    """Columns of the dataset that are declared."""
+    """Columns of the dataset that are declared, folded."""
     head: bytes = b""
     """How the whole begins, where this is a piece from further behind."""
     piece: bool = False

@@ -39,9 +39,9 @@ class Zones:
         return found
 
     def columns(self, dataset: str) -> frozenset[str]:
-        """The columns of a dataset that are declared."""
+        """The columns of a dataset that are declared, folded."""
         table = self._settings.datasets.get(dataset)
-        return frozenset(table.columns) if table is not None else frozenset()
+        return frozenset(map(str.casefold, table.columns)) if table is not None else frozenset()
 
     def named(self, datasets: Iterable[tuple[str | None, bool]]) -> str | None:
         """The first of the datasets (each with whether it is declared) that is protected."""
