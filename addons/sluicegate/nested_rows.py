@@ -84,7 +84,7 @@ def blocks(
     """
     found: dict[str, Block] = {}
     headers: dict[str, tuple[str, ...]] = {}
-    todo: deque[tuple[Any, str, bool]] = deque([(document, "", False)])
+    todo: deque[tuple[Any, str, bool]] = deque([(document, "", False)] if isinstance(document, dict | list) else [])
     visited = 0
     while todo and (most is None or visited < _NODES):
         node, path, listed = todo.popleft()

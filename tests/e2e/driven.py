@@ -27,6 +27,17 @@ from tests.running import Wire
 ISSUER = "https://idp.test"
 
 
+def read_on(wire: Wire, until: bytes = b"") -> bytes:
+    """To the end of a chunked answer, or until so much is there."""
+    seen = b""
+    while not (seen.endswith(b"\r\n0\r\n\r\n") or (until and until in seen)):
+        piece = wire.socket.recv(65_536)
+        if not piece:
+            break
+        seen += piece
+    return seen
+
+
 class StandIn:
     """Believes a header: who somebody is, is not what is tested here."""
 
@@ -40,6 +51,7 @@ class StandIn:
         who = flow.request.headers.pop("x-who")
         exchange.job = flow.request.headers.pop("x-job", None)
         exchange.principal = Principal(who, ISSUER, self.groups, session=f"s-{who}", name=who.title())
+        exchange.over = lambda: None
 
     def socket_message(self, flow, exchange):
         exchange.principal = exchange.opened.principal
@@ -89,6 +101,16 @@ class Gate:
         status, _, _ = await self.answer(at, who, port, path, method, body, job)
         assert status in (200, 403), status
         return status
+
+    async def stream(self, at, who, port, path) -> bytes:
+        """Ask for what passes piece by piece; all of it."""
+        self.clock.time = at
+        wire = Wire(self.port)
+        head = f"GET http://127.0.0.1:{port}{path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nx-who: {who}\r\n\r\n"
+        wire.send(head.encode())
+        found = await asyncio.to_thread(read_on, wire)
+        wire.close()
+        return found
 
     async def socket(self, at, who, port, path) -> Spoken:
         """A WebSocket that somebody opens."""

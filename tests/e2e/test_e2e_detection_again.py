@@ -19,7 +19,7 @@ from sluicegate.settings import State
 from sluicegate_replay import cli as replay
 from tests.detection.organisation import DAY, MONDAY
 from tests.e2e.driven import Gate, StandIn, stored
-from tests.origin import Origin, json_response
+from tests.origin import Cut, Origin, json_response
 
 POLICY = """
 [gateway]
@@ -85,6 +85,11 @@ def answer(request: bytes) -> bytes:
         if whole:  # chunks from 1000 on have all columns
             row["ssn"] = f"{number:03}-45-{number + 6789}"
         rows.append(row)
+    if whole > 1:  # from 2000 on in pieces
+        rows = [{**row, "text": "x" * 30_000} for row in rows]
+        body = json.dumps({"data": {"rows": rows}}).encode()
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+        raise Cut(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
     return json_response(json.dumps({"rows": rows}).encode())
 
 
@@ -115,6 +120,8 @@ async def play(gate, chunks, notes):
     await gate.ask(late + 60, "fay", chunks, "/d/customers/1003")
     rows = [{"m": f"person{n}@mail{n}.example.org", "s": f"{n:03}-45-{n + 6789}"} for n in range(15, 20)]
     statuses.append(await gate.ask(late + 120, "fay", notes, "/d/notes/export", "POST", json.dumps(rows).encode()))
+    await gate.stream(late + 180, "ada", chunks, "/d/customers/2003")
+    statuses.append(await gate.ask(late + 240, "ada", notes, "/d/notes/export", "POST", json.dumps(rows).encode()))
     await gate.ask(late + DAY, "ada", chunks, "/d/customers/1")
     return statuses
 
@@ -149,7 +156,8 @@ def test_a_recording_leads_to_the_same_findings_and_habits_as_the_gateway(tmp_pa
     monkeypatch.setattr(order, "IdentityAddon", StandIn)
     monkeypatch.setattr(worker, "START_SECONDS", 60.0)
     statuses, (found, known) = asyncio.run(live(tmp_path))
-    assert statuses == [403, 403]
+    assert statuses == [403, 403, 403]
+    assert {row.person.rpartition(" ")[2] for row in found.values() if row.indicator == "taint"} == {"ada", "fay"}
     indicators = {row.indicator for row in found.values()}
     assert {"probing", "often-outside", "new-destination", "first-class", "beyond-job", "taint"} <= indicators, (
         indicators

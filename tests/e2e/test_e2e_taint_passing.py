@@ -16,7 +16,7 @@ from sluicegate.detection.taint import sample, worker
 from sluicegate.pipeline import order
 from sluicegate.settings import State
 from tests.detection.organisation import MONDAY
-from tests.e2e.test_e2e_detection_again import Gate, StandIn
+from tests.e2e.driven import Gate, StandIn, read_on
 from tests.origin import Origin, Poured, json_response
 from tests.running import Wire
 
@@ -63,12 +63,6 @@ id = "notes"
 effect = "allow"
 dataset = ["notebook"]
 """
-
-
-class SignedIn(StandIn):
-    def request(self, flow, exchange):
-        super().request(flow, exchange)
-        exchange.over = lambda: None
 
 
 def row(number: int) -> dict[str, object]:
@@ -129,17 +123,6 @@ class Service:
         yield b"0\r\n\r\n"
 
 
-def read_on(wire: Wire, until: bytes = b"") -> bytes:
-    """To the end of a chunked answer, or until so much is there."""
-    seen = b""
-    while not (seen.endswith(b"\r\n0\r\n\r\n") or (until and until in seen)):
-        piece = wire.socket.recv(65_536)
-        if not piece:
-            break
-        seen += piece
-    return seen
-
-
 class World:
     def __init__(self, gate, service, chunks, notes):
         self.gate, self.service, self.chunks, self.notes = gate, service, chunks.port, notes.port
@@ -174,7 +157,7 @@ class World:
 
 @pytest.fixture
 async def world(tmp_path, monkeypatch):
-    monkeypatch.setattr(order, "IdentityAddon", SignedIn)
+    monkeypatch.setattr(order, "IdentityAddon", StandIn)
     monkeypatch.setattr(worker, "START_SECONDS", 60.0)
     look = worker.Taints.look
 
