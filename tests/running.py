@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import functools
 import os
 import queue
 import re
@@ -12,17 +10,15 @@ import socket
 import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
-from sluicegate.database import Database
+from tests.databases import put_tables
 from tests.forked import Forked
 
 ROOT = Path(__file__).parent.parent
@@ -116,21 +112,6 @@ unless = ["group:fraud"]
 """
 
 
-@functools.cache
-def migrated() -> bytes:
-    """A database with the tables of this version and nothing in them. To migrate takes a tenth of a start."""
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as thread:  # tests may have a loop of their own
-        path = Path(folder) / "empty.sqlite3"
-
-        async def make() -> None:
-            database = Database.at(path, checkpoints=True)
-            await database.open()
-            await database.close()
-
-        thread.submit(asyncio.run, make()).result()
-        return path.read_bytes()
-
-
 _KEPT: deque[socket.socket] = deque(maxlen=64)
 
 
@@ -214,9 +195,7 @@ class Running:
         if self.state.exists():
             return
         self.state.mkdir(mode=0o700)
-        database = self.state / "sluicegate.sqlite3"
-        database.touch(mode=0o600)
-        database.write_bytes(migrated())
+        put_tables(self.state / "sluicegate.sqlite3")
 
     def launch(self) -> Running:
         """Start the process without waiting for it."""

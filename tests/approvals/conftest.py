@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import URL
 
 from sluicegate.database import Database
+from tests.databases import put_tables
 from tests.postgres import Postgres
-from tests.running import migrated
 
 
 @pytest.fixture(scope="session")
@@ -30,9 +30,7 @@ def tables(postgres: Postgres) -> URL:
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
     """The address of a database that has its tables, and that nobody has used."""
     if request.param == "sqlite":
-        path = tmp_path / "sluicegate.sqlite3"
-        path.touch(mode=0o600)
-        path.write_bytes(migrated())
+        path = put_tables(tmp_path / "sluicegate.sqlite3")
         return URL.create("sqlite", database=str(path))
     found: URL = request.getfixturevalue("postgres").new(like=request.getfixturevalue("tables"))
     return found

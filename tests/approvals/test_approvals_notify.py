@@ -36,6 +36,7 @@ from sluicegate.exchange import Exchange, Operation, Principal, Terms, Verdict
 from sluicegate.settings import load
 from sluicegate.settings.model import Approvals, Notify
 from tests.approvals.test_approvals_terms import ADA, EMERGENCY, LINUS, hold
+from tests.databases import with_tables
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 OTHER = "whsec_" + base64.b64encode(b"o" * 24).decode()
@@ -400,7 +401,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[asyncio.Run
     """A store that all examples use, on a loop of its own."""
     clock = SetClock()
     with asyncio.Runner() as runner:
-        database = Database.at(tmp_path_factory.mktemp("notify") / "x.sqlite3")
+        database = with_tables(tmp_path_factory.mktemp("notify") / "x.sqlite3")
         runner.run(database.open())
         yield runner, database, Store(database, Approvals(max_pending_per_person=100, max_pending=10_000), clock), clock
         runner.run(database.close())

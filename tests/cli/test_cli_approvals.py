@@ -22,10 +22,10 @@ from sluicegate.cli.approvals_watch import watch
 from sluicegate.cli.safe_text import safe, safe_lines
 from sluicegate.clock import SystemClock
 from sluicegate.console.server import serve
-from sluicegate.database import Database
 from sluicegate.errors import Fault
 from sluicegate.exchange import Exchange, Operation, Principal, Verdict
 from sluicegate.settings import Loaded, Settings, State
+from tests.databases import with_tables
 from tests.provider import Provider
 
 HOSTILE = "s3://b/\x1b[2J\x1b]0;owned\x07[bold red]x[/]\u202e\r\nstate\tapproved"
@@ -72,7 +72,7 @@ def running(provider: Provider, tmp_path: Path) -> Iterator[Running]:
 
     settings = Settings.model_validate({"identity": {"issuer": provider.issuer}, "console": {"listen": "127.0.0.1:0"}})
     loaded = Loaded(settings, "0" * 64, tmp_path / "policy.toml", {})
-    database = Database.at(tmp_path / "sluicegate.sqlite3")
+    database = with_tables(tmp_path / "sluicegate.sqlite3")
     clock, state = SystemClock(), State(tmp_path).open()  # The provider dates its tokens by the clock.
     thread = threading.Thread(
         target=loop.run_until_complete,

@@ -27,6 +27,7 @@ from sluicegate.errors import Fault
 from sluicegate.exchange import Exchange, Operation, Principal, Verdict
 from sluicegate.identity.verifier import Verifier
 from sluicegate.settings import Loaded, Settings, State
+from tests.databases import with_tables
 from tests.provider import DROP, Provider
 
 JSON = {"content-type": "application/json"}
@@ -75,7 +76,7 @@ def loaded(provider: Provider, listen: str = "127.0.0.1:0") -> Loaded:
 async def console(provider: Provider, tmp_path: Path) -> AsyncIterator[Console]:
     clock = SystemClock()  # The provider dates its tokens by it.
     policy = loaded(provider)
-    database = Database.at(tmp_path / "sluicegate.sqlite3")
+    database = with_tables(tmp_path / "sluicegate.sqlite3")
     verifier = Verifier(policy.settings.identity, clock)
     await database.open()
     await verifier.open()

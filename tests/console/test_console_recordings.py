@@ -11,11 +11,11 @@ import pytest_asyncio
 
 from sluicegate.clock import SystemClock
 from sluicegate.console.app import build
-from sluicegate.database import Database
 from sluicegate.database.events import waiting
 from sluicegate.identity.verifier import Verifier
 from sluicegate.settings import Loaded, Settings
 from tests.console.test_console_api import Console, problem_of
+from tests.databases import with_tables
 from tests.provider import Provider
 
 ORDERS = "/api/recordings/orders"
@@ -31,7 +31,7 @@ async def console(provider: Provider, tmp_path: Path) -> AsyncIterator[Console]:
         "console": {"keepers": ["person:grace", "person:lin"], "operators": ["person:ada"]},
     }
     settings = Settings.model_validate(said)
-    database = Database.at(tmp_path / "sluicegate.sqlite3")
+    database = with_tables(tmp_path / "sluicegate.sqlite3")
     verifier = Verifier(settings.identity, clock)
     await database.open()
     await verifier.open()

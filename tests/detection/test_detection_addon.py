@@ -14,7 +14,7 @@ from mitmproxy.test import tflow, tutils
 from sqlalchemy import select
 
 from sluicegate.clock import SetClock
-from sluicegate.database import Database, events
+from sluicegate.database import events
 from sluicegate.database.tables import findings
 from sluicegate.detection import problems
 from sluicegate.detection.addon import ExposureAddon, RiskAddon
@@ -27,6 +27,7 @@ from sluicegate.exchange import Exchange, Exposure, Finding, Operation, Principa
 from sluicegate.policy import Policy, decide
 from sluicegate.policy.addon import AfterwardsAddon, PolicyAddon
 from sluicegate.settings import Loaded, Settings, State
+from tests.databases import with_tables
 from tests.detection.organisation import MONDAY, settings
 
 ADA = Principal("ada", "https://idp.test", frozenset({"eng"}), name="Ada")
@@ -92,7 +93,7 @@ class Gate:
 
 @pytest.fixture
 async def database(tmp_path):
-    made = Database.at(tmp_path / "d.sqlite3")
+    made = with_tables(tmp_path / "d.sqlite3")
     await made.open()
     yield made
     await made.close()

@@ -14,12 +14,13 @@ from sluicegate.database.tables import habits
 from sluicegate.detection.kept import LATE, Kept
 from sluicegate.detection.look import Signal
 from sluicegate.detection.watching import EVERYBODY
+from tests.databases import with_tables
 from tests.detection.organisation import ADA, DAY, MONDAY, PEOPLE, Office
 
 
 @pytest.fixture
 async def database(tmp_path):
-    made = Database.at(tmp_path / "d.sqlite3")
+    made = with_tables(tmp_path / "d.sqlite3")
     await made.open()
     yield made
     await made.close()

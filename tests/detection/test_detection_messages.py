@@ -10,7 +10,6 @@ from mitmproxy.test import tflow, tutils
 from sqlalchemy import select
 
 from sluicegate.clock import SetClock
-from sluicegate.database import Database
 from sluicegate.database.tables import findings
 from sluicegate.detection.addon import ExposureAddon, RiskAddon
 from sluicegate.detection.look import Signal
@@ -18,6 +17,7 @@ from sluicegate.detection.taint.worker import NotLooked
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange, Exposure, Message, Operation
 from sluicegate.settings import State
+from tests.databases import with_tables
 from tests.detection.organisation import MONDAY
 from tests.detection.test_detection_addon import ADA, loaded
 
@@ -26,7 +26,7 @@ FOUND = Signal("taint", "chat", 20.0, 3.0, "3 rows of customers were sent to cha
 
 @pytest.fixture
 async def stages(tmp_path):
-    database = Database.at(tmp_path / "detection.sqlite3", checkpoints=True)
+    database = with_tables(tmp_path / "detection.sqlite3", checkpoints=True)
     await database.open()
     told = loaded()
     risk = RiskAddon(told, State(tmp_path).open(), database, SetClock(MONDAY))

@@ -10,10 +10,10 @@ import pytest
 
 from sluicegate.approvals.notify.deliver import Deliverer
 from sluicegate.clock import SetClock
-from sluicegate.database import Database
 from sluicegate.database.tables import notices
 from sluicegate.detection.stored import store
 from sluicegate.settings.model import Notify
+from tests.databases import with_tables
 from tests.detection.receiving import Place, found
 
 CONSOLE = "https://console.test"
@@ -21,7 +21,7 @@ CONSOLE = "https://console.test"
 
 @pytest.fixture
 async def database(tmp_path):
-    made = Database.at(tmp_path / "d.sqlite3")
+    made = with_tables(tmp_path / "d.sqlite3")
     await made.open()
     yield made
     await made.close()

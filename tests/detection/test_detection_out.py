@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jsonschema import Draft202012Validator
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
-from sluicegate.database import Database
 from sluicegate.detection.out import sending as out
 from sluicegate.detection.out.collector import ToCollector
 from sluicegate.detection.out.ocsf import VERSION, event
@@ -20,6 +19,7 @@ from sluicegate.detection.out.sending import HTTP, SYSLOG, Sending
 from sluicegate.detection.out.syslog import ToSyslog
 from sluicegate.detection.stored import store
 from sluicegate.settings.model.findings_out import Collector, Syslog
+from tests.databases import with_tables
 from tests.detection.receiving import Place, SyslogServer, found
 
 NOW = datetime.now(UTC)
@@ -27,7 +27,7 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture
 async def database(tmp_path):
-    made = Database.at(tmp_path / "d.sqlite3")
+    made = with_tables(tmp_path / "d.sqlite3")
     await made.open()
     yield made
     await made.close()

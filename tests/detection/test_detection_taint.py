@@ -25,7 +25,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
-from sluicegate.database import Database
 from sluicegate.detection.taint import cells, learning, peel, worker
 from sluicegate.detection.taint.held import Held, Received
 from sluicegate.detection.taint.judge import count, index, judge
@@ -37,6 +36,7 @@ from sluicegate.detection.taint.words import candidates, long_enough, strong, wo
 from sluicegate.detection.taint.worker import NotLooked, Taints
 from sluicegate.detection.taint.zones import Zones
 from sluicegate.exchange import OTHERS
+from tests.databases import with_tables
 from tests.detection.organisation import ADA, DAY, MONDAY, PEOPLE, settings
 
 KEY = b"k" * 32
@@ -222,7 +222,7 @@ def test_data_of_the_same_zone_is_not_looked_for():
 @pytest.fixture
 async def taints(tmp_path, monkeypatch):
     monkeypatch.setattr(worker, "START_SECONDS", 60.0)  # how fast a process starts says something about the machine
-    database = Database.at(tmp_path / "d.sqlite3")
+    database = with_tables(tmp_path / "d.sqlite3")
     await database.open()
     made = Taints(database, KEY, Zones(settings(), KEY), days=30)
     yield made

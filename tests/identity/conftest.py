@@ -13,6 +13,7 @@ from sluicegate.clock import SetClock
 from sluicegate.database import Database
 from sluicegate.identity.verifier import Verifier
 from sluicegate.settings.model import Identity
+from tests.databases import with_tables
 from tests.provider import Provider
 
 
@@ -37,7 +38,7 @@ async def verifier(provider: Provider, clock: SetClock) -> AsyncIterator[Verifie
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database.at(tmp_path / "sluicegate.sqlite3")
+    database = with_tables(tmp_path / "sluicegate.sqlite3")
     await database.open()
     yield database
     await database.close()

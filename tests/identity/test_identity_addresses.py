@@ -21,6 +21,7 @@ from sluicegate.identity.sessions import addresses
 from sluicegate.identity.sign_in.sealing import Sealing
 from sluicegate.identity.sign_in.sign_ins import Proof, SignIns
 from sluicegate.settings import Loaded, Settings, State
+from tests.databases import with_tables
 from tests.identity.test_identity_addon import flow_of, names, refused, run
 from tests.provider import Provider
 
@@ -122,7 +123,7 @@ async def desk(provider: Provider, tmp_path: Path, clock: Shifted) -> AsyncItera
     settings = Settings.model_validate(
         {"identity": identity, "console": {"in_front": list(NETWORKS), "address": "https://gate.example"}}
     )
-    database = Database.at(tmp_path / "x.sqlite3")
+    database = with_tables(tmp_path / "x.sqlite3")
     await database.open()
     addon = IdentityAddon(settings.identity, database, clock, console="https://gate.example")
     other = IdentityAddon(settings.identity, database, clock)

@@ -27,6 +27,7 @@ from sluicegate.identity.sign_in.refreshing import Refreshing
 from sluicegate.identity.sign_in.sealing import Sealing
 from sluicegate.identity.sign_in.sign_ins import SignIns
 from sluicegate.settings import Loaded, Settings, State
+from tests.databases import with_tables
 from tests.provider import DROP, Provider
 
 HERE = "192.0.2.10"
@@ -119,7 +120,7 @@ async def serving(provider: Provider, folder: Path, **identity: Any) -> AsyncIte
             "console": {"operators": ["group:data-stewards"]},
         }
     )
-    clock, database, sealing = Shifted(), Database.at(folder / "x.sqlite3"), Sealing(State(folder).open())
+    clock, database, sealing = Shifted(), with_tables(folder / "x.sqlite3"), Sealing(State(folder).open())
     await database.open()
     recognizer, gateway = (Recognizer(settings.identity, database, clock) for _ in range(2))
     sign_ins = SignIns(settings.identity, recognizer, database, sealing, clock)

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 
 from sluicegate.clock import SetClock
-from sluicegate.database import Database
 from sluicegate.errors import Refusal
 from sluicegate.exchange import Exchange, Exposure, Operation, Principal
 from sluicegate.policy import usage as counters
@@ -14,6 +13,7 @@ from sluicegate.policy.addon import PolicyAddon, UsageAddon
 from sluicegate.policy.usage import SLOT, Usage, person_of
 from sluicegate.policy.usage_kept import UsageKept
 from sluicegate.settings import Loaded
+from tests.databases import with_tables
 
 ADA, EVE = Principal("ada", "i"), Principal("eve", "i")
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC).timestamp()
@@ -77,7 +77,7 @@ def test_memory_is_bounded(monkeypatch):
 async def test_a_restart_forgets_nothing_and_counts_nothing_twice(tmp_path):
     clock = SetClock(NOON)
     for start in range(3):
-        database, usage = Database.at(tmp_path / "d.sqlite3"), Usage()
+        database, usage = with_tables(tmp_path / "d.sqlite3"), Usage()
         kept = UsageKept(usage, database, clock)
         await database.open()
         await kept.open()
@@ -92,7 +92,7 @@ async def test_a_restart_forgets_nothing_and_counts_nothing_twice(tmp_path):
 
 async def test_old_counts_go(tmp_path):
     clock = SetClock(NOON)
-    database = Database.at(tmp_path / "d.sqlite3")
+    database = with_tables(tmp_path / "d.sqlite3")
     await database.open()
     usage = Usage()
     kept = UsageKept(usage, database, clock)
@@ -108,7 +108,7 @@ async def test_old_counts_go(tmp_path):
 
 
 async def test_a_database_that_fails_is_tried_again(tmp_path, caplog):
-    database = Database.at(tmp_path / "d.sqlite3")
+    database = with_tables(tmp_path / "d.sqlite3")
     usage = Usage()
     kept = UsageKept(usage, database, SetClock(NOON))
     usage.asked(ADA, Operation("chunks", "read", dataset="\ud800\0", chunks=("\udfff",), column_scope="all"), NOON)
@@ -181,7 +181,7 @@ def test_report_rules_are_counted(bench):
 
 async def test_several_gateways_count_together(tmp_path):
     """Two on one database: what one of them lets through counts at the other, once, and again when it is more."""
-    database, clock = Database.at(tmp_path / "db.sqlite3"), SetClock(NOON)
+    database, clock = with_tables(tmp_path / "db.sqlite3"), SetClock(NOON)
     await database.open()
     here, there = Usage(), Usage()
     here.counting = there.counting = True
@@ -209,7 +209,7 @@ async def test_several_gateways_count_together(tmp_path):
 
 
 async def test_what_others_take_and_cannot_be_read_is_said_once_and_ends_nothing(tmp_path, caplog):
-    database = Database.at(tmp_path / "db.sqlite3")
+    database = with_tables(tmp_path / "db.sqlite3")
     await database.open()
     usage = Usage()
     usage.counting = True

@@ -16,6 +16,7 @@ from sluicegate.recording.addon import RecordingAddon
 from sluicegate.recording.recorder import Recorder
 from sluicegate.settings import State
 from sluicegate.settings.model import Recording
+from tests.databases import with_tables
 
 ADA = Principal("ada", "https://idp", frozenset({"engineering"}), session="session-1", name="Ada Lovelace")
 
@@ -63,7 +64,7 @@ def recording(state: State, database: Database, clock: Clock, settings: Recordin
 async def recorder(root: Path, clock: Clock | None = None, **settings: object) -> AsyncIterator[RecordingAddon]:
     """An open recorder on the state folder `root`."""
     state = State(root).open()
-    database = Database.at(state.database)
+    database = with_tables(state.database)
     addon = recording(state, database, clock or SetClock(), Recording.model_validate(settings))
     await database.open()
     await addon.open()
