@@ -11,7 +11,7 @@ from sluicegate.detection.habit import Habit
 from sluicegate.detection.look import Signal
 from sluicegate.detection.taint.judge import Hits, judge
 from sluicegate.exchange import OTHERS
-from tests.detection.organisation import ADA, DAY, MONDAY, Office
+from tests.detection.organisation import ADA, DAY, MONDAY, PEOPLE, Office
 
 HOUR = 3600.0
 LATE = MONDAY + 10 * DAY
@@ -205,6 +205,17 @@ def test_a_value_in_each_of_several_messages_adds_up_and_makes_no_events_of_them
     assert said == [[], [12.0]]  # before the third is sent
     (found,) = says(office, begun + 4, what=3)
     assert (found.indicator, found.score, found.evidence["requests of the day"]) == ("taint", 24.0, "3")
+
+
+def test_values_that_are_sent_at_once_in_many_requests_add_up_before_they_go():
+    office = Office().work(20)
+    begun = LATE + 11 * DAY
+    office.do(begun, chunks=("1",))
+    said = [office.watching.ahead(ADA, ("eng",), begun + 1, row(0, 1, "chat", what)) for what in (1, 2, 2, 3, 4)]
+    assert [bool(one) for one in said] == [False, False, False, True, True]  # none of them has been answered
+    assert today(office).pieces == {} and taint_points(office) == []  # nor learned
+    assert office.watching.ahead(PEOPLE[1], ("eng",), begun + 2, row(0, 1, "chat", 5)) == []
+    assert office.watching.ahead(ADA, ("eng",), begun + DAY, row(0, 1, "chat", 5)) == []
 
 
 def test_what_the_budget_would_not_let_be_found_is_not_said_ahead(monkeypatch):

@@ -20,18 +20,18 @@ _KINDS = 32
 _REQUESTS = 64
 
 
-def together(day: Day, asked: int, signals: Iterable[Signal], *, note: bool = True) -> list[Signal]:
+def together(day: Day, asked: int, signals: Iterable[Signal]) -> list[Signal]:
     """The signals of a request; what it holds of somebody's data is put beside what the day's others did. What is no
     evidence, with them either, is left out.
 
-    `asked` is the key of the request. Without `note` the day stays as it is: the request has not been answered yet.
+    `asked` is the key of the request.
     """
     found = []
     for signal in signals:
         if signal.indicator == "taint" and not signal.certain:
             dataset = signal.evidence.get("dataset", "")
-            rows, of_rows = _added(day, dataset, "rows", asked, signal, note)
-            values, of_values = _added(day, dataset, "identifying values", asked, signal, note)
+            rows, of_rows = _added(day, dataset, "rows", asked, signal)
+            values, of_values = _added(day, dataset, "identifying values", asked, signal)
             if rows >= ROWS and of_rows > 1:
                 signal = _pieces(signal, dataset, f"{rows} rows", "rows", rows, of_rows, 20.0, 3.0)
             elif values >= VALUES and of_values > 1:
@@ -44,12 +44,12 @@ def together(day: Day, asked: int, signals: Iterable[Signal], *, note: bool = Tr
     return found
 
 
-def _added(day: Day, dataset: str, kind: str, asked: int, signal: Signal, note: bool) -> tuple[int, int]:
+def _added(day: Day, dataset: str, kind: str, asked: int, signal: Signal) -> tuple[int, int]:
     """So many of them in so many different requests of the day, this one with them; nothing where it has none."""
     count, about = int(signal.evidence.get(kind, 0)), f"{dataset} {kind}"
     if not count or (about not in day.pieces and len(day.pieces) >= _KINDS):
         return 0, 0
-    pieces = day.pieces.setdefault(about, {}) if note else dict(day.pieces.get(about, {}))
+    pieces = day.pieces.setdefault(about, {})
     if len(pieces) < _REQUESTS:  # the same sent again is no other
         what = signal.what or asked
         pieces[what] = max(pieces.get(what, 0), count)

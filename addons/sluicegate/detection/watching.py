@@ -33,6 +33,8 @@ COMPARED = 2_000
 """People, those who were seen last, among whom somebody is looked for who complements another."""
 WARMED = 4
 """So many of them are looked at between two turns of the loop."""
+SENDING = 1_000
+"""People of whom it is remembered what they sent elsewhere and has not been answered."""
 GROUPS = 2_000
 GROUPS_OF_ONE = 8
 
@@ -68,6 +70,8 @@ class Watching:
         self.learned: Callable[[Learned], None] = lambda learned: None
         """and of every event."""
         self._lessons: list[tuple[str, Lesson]] = []
+        self._sent: OrderedDict[str, Day] = OrderedDict()
+        """What people sent today, of those who sent last: it is put together before a request goes."""
         self._pairing = Pairing()
         self._cold: deque[str] = deque(maxlen=COMPARED)
         """People of whom it may not be put together yet what they have of each dataset,"""
@@ -121,14 +125,24 @@ class Watching:
 
     def ahead(self, person: str, groups: tuple[str, ...], at: float, extra: tuple[Signal, ...]) -> list[Signal]:
         """What is said of a request before it goes, by what was found in it: evidence by itself, and what will be found
-        once it is put beside what the day's others sent. Nothing is learned."""
+        once it is put beside what the day's others sent, also those that are not answered yet. Nothing is learned."""
         habit = self.habit(person)
-        day, _ = local(at, self.weighing.zone(person, groups))
-        today = habit.day if habit is not None and day <= habit.day.number else Day()
-        points = habit.points if habit is not None else []
+        number, _ = local(at, self.weighing.zone(person, groups))
+        today, points = (habit.day, habit.points) if habit is not None else (Day(), list[Point]())
+        number = max(number, today.number)
+        sent = self._sent.pop(person, None)
+        if sent is None or sent.number != number:
+            sent = Day(number)
+        self._sent[person] = sent
+        if len(self._sent) > SENDING:
+            self._sent.popitem(last=False)
+        if today.number == number:
+            for about, pieces in today.pieces.items():
+                sent.pieces.setdefault(about, {}).update(pieces)
         said = []
-        for before, one in zip(extra, (together(today, 0, (each,), note=False) for each in extra), strict=True):
-            said += one if before.bits else [signal for signal in one if self._will_be_found(points, today, signal, at)]
+        for one in extra:
+            evidence = together(sent, 0, (one,))
+            said += evidence if one.bits else [each for each in evidence if self._will_be_found(points, sent, each, at)]
         return said
 
     def _will_be_found(self, points: list[Point], today: Day, signal: Signal, at: float) -> bool:
