@@ -107,6 +107,14 @@ OWED = Plan(
         (b"set-cookie", b"who=YWRhLmxvdmVsYWNlQGV4YW1wbGUub3Jn; HttpOnly"),
         (b"set-cookie", b"who=ada%40example.org; HttpOnly"),
         (b"x-user", b"ada@example.org"),
+        (b"x-row", b'{"id": 1, "ssn": "536"}'),
+        (b"x-row", b'[{"s\\u0073n": "536"}, {"na'),
+        (b"x-row", b"%7B%22ssn%22%3A%22536%22%7D"),
+        (b"x-next", b"after id=7; SSN=536"),
+        (b"x-next", b"/people?ssn=536"),
+        (b"set-cookie", b'who={"ssn": 536}; Path=/'),
+        (b"set-cookie", b"who=id=1&ssn=536; Path=/"),
+        (b"set-cookie", b"who=%7B%22ssn%22%3A%22536%22%7D"),
     ],
 )
 def test_a_field_or_cookie_that_is_a_column_or_holds_a_value_goes(name: bytes, value: bytes) -> None:
@@ -119,3 +127,25 @@ def test_a_field_or_cookie_that_is_a_column_or_holds_a_value_goes(name: bytes, v
 def test_fields_of_http_itself_stay_whatever_columns_are_called() -> None:
     fields = ((b"Date", b"Thu, 01 Jan 2026 00:00:00 GMT"), (b"Server", b"x"), (b"set-cookie", b"session=1"))
     assert rewrite(fields, 2, "", OWED.columns, (), OWED.content)[:3] == fields
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'{"id": 1}',
+        b"max-age=31536000; includeSubDomains",
+        b"id=7; ssn=",
+        b"the ssn",
+        b"[1, 2]",
+        b'"33a64df5"',
+        b"a=ssn",
+    ],
+)
+def test_a_field_that_names_no_column_stays(value: bytes) -> None:
+    assert (b"x-some", value) in rewrite(((b"x-some", value),), 2, "", OWED.columns, (), OWED.content)
+
+
+@pytest.mark.parametrize("place", [b"/a?q=%7B%22ssn%22%3A%22536%22%7D", b'/a#data={"ssn":"536"}'])
+def test_a_redirect_with_a_masked_column_in_json_is_refused(place: bytes) -> None:
+    with pytest.raises(Unfit):
+        rewrite(((b"location", place),), 2, "", OWED.columns, (), OWED.content)

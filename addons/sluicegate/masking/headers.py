@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from sluicegate.masking.accept import accepted, offered
+from sluicegate.masking.field_names import names_column, names_in_json
 from sluicegate.masking.json_body import Unfit
 from sluicegate.masking.names import normal
 
@@ -170,7 +171,7 @@ def rewrite(
     `gone` are further fields to take out, in lower case.
 
     `content` looks into what the fields say; one in which it finds something is taken out, and so is one, or a cookie,
-    that has the name of a column.
+    that has the name of a column, or names one in what it says.
 
     Raises Unfit when Location carries a masked column's name (`columns`, in normal form) in its query, or such a value.
     """
@@ -186,7 +187,9 @@ def rewrite(
         if name == b"set-cookie":
             if _is_owed_cookie(pair[1].decode("utf-8", "replace"), columns, content):
                 continue
-        elif name not in _STANDARD and _is_column(name.decode("latin-1"), columns):
+        elif name not in _STANDARD and (
+            _is_column(name.decode("latin-1"), columns) or names_column(pair[1].decode("utf-8", "replace"), columns)
+        ):
             continue
         if content is not None and content.found(pair[1].decode("utf-8", "replace")) is not None:
             if name == b"location":
@@ -219,7 +222,7 @@ def _is_column(name: str, columns: Container[str]) -> bool:
 
 def _is_owed_cookie(cookie: str, columns: Container[str], content: Content | None) -> bool:
     name, _, value = cookie.partition(";")[0].partition("=")
-    if _is_column(name.strip(), columns):
+    if _is_column(name.strip(), columns) or names_column(value.strip(), columns):
         return True
     return content is not None and content.found(value.strip().strip('"')) is not None
 
@@ -230,4 +233,4 @@ def _names_column(location: str, columns: Container[str]) -> bool:
         names = parse_qsl(f"{parts.query}&{parts.fragment}".replace(";", "&").replace("?", "&"), keep_blank_values=True)
     except ValueError:
         return True  # what we cannot read, a client may read otherwise
-    return any(normal(name) in columns for name, _ in names)
+    return any(normal(name) in columns or names_in_json(value, columns) for name, value in names)
