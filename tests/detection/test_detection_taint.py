@@ -25,6 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
+from sluicegate.database.tables import taints as table
 from sluicegate.detection.taint import cells, learning, peel, worker
 from sluicegate.detection.taint.held import Held, Received
 from sluicegate.detection.taint.judge import count, index, judge
@@ -251,6 +252,37 @@ async def test_what_is_being_read_is_waited_for_and_kept_over_a_restart(taints):
     other = Taints(taints._database, b"o" * 32, taints.zones, days=30)
     assert await look(other) == ()  # another key knows nothing
     await other.close()
+
+
+async def test_what_another_gateway_was_slower_to_write_is_known_as_well(taints):
+    """Numbers are drawn before a transaction ends, so a smaller one may come to light behind a larger one."""
+    await learn(taints)
+    (row,) = await taints._database.read(lambda connection: connection.execute(table.select()).all())
+    later = {**row._mapping, "number": row.number + 8, "cells": b""}
+    await taints._database.run(lambda connection: connection.execute(table.delete()))
+    await taints._database.run(lambda connection: connection.execute(table.insert().values(later)))
+    assert await look(taints) == ()
+    await taints._database.run(lambda connection: connection.execute(table.insert().values(row._mapping)))
+    assert (await look(taints))[0].certain
+
+
+async def test_a_policy_that_comes_while_somebody_sends_is_what_counts_afterwards(taints, monkeypatch):
+    await learn(taints)
+    of, canary = Held.of, "nobody@canary.example.org"
+    adopted, loop = Zones(settings(canaries=[canary]), KEY), asyncio.get_running_loop()
+
+    def meanwhile(*given):
+        found = of(*given)
+        asyncio.run_coroutine_threadsafe(adopt(), loop).result(60)
+        return found
+
+    async def adopt():
+        taints.adopt(adopted)
+
+    with monkeypatch.context() as racing:
+        racing.setattr(Held, "of", meanwhile)
+        await look(taints, data=b"nothing")
+    assert [one.indicator for one in await look(taints, data=canary.encode())] == ["canary"]
 
 
 async def test_what_takes_too_long_or_dies_was_not_looked_at(taints, monkeypatch):
