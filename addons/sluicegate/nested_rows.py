@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -14,8 +15,10 @@ from typing import Any
 
 from sluicegate.rows import HEADER_KEYS, MAX_COLUMNS, MAX_NAME, Table, column_names
 
-LOOKED = 32
+LOOKED = 16
 """Rows of one list of which the names are read, where only names are asked for."""
+_FIRST = 8
+"""Values of a row among which is the one that says which it is."""
 _NODES = 2048
 """Places that are looked at in a hurry, the outer ones first."""
 _TYPES = frozenset(
@@ -52,6 +55,18 @@ class Block:
         """The rows, as the values in them."""
         for row in self.rows:
             yield list(leaves(row, self.names))
+
+    def subjects(self) -> list[str]:
+        """Of each row the value that says which it is."""
+        inner = [_unwrapped(row) for row in self.rows]
+        kinds = set(map(type, inner))
+        if len(inner) > 1 and len(kinds) == 1:
+            places: Iterable[Any] = list(inner[0])[:_FIRST] if kinds == {dict} else range(min(map(len, inner)))
+            for place in itertools.islice(places, _FIRST):
+                found = [row.get(place) if kinds == {dict} else row[place] for row in inner]
+                if {str, int}.issuperset(map(type, found)) and len(set(found)) == len(found):
+                    return [str(value) for value in found]
+        return subjects_of([list(itertools.islice(leaves(row, self.names), _FIRST)) for row in inner])
 
     def count(self) -> int:
         """How many rows there are; a first one that holds the names is none."""
@@ -147,6 +162,17 @@ def leaves(row: Any, names: Sequence[str] | None = None) -> Iterator[tuple[str, 
             yield from _values([(name, cell)])
     else:
         yield from _values(row.items())
+
+
+def subjects_of(lines: list[Line]) -> list[str]:
+    """Of each row the value that says which it is: the first that is another in each of them; of one row alone, its
+    id, or its first."""
+    for index in range(min(map(len, lines), default=0) if len(lines) > 1 else 0):
+        found = [str(line[index][1]) for line in lines]
+        if len(set(found)) == len(found):
+            return found
+    places = [next((at for at, (name, _) in enumerate(line) if name.lower().endswith("id")), 0) for line in lines]
+    return [str(line[at][1]) if line else "" for at, line in zip(places, lines, strict=True)]
 
 
 def _values(items: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:

@@ -15,6 +15,7 @@ from mitmproxy import http
 from mitmproxy.test import tflow, tutils
 
 from sluicegate.detection.addon import ExposureAddon
+from sluicegate.detection.bodies import row_keys
 from sluicegate.detection.exposure import HEAD, LIMIT, Told, passed, read
 from sluicegate.exchange import Delivery, Exchange, Exposure, Output, Rows
 from sluicegate.settings import Settings
@@ -194,3 +195,14 @@ async def test_what_masking_did_not_see_as_rows_is_found_in_what_left() -> None:
         assert exchange.exposure == Exposure(
             {"SSN": "masked", "id": "clear", "ssn": "masked", "mail": "clear"}, 4, {"ids": 4}
         )
+
+
+@pytest.mark.parametrize("shape", [shape for shape, document in JSON.items() if document is not None])
+def test_rows_are_told_apart_wherever_they_are(shape: str) -> None:
+    body = json.dumps(JSON[shape]).encode()
+    found = list(row_keys(body, "", "application/json", "customers", 1 << 20))
+    if shape in ("snowflake's connectors with arrow", "JSON in a text"):
+        assert len(found) <= 4  # it is not looked into
+    else:
+        rows = INSIDE.get(shape, 41 if shape == "athena" else 40)
+        assert len(found) == rows and (len(set(found)) == rows or shape == "lists in rows")

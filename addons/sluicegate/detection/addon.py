@@ -230,7 +230,8 @@ class ExposureAddon:
                 exchange.exposure = known or Exposure()
             else:
                 coding, content_type = said(response.headers.fields)
-                if len(content) > (AT_ONCE >> 3 if coding else AT_ONCE):
+                quick = not coding and "json" in content_type.lower()
+                if len(content) > (AT_ONCE if quick else AT_ONCE >> 3):
                     return self._later(flow, exchange, content, coding, content_type)
                 found = read(content, coding, content_type, self._limit, self._told(exchange))
                 exchange.exposure = completed(known, found)

@@ -10,6 +10,7 @@ import orjson
 
 from sluicegate import codings, rows
 from sluicegate.detection.event import SAMPLE, key
+from sluicegate.nested_rows import blocks, is_flat, outermost
 
 ROWS_LIMIT = 16 << 10
 """Raw bytes of a JSON body up to which its rows are told apart."""
@@ -61,7 +62,13 @@ def row_keys(body: bytes, coding: str, content_type: str, place: str, limit: int
         document = orjson.loads(codings.decode(body, coding, limit))
     except ValueError:
         return
-    for table in rows.tables(document):
+    found = rows.tables(document)
+    if not is_flat(document, found):
+        for block in outermost(blocks(document, most=0)):
+            for value in block.subjects():
+                yield key("row", place, value)
+        return
+    for table in found:
         lines = document if table.where is None else document[table.where]
         for line in lines:
             first = next(iter(line.values() if isinstance(line, dict) else line), None) if line else None

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sluicegate.detection.taint.tables import Body, tables
 from sluicegate.detection.taint.words import begins, first_word, long_enough, strong, words
-from sluicegate.nested_rows import Block, Line, leaves
+from sluicegate.nested_rows import Block, leaves, subjects_of
 
 MOST = 20_000
 """Cells of one table that are kept; of more, those at its beginning, and some evenly of the rest."""
@@ -57,7 +57,7 @@ def read(body: Body, masked: Collection[str], dataset: str, key: bytes) -> bytes
 
 def _packed(block: Block, hidden: Collection[str], dataset: str, key: bytes) -> bytes:
     lines = [list(leaves(row, block.names)) for row in _chosen(block.rows, ROWS)]
-    of_rows = [_row(line, index, dataset, key) for index, line in zip(_subjects(lines), lines, strict=True)]
+    of_rows = [fingerprint(f"{dataset}\0{subject}", key) for subject in subjects_of(lines)]
     found: list[tuple[int, int, str, str]] = []
     for row, line in zip(of_rows, lines, strict=True):
         for name, value in line:
@@ -84,19 +84,6 @@ def _chosen[T](several: list[T], most: int) -> list[T]:
     half = most // 2
     step = -(-(len(several) - half) // half)
     return several[:half] + several[half::step]
-
-
-def _subjects(lines: list[Line]) -> list[int]:
-    """Of each row the place of the value that says which it is: the first that is another in each."""
-    for index in range(min(map(len, lines), default=0) if len(lines) > 1 else 0):
-        values = {str(line[index][1]) for line in lines}
-        if len(values) == len(lines):
-            return [index] * len(lines)
-    return [next((at for at, (name, _) in enumerate(line) if name.lower().endswith("id")), 0) for line in lines]
-
-
-def _row(line: Line, index: int, dataset: str, key: bytes) -> int:
-    return fingerprint(f"{dataset}\0{line[index][1] if line else ''}", key)
 
 
 def _number(name: str) -> int:
