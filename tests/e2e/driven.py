@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ class Gate:
     """The gateway with its own loop, and one connection, on which one request follows the other."""
 
     def __init__(self, path: Path, state: State, clock: SetClock) -> None:
+        self._path, self._state = path, state
         self.gateway = order.build(load(path), state, clock=clock)
         self.clock = clock
 
@@ -76,6 +78,18 @@ class Gate:
         self.port = self.master.proxyserver.listen_addrs()[0][1]
         self.wire = Wire(self.port)
         return self
+
+    async def beside(self) -> Gate:
+        """The same gateway, through another connection."""
+        other = copy.copy(self)
+        other.wire = await asyncio.to_thread(Wire, self.port)
+        return other
+
+    async def restart(self) -> None:
+        """The same gateway again, which knows what it has written down."""
+        await self.stop()
+        self.gateway = order.build(load(self._path), self._state, clock=self.clock)
+        await self.start()
 
     def room(self, name: str) -> Any:
         """One of the gateway's rooms."""

@@ -201,6 +201,57 @@ def test_the_same_chunk_at_night(play, shown):
     assert "does not work" in shown("--who", "ada")
 
 
+def test_a_restart_in_the_middle_of_a_night_forgets_none_of_it(play):
+    async def act(gate, chunks, chat):
+        said, begun = [], MONDAY + 28 * DAY + 2 * HOUR
+        for number in range(6):
+            said.append(await gate.ask(begun + number * 600, "ada", chunks.port, "/d/customers/7"))
+            if number == 1:
+                await gate.restart()
+        return said
+
+    said, (found,) = play(work, act, rule='finding = ["night-repeat"]')
+    assert said == [200] * 3 + [403] * 3 and found.evidence["times"] == "4"
+
+
+def test_in_report_mode_a_night_is_told_and_nothing_is_kept_back(play, shown):
+    async def act(gate, chunks, chat):
+        begun = MONDAY + 28 * DAY + 2 * HOUR
+        return [await gate.ask(begun + n * 600, "ada", chunks.port, "/d/customers/7") for n in range(6)]
+
+    said, (found,) = play(work, act, rule='finding = ["night-repeat"]', more='mode = "report"')
+    assert said == [200] * 6 and found.indicator == "night-repeat"
+    assert [one["evidence"]["id"] for one in json.loads(shown("--json"))["findings"]] == [found.id]
+
+
+def test_of_many_requests_at_once_none_passes_with_what_one_of_them_led_to(play):
+    """Four are on their way when the fourth answer comes; three have passed by then, and the service is slow with the rest."""
+    slow = threading.Event()
+
+    def slowly(request: bytes) -> bytes:
+        if request.split(b" ")[1].endswith(b"/7"):
+            slow.wait(60)
+        return answer(request)
+
+    async def act(gate, chunks, chat):
+        begun, chunks.respond = MONDAY + 28 * DAY + 2 * HOUR, slowly
+        others = [await gate.beside() for _ in range(4)]
+        for number in range(3):
+            assert await gate.ask(begun + number, "ada", chunks.port, "/d/customers/8") == 200
+        waiting = [asyncio.create_task(one.ask(begun + 3, "ada", chunks.port, "/d/customers/7")) for one in others]
+        while bytes(chunks.received).count(b"GET /d/customers/7 ") < len(others):
+            await asyncio.sleep(0)
+        assert await gate.ask(begun + 4, "ada", chunks.port, "/d/customers/8") == 403
+        slow.set()
+        said = await asyncio.gather(*waiting)
+        for one in others:
+            one.wire.close()
+        return said
+
+    said, (found,) = play(work, act, rule='finding = ["night-repeat"]')
+    assert said == [403] * 4 and found.evidence["chunk"] == "8"
+
+
 def test_two_who_share_a_dataset_out(play, shown):
     left = {}
 
