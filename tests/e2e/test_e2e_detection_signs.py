@@ -40,6 +40,7 @@ durability = "group"
 routes = [
   {{ request = "GET /d/{{dataset}}/{{chunk}}", kind = "read", dataset = "path:dataset", chunks = "path:chunk", columns = "query:columns" }},
   {{ request = "GET /live/{{dataset}}", kind = "read", dataset = "path:dataset" }},
+  {{ request = "POST /d/{{dataset}}/notes", kind = "write", dataset = "path:dataset", accepts = ["text"] }},
 ]
 [services.chunks]
 hosts = ["http://127.0.0.1:{chunks}"]
@@ -55,6 +56,7 @@ service = "chunks"
 columns = {{ ssn = "restricted", email = "personal" }}
 [datasets.room]
 service = "chat"
+columns = {{ ssn = "restricted" }}
 [[rules]]
 id = "work"
 effect = "allow"
@@ -78,6 +80,8 @@ taint_seconds = 8.0
 
 def answer(request: bytes) -> bytes:
     """Five rows of a chunk, with all columns."""
+    if request.startswith(b"POST "):
+        return json_response(b'{"ok":true}')
     chunk = int(request.split(b" ")[1].partition(b"?")[0].rpartition(b"/")[2])
     rows = [
         {"id": n, "email": f"person{n}@mail{n}.example.org", "ssn": f"{n % 900 + 100}-45-{n % 9000 + 1000}"}
@@ -91,6 +95,8 @@ class Chat:
 
     def __init__(self) -> None:
         self.heard: list[str | bytes] = []
+        self.says: str | bytes = b""
+        """In the place of what it is told."""
         self.server = websockets.sync.server.serve(self._serve, "127.0.0.1", 0, ping_interval=None)
         self.port = self.server.socket.getsockname()[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -99,7 +105,7 @@ class Chat:
         with contextlib.suppress(ConnectionClosedError):
             for message in connection:
                 self.heard.append(message)
-                connection.send(message)
+                connection.send(self.says or message)
 
     def close(self) -> None:
         self.server.shutdown()
@@ -313,3 +319,21 @@ def test_values_in_messages(play, shown, tmp_path, messages, passed):
     assert one["evidence"]["id"] == found.id
     (again,) = json.loads(shown("--again", tmp_path / "policy.toml", "--json"))["findings"]
     assert (again["id"], again["detail"], again["score"]) == (found.id, found.detail, found.score)
+
+
+def test_values_that_came_in_a_message_are_known_wherever_they_are_sent(play):
+    async def act(gate, chunks, chat):
+        begun = MONDAY + 28 * DAY + 10 * HOUR
+        chat.says = answer(b"GET /7 HTTP").partition(b"\r\n\r\n")[2].decode()
+        socket = await gate.socket(begun, "ada", chat.port, "/live/room")
+        assert (await socket.say(begun + 1, b"rows, please"))[0] == TEXT
+        said = []
+        for text in (b"nothing of it", b"; ".join(lines(7, "email", "ssn"))):
+            body = json.dumps({"text": text.decode()}).encode()
+            said.append(await gate.ask(begun + 2, "ada", chunks.port, "/d/customers/notes", "POST", body))
+        socket.close()
+        return said, bytes(chunks.received)
+
+    (said, received), (found,) = play(work, act, rule='finding = ["taint"]')
+    assert said == [200, 403] and b"nothing of it" in received and b"mail35" not in received
+    assert (found.evidence["dataset"], found.evidence["sent to"], found.evidence["rows"]) == ("room", "chunks", "5")
