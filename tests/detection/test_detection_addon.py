@@ -51,7 +51,7 @@ class Gate:
         self.risk = RiskAddon(told, self.state, database, SetClock(MONDAY))
         self.policy = PolicyAddon(told)
         self.exposure = ExposureAddon(told.settings, self.risk)
-        self.afterwards = AfterwardsAddon(self.policy)
+        self.afterwards = AfterwardsAddon(self.policy, self.risk.again)
         self.holdings = HoldingsAddon(self.risk)
         self.number = 0
 
@@ -136,6 +136,27 @@ async def test_what_was_asked_for_at_once_is_held_back_where_a_rule_would_hold_i
         with pytest.raises(Refusal) as why:
             await answered()
         assert why.value.code == "found-meanwhile"
+
+
+async def test_what_was_found_while_a_request_was_held_stops_it_before_it_goes(database):
+    rules = [
+        {"id": "ask", "effect": "hold", "columns": ["id"], "approvers": ["group:security"]},
+        {"id": "risky", "effect": "deny", "finding": ["beyond-*"]},
+    ]
+    gate = Gate(database, rules)
+    await gate.asked()
+    held = gate.exchange
+    assert held.verdict.effect == "hold"
+    held.approval = "a-1"  # somebody says yes
+    assert gate.afterwards.request(None, held) is None
+    other = await gate.asked()
+    with pytest.raises(Refusal):
+        await other()
+    with pytest.raises(Refusal) as refused:
+        gate.afterwards.request(None, held)
+    assert refused.value.code == "policy-denied" and held.verdict.rules == ("risky",)
+    held.approval, held.meanwhile = None, False
+    assert gate.afterwards.request(None, held) is None  # it was not held, so it was judged just now
 
 
 async def test_what_is_no_longer_known_meanwhile_counts_as_above(database):

@@ -123,7 +123,7 @@ def build(
         CredentialsAddon(settings.services, os.environ, settings.gateway.max_body_bytes, clock, personal=personal),
         MaskingAddon(settings, load_or_create(state)),
         ExposureAddon(settings, risk),
-        AfterwardsAddon(policy),
+        AfterwardsAddon(policy, risk.again),
         HoldingsAddon(risk),
         UsageAddon(usage, database, clock),
         judged,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
@@ -101,8 +102,17 @@ class AfterwardsAddon:
 
     name = "afterwards"
 
-    def __init__(self, policy: PolicyAddon) -> None:
+    def __init__(self, policy: PolicyAddon, again: Callable[[Exchange], None] = lambda exchange: None) -> None:
+        """`again` looks up anew what is known of the person (`detection`)."""
         self._policy = policy
+        self._again = again
+
+    def request(self, flow: Any, exchange: Exchange) -> None:
+        """What was held has waited, and is judged by what is known of the person as of now, before it goes."""
+        if exchange.approval is not None:
+            self._again(exchange)
+            if exchange.meanwhile:
+                self.response(flow, exchange)
 
     def response(self, flow: Any, exchange: Exchange) -> None:
         if not exchange.meanwhile and not _seen(exchange):
