@@ -179,6 +179,23 @@ async def test_what_another_gateway_found_is_known_at_the_next_look_also_while_t
     await two.close()
 
 
+async def test_what_cannot_be_learned_does_not_end_the_writing_unnoticed(database, monkeypatch):
+    gateway = await Gateway(database).open()
+    gateway.do(MONDAY, chunks=("1",))
+
+    def broken():
+        raise ArithmeticError("a habit that cannot be")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(gateway.office.watching, "settle", broken)
+        await gateway.kept.write()
+        gateway.clock.advance(LATE + 1)
+        assert gateway.kept.lost
+    await gateway.kept.write()
+    assert not gateway.kept.lost
+    await gateway.close()
+
+
 async def test_a_clock_that_is_set_back_does_not_make_what_is_not_known_known(database, monkeypatch):
     gateway = await Gateway(database).open()
 

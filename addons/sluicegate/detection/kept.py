@@ -126,7 +126,6 @@ class Kept:
 
     async def write(self) -> None:
         """Write what changed, and take up what others wrote. What cannot be written stays and is tried again."""
-        self._watching.settle()
         await self._tried("write", self._write)
 
     async def look(self) -> None:
@@ -155,6 +154,7 @@ class Kept:
                 logger.warning("habits are written to the database again")
 
     async def _write(self) -> None:
+        self._watching.settle()
         people = list(self._events)
         for at in range(0, len(people), BATCH):
             await self._write_people(people[at : at + BATCH])
