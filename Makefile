@@ -41,8 +41,10 @@ demo: setup ## Start everything, play the story with real clients, stop; leaves 
 up: setup ## Start the demo's services and the gateway, and stay
 	@$(BIN)/python -m demo.processes
 
-test: setup-dev ## Run the tests (T=path, K=expression)
-	@$(BIN)/python -m pytest $(T) $(if $(K),-k "$(K)") -n 2 --dist loadfile --no-loadscope-reorder
+# One worker more than there are cores of a small machine: many tests wait for others. What they start again and again is
+# compiled once, whatever the environment says of that.
+test: setup-dev ## Run the tests (T=path, K=expression, WORKERS=3)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(T) $(if $(K),-k "$(K)") -n $(or $(WORKERS),3) --dist loadfile --no-loadscope-reorder
 
 fuzz: setup-dev ## Run the property tests with examples that were never tried before (T=path, K=expression)
 	@HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest $$(grep -rl "import.*given" $(T)) $(if $(K),-k "$(K)") -n 2 --dist loadfile --no-loadscope-reorder

@@ -19,7 +19,10 @@ settings.register_profile("repeat", settings.get_profile("search"), derandomize=
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 
-LONG = ("wire", "e2e", "console", "interop", "transparent", "approvals", "identity", "detection", "recording")
+LONG = (
+    *("wire", "e2e", "console", "interop", "transparent", "approvals", "identity", "detection", "recording"),
+    *("workstation", "leak_matrix", "masking", "sql"),
+)
 """Folders whose files take long. They go first, so that at the end there is something short for whoever is free."""
 
 

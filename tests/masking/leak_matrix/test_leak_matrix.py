@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from itertools import pairwise
 
 import pytest
@@ -17,6 +18,7 @@ from sluicegate.masking.rules import Plan
 from sluicegate.masking.stream import open_stream
 from tests.masking.leak_matrix.planted import CHARSETS, CODINGS, DOCUMENTS, LONG, MAIL, SSN, leaked
 
+FULL = os.environ.get("LEAK_MATRIX") == "full"
 METHODS = Methods(b"k" * 32)
 BY_NAME = Plan(
     (Obligation("ids", "last4", frozenset({"ssn"})), Obligation("mail", "hmac", frozenset({"email"}))), METHODS
@@ -105,7 +107,10 @@ def test_no_planted_value_passes_in_pieces(name: str, coding: str, plan: str) ->
     body = pack(document.body)
     fields = ((b"content-type", document.media.encode()), *(((b"content-encoding", field.encode()),) if field else ()))
     size = max(1, len(body) // 5)
-    for shift in range(0, size, max(1, size // 3)):
+    shifts = range(0, size, max(1, size // 3))
+    if field and not FULL:  # what is masked is cut by the decoder; one place for each coding, and without one all
+        shifts = shifts[len(coding) % len(shifts) :][:1]
+    for shift in shifts:
         stream = open_stream(fields, 200, PLANS[plan], (), None)
         assert stream is not None
         places = [0, *range(shift or size, len(body), size), len(body)]
