@@ -20,7 +20,7 @@ from tests.origin import Origin, json_response
 CHUNK = "/datasets/customers/chunks/3"
 SSN = "123-45-6789"
 ROWS = json.dumps({"rows": [{"id": 1, "ssn": SSN, "email": "jane@example.org"}]}).encode()
-PLAIN = (SSN.encode(), b"jane@example.org", b"123-45", SECRET.encode())
+PLAIN = (SSN.encode(), b"jane@example.org", b"123-45-", SECRET.encode())
 
 DECODE = {
     "": lambda body: body,

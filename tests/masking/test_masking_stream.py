@@ -219,7 +219,7 @@ def test_every_character_set_cut_anywhere(monkeypatch, media: str, name: str, si
     said = f"{media}; charset={charset}" if charset else media
     body = TEXTS[media].encode(codec)
     expected, exposure = whole(said, body)
-    assert b"123-45" not in expected and "Lübeck".encode() in expected
+    assert b"123-45-" not in expected and "Lübeck".encode() in expected
     for place in range(0, len(body) + 1, 1 if len(body) < 800 else 7):
         stream = opened(said)
         assert passed(stream, [body[:place], body[place:]]) == expected, place

@@ -21,6 +21,7 @@ from tests.origin import Origin, json_response
 from tests.running import Wire
 
 SECRET = b'{"ssn":"123-45-6789"}'
+"""Its first half is looked for with both hyphens: an id that is drawn by lot has `123-45` in it once in sixty thousand."""
 
 
 class Judge:

@@ -100,7 +100,7 @@ async def test_a_stage_that_breaks(rig, error, later, way):
     says = SECRET if way == "to the service" else b""
     head, seen = await listen(rig, says=says)
     assert head.startswith(b"HTTP/1.1 101") and closed(seen) == 1008
-    assert b"123-45" not in seen and await told(rig) == []
+    assert b"123-45-" not in seen and await told(rig) == []
 
 
 async def told(rig) -> list[bytes]:
@@ -124,7 +124,7 @@ async def test_a_hook_that_takes_too_long(rig):
 
     await start(rig, socket_message=forever, limit=0.01)
     _, seen = await listen(rig)
-    assert closed(seen) == 1008 and b"123-45" not in seen
+    assert closed(seen) == 1008 and b"123-45-" not in seen
 
 
 @pytest.mark.parametrize("index", range(6))
@@ -132,7 +132,7 @@ async def test_an_entry_that_is_gone(rig, index):
     """Before it begins the request is refused; behind the 101 nothing moves."""
     await start(rig, response=lambda flow, exchange: rig.master.addons.remove(rig.line.entries[index]))
     head, seen = await listen(rig)
-    assert b"123-45" not in head + seen and frame(b"{}") not in seen
+    assert b"123-45-" not in head + seen and frame(b"{}") not in seen
 
 
 @pytest.mark.parametrize("index", range(2, 6))
@@ -140,14 +140,14 @@ async def test_an_entry_without_its_hook(rig, index):
     await start(rig)
     del vars(rig.line.entries[index])["socket_message"]
     _, seen = await listen(rig)
-    assert b"123-45" not in seen and frame(b"{}") not in seen
+    assert b"123-45-" not in seen and frame(b"{}") not in seen
 
 
 async def test_the_first_entry_without_its_hook(rig, monkeypatch):
     await start(rig)
     monkeypatch.delattr(type(rig.line.entries[0]), "socket_message")
     _, seen = await listen(rig)
-    assert b"123-45" not in seen and frame(b"{}") not in seen
+    assert b"123-45-" not in seen and frame(b"{}") not in seen
 
 
 @pytest.mark.parametrize("how", ["closed", "draining"])
@@ -161,10 +161,10 @@ async def test_a_gateway_that_closes_meanwhile(rig, how):
     await start(rig, response=then)
     if how == "closed":
         head, seen = await listen(rig)
-        assert b"123-45" not in head + seen
+        assert b"123-45-" not in head + seen
     else:
         _, seen = await listen(rig)
-        assert closed(seen) == 1001 and b"123-45" not in seen and frame(b"{}") not in seen
+        assert closed(seen) == 1001 and b"123-45-" not in seen and frame(b"{}") not in seen
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ async def test_a_gateway_that_closes_meanwhile(rig, how):
 async def test_what_breaks_before_the_101(rig, error):
     await start(rig, response=raising(error, later=False))
     head, seen = await listen(rig)
-    assert not head.startswith(b"HTTP/1.1 101") and b"123-45" not in head + seen
+    assert not head.startswith(b"HTTP/1.1 101") and b"123-45-" not in head + seen
 
 
 async def test_a_101_that_nobody_let_through(rig):
@@ -181,7 +181,7 @@ async def test_a_101_that_nobody_let_through(rig):
     await start(rig)
     rig.line.entries[-1].addon.response = lambda flow, exchange: None
     head, seen = await listen(rig)
-    assert not head.startswith(b"HTTP/1.1 101") and b"123-45" not in head + seen
+    assert not head.startswith(b"HTTP/1.1 101") and b"123-45-" not in head + seen
 
 
 async def test_a_message_of_somebody_else_in_the_chain(rig):
@@ -195,4 +195,4 @@ async def test_a_message_of_somebody_else_in_the_chain(rig):
 
     await rig.start(Agrees(), Breaks(), others=[Other()])
     head, seen = await listen(rig, says=b"{}")
-    assert b"123-45" not in head + seen and await told(rig) == [b"{}"]
+    assert b"123-45-" not in head + seen and await told(rig) == [b"{}"]
