@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,6 +78,14 @@ def test_an_operator_ends_somebody(driver: DemoDriver, workstation: Workstation,
     assert over.code == 1 and "operator ended" in over.err
     assert operator.run("sessions", "end").code == 2
     assert "count no more" in operator.run("sessions", "end", "--person", "grace").out
+
+
+def test_who_signs_in_is_told_when_that_ends(driver: DemoDriver, workstation: Workstation) -> None:
+    ended = workstation.login(driver, "ada", json=False)
+    assert ended.code == 0
+    assert re.match(r"Signed in as Ada.* until \S+, or until nothing was asked for 30 minutes\.\n", ended.out), (
+        ended.out
+    )
 
 
 def test_the_answer_of_another_provider_is_not_taken(driver: DemoDriver, workstation: Workstation) -> None:

@@ -109,7 +109,8 @@ class Workstation:
             assert url
             people.append(pool.submit(browse, url[1], person, decision))
 
-        options = ["login", "--console", self.console, "--json", *(["--device"] if device else [])]
+        options = ["login", "--console", self.console]
+        options += [f"--{name}" for name, on in (("json", how.get("json", True)), ("device", device)) if on]
         with (
             ThreadPoolExecutor(1) as pool,
             mock.patch("sluicegate.cli.login._tell", told),

@@ -74,7 +74,10 @@ def login(
     if as_json:
         print(json.dumps({"session": session, "gateway": stored.gateway, "stored": str(place)}, indent=2))
     else:
-        print(f"Signed in as {safe(stored.name or stored.subject)} until {session['expires']}.")
+        print(
+            f"Signed in as {safe(stored.name or stored.subject)} until {session['expires']}, "
+            f"or until nothing was asked for {begun['idle_seconds'] / 60:.0f} minutes."
+        )
         print(f'The credential is in {place}. Next: eval "$(sluicegate env)", or sluicegate run -- COMMAND.')
 
 

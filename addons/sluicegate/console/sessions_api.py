@@ -158,7 +158,12 @@ class _Calls:
 
     def _begun(self, begun: Begun) -> Response:
         return JSONResponse(
-            {"handle": begun.handle, "gateway": self._gateway, "session": self._document(begun.session)}
+            {
+                "handle": begun.handle,
+                "gateway": self._gateway,
+                "session": self._document(begun.session),
+                "idle_seconds": self._identity.idle_seconds,
+            }
         )
 
     def _document(self, session: Session) -> dict[str, Any]:
