@@ -225,6 +225,11 @@ def test_columns_are_masked_by_position(document: Any) -> None:
         {"columns": [["id", "int"], ["ssn", "text"], ["c", "text"]], "rows": [ROW]},
         {"rows": [{"columns": ["ssn"]}, [SECRET]]},
         {"head": '{"columns": ["id", "ssn", "c"]}', "rows": [ROW]},
+        {"fields": "id,ssn,c", "rows": [ROW]},
+        {"head": "id; ssn; c", "rows": [ROW]},
+        {"head": "id\tssn\tc", "rows": [ROW]},
+        {"at": {"id": 0, "ssn": 1, "c": 2}, "rows": [ROW]},
+        {"at": {"c": 3, "ssn": 2, "id": 1}, "rows": [ROW]},
     ],
 )
 def test_where_nobody_knows_which_column_is_where_it_is_refused(document: Any) -> None:
@@ -243,6 +248,8 @@ def test_where_nobody_knows_which_column_is_where_it_is_refused(document: Any) -
         {"columns": [], "rows": [[]]},
         [[]],
         {"columns": ["id", "ssn"], "links": [{"rel": "next"}]},
+        {"points": [[1, 2], [3, 4]], "note": "nothing, or the ssn, is in it"},
+        {"points": [[1, 2], [3, 4]], "count": {"a": 0, "b": 1}},
     ],
 )
 def test_what_holds_no_masked_column_passes(document: Any) -> None:

@@ -6,6 +6,7 @@ does not, nothing is known, and the response is refused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from sluicegate.rows import HEADER_KEYS, header_entries
 ROW_KEYS = frozenset(("rows", "row", "data", "values", "rowset", "records", "record", "results", "result", "items"))
 _LONGEST_NAME = 1024
 _KEPT = 256
+_LIST = re.compile(r"[^\s,;|]++(?: ?[,;|\t] ?[^\s,;|]++)+")
+_BETWEEN = re.compile(r" ?[,;|\t] ?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,8 @@ class Headers:
 
         Then an array of arrays somewhere else in it may hold that column.
         """
-        return any(normal(text) in self._owed for text in _all_texts(document, 0) if len(text) <= _LONGEST_NAME)
+        texts = (text for text in _all_texts(document, 0) if len(text) <= _LONGEST_NAME)
+        return any(normal(name) in self._owed for text in texts for name in _names(text))
 
     def _header(self, entries: list[list[str]]) -> Header | None:
         found = {}
@@ -129,6 +133,22 @@ def _texts(entry: Any) -> list[str]:
     return [entry] if isinstance(entry, str) else [value for value in entry.values() if isinstance(value, str)]
 
 
+def _names(text: str) -> Iterator[str]:
+    """The text, and the names in it where it is a list of them (`id, ssn`)."""
+    yield text
+    if _LIST.fullmatch(text) is not None:
+        yield from _BETWEEN.split(text)
+
+
+def _places(node: dict[str, Any]) -> bool:
+    """Whether an object says for each of its keys which place it has (`{"id": 0, "ssn": 1}`)."""
+    places = node.values()
+    return {int}.issuperset(map(type, places)) and sorted(places) in (
+        list(range(len(node))),
+        list(range(1, len(node) + 1)),
+    )
+
+
 def _all_texts(node: Any, depth: int) -> Iterator[str]:
     if depth > MAX_DEPTH:
         raise Unfit("its JSON is nested too deeply")
@@ -144,6 +164,8 @@ def _all_texts(node: Any, depth: int) -> Iterator[str]:
         for value in node:
             yield from _all_texts(value, depth + 1)
     elif isinstance(node, dict):
+        if node and _places(node):
+            yield from node
         for key, value in node.items():
             if key in HEADER_KEYS and isinstance(value, dict):
                 yield from value  # `{"columns": {"ssn": 2}}`
