@@ -101,6 +101,9 @@ def test_no_way_to_write_it_gets_through(text: str, place: str) -> None:
         "{'id': 1, 'ssn': '123-45-6789'}",
         "[{id: 1, ssn: '123-45-6789'}]",
         '{"a": {/* of */ "ssn": "123-45-6789"}}',
+        '[1, 2, {"columns": ["ssn"], "rows": [["123-45-6789"',
+        '[None, {"ssn", "123-45-6789"}]',
+        '[info] {"ssn": "123-45-6789"}',
     ],
 )
 @pytest.mark.parametrize("method", ["redact", "hmac"])
@@ -126,6 +129,11 @@ def test_json_that_only_lax_readers_take_is_refused(text: str, method: Method) -
         '"ssn":',
         "{name} has no ssn",
         "[note] one, ssn: asked for",
+        '[info] the column "ssn" is set',
+        '[2026-01-31 12:30:01] "ssn" is missing',
+        '[12] "ssn" is missing',
+        '[link](https://example.org) "ssn" here',
+        "{ 'ssn } is no name",
         "",
     ],
 )

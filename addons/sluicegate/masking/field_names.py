@@ -21,13 +21,13 @@ def names_column(value: str, columns: Container[str]) -> bool:
 def names_in_json(value: str, columns: Container[str]) -> bool:
     """The same, where only JSON counts."""
     text = nested.strip(unquote(value) if "%" in value else value)
-    return text[:1] in nested.BEGINNINGS and any(_owes(name, columns) for name in nested.names_in(text))
+    return text[:1] in nested.BEGINNINGS and any(_owes(name, columns) for name in nested.names_in(text, text))
 
 
 def _names(text: str) -> list[str]:
     names = _PAIR.findall(text) if "=" in text else []
     if nested.strip(text)[:1] in nested.BEGINNINGS:
-        names += nested.names_in(nested.strip(text))
+        names += nested.names_in(nested.strip(text), nested.strip(text))
     return names
 
 

@@ -49,13 +49,16 @@ def read(text: str) -> tuple[list[Any], str]:
     return found, ""
 
 
-def names_in(broken: str) -> Iterator[str]:
+def names_in(broken: str, rest: str) -> Iterator[str]:
     """What may be names in a text that begins as JSON does and is none: it was cut off, has a comma too many, or is
-    what a program prints of its objects. Where a quote is at its front, only what a colon and a value follow is one.
+    what a program prints of its objects. `rest` is what a forgiving reader does not take of it; where that does not go
+    on as JSON does (`[12:30] "ssn" is missing`), only what a colon and a value follow is a name.
     """
-    forms = [_KEY] if broken[:1] == '"' else [_QUOTED, _BARE] if _OBJECT.match(broken) else [_QUOTED]
-    for form in forms:
-        for found in form.finditer(broken):
+    places = [(_KEY, broken)]
+    if _FRONT.match(rest):
+        places += [(_QUOTED, rest), (_BARE, rest)] if _OBJECT.match(rest) else [(_QUOTED, rest)]
+    for form, text in places:
+        for found in form.finditer(text):
             yield _ESCAPED.sub(lambda code: chr(int(code[1], 16)), found[1]).replace("\\", "")
 
 
@@ -71,6 +74,10 @@ def _with_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 _KEY = re.compile(r"""["']([^"'\n]{1,1024})["']\s*+:[\s"'\\]*+(?!\Z)""")
 _QUOTED = re.compile(r"""["']([^"'\n]{1,1024})(?=["'])""")  # the quote behind a text is at the front of the next one
+_FRONT = re.compile(
+    r"""\[\s*+(?:["'\[{]|/[/*]|(?:-?\d++(?:\.\d++)?(?:[eE][-+]?\d++)?|true|false|null|NaN|None|True|False)\s*+[,\]])"""
+    r"""|\{\s*+(?:["']|/[/*]|\w++\s*+:)"""
+)
 _OBJECT = re.compile(r"[\s\[]*+\{")
 _BARE = re.compile(r"[{,]\s*+(\w{1,1024})\s*+:")
 _ESCAPED = re.compile(r"\\+u([0-9a-fA-F]{4})")

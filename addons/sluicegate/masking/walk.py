@@ -272,19 +272,21 @@ class Walk:
                 walk.value(document, state, depth + 1, name)
         except UnicodeEncodeError:
             raise Unfit("one of its strings holds broken characters in a masked column") from None
-        return bool(walk.counts) or (bool(rest) and self._named(text, state))
+        return bool(walk.counts) or (bool(rest) and self._named(text, rest, state))
 
-    def _named(self, broken: str, state: State) -> bool:
+    def _named(self, broken: str, rest: str, state: State) -> bool:
         """Whether a text of which nobody can say what is where may name something that is masked."""
         columns, asked = self.plan.columns, self.plan.open_names(state.bits)
         if asked is None:
             return True
-        return any(name in asked or action_of(columns, name) is not None for name in nested.names_in(broken))
+        return any(name in asked or action_of(columns, name) is not None for name in nested.names_in(broken, rest))
 
     def _refuse_if_owed(self, text: str, state: State, depth: int, name: str) -> None:
         if self.level >= MAX_NESTED:
             documents, rest = nested.read(text)
-            if any(isinstance(document, dict | list) for document in documents) or (rest and self._named(text, state)):
+            if any(isinstance(document, dict | list) for document in documents) or (
+                rest and self._named(text, rest, state)
+            ):
                 raise Unfit("JSON is nested in its strings too deeply")
         elif self._owed(text, state, depth, name):
             raise Unfit("one of its strings holds broken or joined JSON with masked columns")
