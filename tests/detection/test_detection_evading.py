@@ -164,6 +164,16 @@ def test_the_same_row_again_and_again_is_one():
     assert point.score == 26.0
 
 
+def test_what_the_gateway_refuses_for_its_own_troubles_says_nothing_about_a_person():
+    office = Office().work(20)
+    for number in range(60):
+        office.do(LATE + 11 * DAY + number, refused="not-looked-at", status=503, rows=0, clear=(), target=f"/{number}")
+    assert "probing" not in office.indicators() and today(office).refusals == today(office).tried == 0
+    for number in range(60):  # hosts on private addresses, say, are refused with 502
+        office.do(LATE + 11 * DAY + 90 + number, refused="private", status=502, rows=0, clear=(), dataset=f"d{number}")
+    assert "probing" in office.indicators()
+
+
 def test_rows_of_other_days_are_not_added():
     office = Office().work(20)
     for number in range(3):

@@ -12,6 +12,8 @@ from sluicegate.detection.runs import STEPS, number_of
 
 _NIGHT = 0x9E3779B97F4A7C15
 """Turns the key of a thing into the key of the same thing at odd hours."""
+NOT_NOW = 503
+"""A refusal with this status is a trouble of the gateway's own, and no door that somebody tried."""
 SMALLEST = 400
 """A dataset of which anybody takes fewer chunks is small: who takes some at random goes on with somewhere."""
 _TRIES = 2
@@ -24,7 +26,8 @@ def count(look: Look) -> Lesson | None:
     today, elsewhere = habit.day, event.elsewhere
     if event.refused:
         today.hours |= 1 << look.hour
-        _refused(look)
+        if event.status != NOT_NOW:
+            _refused(look)
         return None
     keys: tuple[int, ...] = ()
     known = False
