@@ -37,6 +37,7 @@ def gate(request, provider, certs, origin, tmp_path_factory):
         hosts=[f"localhost:{origin.port}"],
         way=request.param,
         alone=True,  # its memory is its own
+        more="[approvals]\nhold_seconds = 200\n",
     ) as running:
         tunnel(running, origin, provider.token("ada")).close()  # what the first connection costs is not counted
         yield running
