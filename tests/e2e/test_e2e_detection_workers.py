@@ -151,12 +151,14 @@ def test_what_one_worker_found_and_handed_over_the_other_knows(gate, somebody, n
         return statuses[-1] == 403
 
     until(refused)
-    rows = statuses.count(200) * len(ROWS)  # what was taken through either, once
 
     def whole() -> bool:
+        """What was taken through either is counted once. The last answer may have been on its way, and kept back."""
         (habit,) = [Habit.of(unpack(row.state)) for row in of(gate, habits, "frank")]
-        day = habit.day
-        return (day.rows, len(day.chunks), day.refusals, day.loud, set(habit.found)) == (rows, 3, 2, True, {"taint"})
+        day, asked = habit.day, len(statuses) + 1
+        answered = day.rows // len(ROWS)
+        taken = answered - statuses.count(200) in (0, 1) and len(day.chunks) == 2 + (answered > 2)
+        return taken and answered + day.refusals == asked and day.loud and set(habit.found) == {"taint"}
 
     until(whole)
     shown = subprocess.run(
