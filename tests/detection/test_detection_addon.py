@@ -17,7 +17,8 @@ from sluicegate.clock import SetClock
 from sluicegate.database import events
 from sluicegate.database.tables import findings
 from sluicegate.detection import problems
-from sluicegate.detection.addon import ExposureAddon, RiskAddon
+from sluicegate.detection.addon import RiskAddon
+from sluicegate.detection.exposing import ExposureAddon
 from sluicegate.detection.holdings import HoldingsAddon
 from sluicegate.detection.kept import LATE
 from sluicegate.detection.look import Signal

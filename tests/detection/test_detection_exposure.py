@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from mitmproxy import http
 from mitmproxy.test import tflow, tutils
 
-from sluicegate.detection.addon import ExposureAddon
 from sluicegate.detection.bodies import row_keys
+from sluicegate.detection.exposing import ExposureAddon
 from sluicegate.detection.exposure import HEAD, LIMIT, Told, passed, read
 from sluicegate.exchange import Delivery, Exchange, Exposure, Output, Rows
 from sluicegate.settings import Settings

@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from sluicegate.clock import SetClock
 from sluicegate.database.tables import findings
-from sluicegate.detection.addon import ExposureAddon, RiskAddon
+from sluicegate.detection.addon import RiskAddon
+from sluicegate.detection.exposing import ExposureAddon
 from sluicegate.detection.look import Signal
 from sluicegate.detection.taint.worker import NotLooked
 from sluicegate.errors import Refusal

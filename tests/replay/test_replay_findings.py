@@ -17,7 +17,8 @@ from sluicegate.cli.recording_relearn import Read, _learned
 from sluicegate.clock import SetClock
 from sluicegate.database import Database
 from sluicegate.database.tables import habits
-from sluicegate.detection.addon import ExposureAddon, RiskAddon
+from sluicegate.detection.addon import RiskAddon
+from sluicegate.detection.exposing import ExposureAddon
 from sluicegate.detection.habit import unpack
 from sluicegate.detection.holdings import HoldingsAddon
 from sluicegate.detection.relearned import states

@@ -6,9 +6,10 @@ from collections.abc import Awaitable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sluicegate.detection.addon import RiskAddon, said
+from sluicegate.detection.addon import RiskAddon
 from sluicegate.detection.event import person
 from sluicegate.detection.exposure import named_by
+from sluicegate.detection.fields import said
 from sluicegate.detection.taint.learning import Handed
 from sluicegate.detection.taint.sample import Sample
 from sluicegate.detection.taint.tables import Body

@@ -14,7 +14,8 @@ from sluicegate.approvals.store import Store
 from sluicegate.clock import Clock, SystemClock
 from sluicegate.credentials.addon import CredentialsAddon
 from sluicegate.database import Database
-from sluicegate.detection.addon import ExposureAddon, RiskAddon
+from sluicegate.detection.addon import RiskAddon
+from sluicegate.detection.exposing import ExposureAddon
 from sluicegate.detection.holdings import HoldingsAddon
 from sluicegate.errors import Fault
 from sluicegate.identity.addon import IdentityAddon
