@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 from sluicegate.detection.taint.tables import Body, tables
@@ -19,6 +20,7 @@ ROWS = 10_000
 """Rows of it that are looked at, likewise."""
 COMMON = 3
 """A value that more rows of one response have in a column says nothing about a row."""
+_VALUES = frozenset((str, int, float, Decimal))
 _CELL = struct.Struct(">QQIIH")
 STRONG = 0x8000
 """Bit of the column number that says that the value identifies somebody by itself."""
@@ -59,14 +61,20 @@ def _packed(block: Block, hidden: Collection[str], dataset: str, key: bytes) -> 
     lines = [list(leaves(row, block.names)) for row in _chosen(block.rows, ROWS)]
     of_rows = [fingerprint(f"{dataset}\0{subject}", key) for subject in subjects_of(lines)]
     found: list[tuple[int, int, str, str]] = []
+    numbers: dict[str, int] = {}
     for row, line in zip(of_rows, lines, strict=True):
         for name, value in line:
-            if not isinstance(value, str | int | float) or isinstance(value, bool) or name.casefold() in hidden:
+            if type(value) not in _VALUES:
+                continue
+            number = numbers.get(name)
+            if number is None:
+                number = numbers[name] = -1 if name.casefold() in hidden else _number(name)
+            if number < 0:
                 continue
             parts = words(str(value))
             whole = "".join(parts)
             if long_enough(whole):
-                found.append((row, _number(name), whole, first_word(parts)))
+                found.append((row, number, whole, first_word(parts)))
     found = _chosen(found, MOST)
     often = Counter((number, whole) for _, number, whole, _ in found)
     packed = []

@@ -82,6 +82,10 @@ def _decoded(data: bytes, coding: str) -> tuple[bytes, bool]:
 def _tables(data: bytes, body: Body, depth: int, whole: bool) -> Iterator[Block]:
     if not data or depth > _DEPTH:
         return
+    if whole and data[:1] in (b"{", b"["):  # what most answers are
+        with contextlib.suppress(orjson.JSONDecodeError):
+            yield from _documents([orjson.loads(data)], body, depth)
+            return
     if data.startswith((b"PAR1", b"ARROW1", _ARROW)):
         yield from _columns(data)
         return
@@ -98,8 +102,8 @@ def _tables(data: bytes, body: Body, depth: int, whole: bool) -> Iterator[Block]
         return
     begins = text.lstrip("\ufeff \r\n\t\x1e")[:1]
     if begins in ("{", "[") or "json" in body.media or "event-stream" in body.media:
-        head = text_of(body.head) or ""
-        yield from _documents(_json(text, whole), body, depth, tuple(columns_of(head or text)))
+        documents = _json(text, whole)
+        yield from _documents(documents, body, depth, tuple(columns_of(text_of(body.head) or text)))
     elif begins == "<" or "xml" in body.media or "html" in body.media:
         yield from marked_up(text)
     elif "form-urlencoded" in body.media:

@@ -25,6 +25,8 @@ _UNSEEN = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-
 
 def words(text: str) -> list[str]:
     """The words of a value: runs of letters, digits and `@`, in NFKC, without case, in letters that they look like."""
+    if text.isascii():
+        return _WORD.findall(text.lower())[:MOST_WORDS]
     return [plain(word) for word in _WORD.findall(fold(text))[:MOST_WORDS]]
 
 
@@ -55,12 +57,14 @@ def long_enough(text: str) -> bool:
     """Whether a value in its form is long enough to be no accident."""
     if len(text) >= SHORTEST:
         return len(text) <= LONGEST
+    if text.isascii():
+        return False
     return len(text) + sum(ord(letter) >= _WIDE for letter in text) >= SHORTEST
 
 
 def strong(text: str) -> bool:
     """Whether a value identifies somebody by itself: numbers of nine digits and more, and addresses with an `@`."""
-    return sum(letter.isdigit() for letter in text) >= 9 or (len(text) >= 12 and "@" in text)
+    return (len(text) >= 12 and "@" in text) or (len(text) >= 9 and sum(map(str.isdigit, text)) >= 9)
 
 
 def first_word(parts: Sequence[str]) -> str:
