@@ -67,6 +67,11 @@ def found(data: bytes, coding: str = "") -> int:
     return count(search((data,), coding, FIRSTS, KEY).values, INDEX).rows
 
 
+def mirrored(data: bytes) -> bytes:
+    """Atbash."""
+    return bytes(219 - byte if 97 <= byte <= 122 else 155 - byte if 65 <= byte <= 90 else byte for byte in data)
+
+
 def zipped(data: bytes) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -78,7 +83,7 @@ def zipped(data: bytes) -> bytes:
     "wrap",
     [
         bytes, bytes.upper, base64.b64encode, base64.urlsafe_b64encode, base64.b32encode, base64.b85encode, gzip.compress,
-        zlib.compress, bz2.compress, lzma.compress, zipped, lambda data: data.hex().encode(), lambda data: data[::-1],
+        zlib.compress, bz2.compress, lzma.compress, lambda data: lzma.compress(data, lzma.FORMAT_ALONE), mirrored, zipped, lambda data: data.hex().encode(), lambda data: data[::-1],
         lambda data: zlib.compress(data)[2:-4], lambda data: base64.b64encode(base64.b64encode(gzip.compress(data))),
         lambda data: urllib.parse.quote(data).encode(), lambda data: b"xy=" + base64.b64encode(b"!" + data),
         lambda data: codecs.encode(data.decode(), "rot13").encode(), lambda data: data.decode().encode("utf-16"),

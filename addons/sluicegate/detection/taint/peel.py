@@ -38,6 +38,8 @@ _TURNED = 256 << 10
 _PIECED = 64 << 10
 """and up to this also put together from pieces."""
 _MEMBERS = 64
+_DICTIONARY = 64 << 20
+"""Bytes of memory that unpacking may take."""
 
 
 class Part(NamedTuple):
@@ -159,6 +161,8 @@ def unpacked(data: bytes, most: int) -> Iterator[bytes]:
             yield bz2.BZ2Decompressor().decompress(data, most + 1)
         elif data.startswith(b"\xfd7zXZ\x00"):
             yield lzma.LZMADecompressor().decompress(data, most + 1)
+        elif data.startswith(b"\x5d\x00\x00") and len(data) > 13:  # what LZMA was packed in before xz
+            yield lzma.LZMADecompressor(lzma.FORMAT_ALONE, _DICTIONARY).decompress(data, most + 1)
         elif data.startswith(b"\x28\xb5\x2f\xfd"):
             yield zstandard.ZstdDecompressor().stream_reader(data).read(most + 1)
         elif data.startswith(b"PK\x03\x04"):
@@ -301,6 +305,9 @@ def _quoted(text: str) -> str:
 _WHOLE: tuple[Callable[[str], str], ...] = (_plain_urls, _unescaped, _entities, _quoted)
 _TURN47 = str.maketrans({chr(code): chr(33 + (code - 33 + 47) % 94) for code in range(33, 127)})
 
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_MIRRORED = str.maketrans(_LETTERS + _LETTERS.upper(), _LETTERS[::-1] + _LETTERS[::-1].upper())
+
 
 def _turned(text: str) -> list[str]:
-    return [text[::-1], codecs.encode(text, "rot13"), text.translate(_TURN47)]
+    return [text[::-1], codecs.encode(text, "rot13"), text.translate(_TURN47), text.translate(_MIRRORED)]
