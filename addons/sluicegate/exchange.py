@@ -287,6 +287,8 @@ class Stream(Protocol):
     """The header fields that the client gets."""
     samples: list[Callable[[bytes], None]]
     """Are given everything that leaves, decoded."""
+    full: Callable[[], bool]
+    """Whether one of them has so much that the next piece should wait."""
 
     @property
     def exposure(self) -> Exposure:

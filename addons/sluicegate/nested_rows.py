@@ -107,7 +107,8 @@ def blocks(
         if isinstance(node, dict):
             turned = _turned(node)
             if turned is not None:
-                found[f"{path}/"] = turned
+                known = found.setdefault(f"{path}/{' '.join(turned.names or ())}", turned)
+                known.rows += turned.rows if known is not turned else ()
                 continue
             if not listed and any(
                 name.casefold() in declared and not isinstance(value, dict | list) for name, value in node.items()
@@ -238,7 +239,7 @@ def _turned(node: dict[str, Any]) -> Block | None:
 
 def _is_header(block: Block, headers: dict[str, tuple[str, ...]], others: Iterable[Block]) -> bool:
     """Whether it is the list of another block's columns, or inside one."""
-    names = next((names for path, names in headers.items() if block.where.startswith(path)), None)
+    names = next((names for path, names in headers.items() if f"{block.where}/".startswith(f"{path}/")), None)
     if names is None:
         return False
     for other in others:

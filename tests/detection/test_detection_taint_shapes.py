@@ -15,10 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 from faker import Faker
 
-from sluicegate.detection.taint import cells
+from sluicegate.detection.exposure import passed, read
+from sluicegate.detection.taint import cells, tables
 from sluicegate.detection.taint.judge import count, index, judge
 from sluicegate.detection.taint.searching import firsts, search
 from sluicegate.detection.taint.tables import Body
+from sluicegate.exchange import Exposure
 from sluicegate.nested_rows import blocks
 
 KEY = b"s" * 32
@@ -246,3 +248,40 @@ def test_lists_of_columns_are_no_rows():
     for shape in ("bigquery", "snowflake's SQL API", "trino", "databricks", "clickhouse", "redshift", "athena"):
         (block,) = blocks(JSON[shape])
         assert block.count() == 40 and list(block.columns()) == NAMES, shape
+
+
+@pytest.mark.parametrize("junk", ["<!--", "<![CDATA[", "<?", "<a ", '<a b="', "<a>x", "x</b>", "&", "<a/>\n"])
+def test_marks_without_an_end_take_no_time_squared(junk):
+    body = (junk * (4 << 20))[: 4 << 20].encode()
+    assert len(cells.read(Body(body, "", "application/xml"), (), "customers", KEY) or b"") <= 26
+
+
+def test_tables_by_column_at_the_same_place_are_all_there():
+    pages = [{"names": ["id", "ssn"], "page": {"email": [row["email"] for row in ROWS[at : at + 10]], "ssn": [row["ssn"] for row in ROWS[at : at + 10]]}}
+             for at in range(0, 40, 10)]  # fmt: skip
+    packed = cells.read(Body(json.dumps({"pages": pages}).encode(), "", "application/json"), (), "customers", KEY)
+    assert rows_found(packed) == 6
+
+
+def test_rows_whose_place_begins_like_that_of_a_list_of_columns_are_rows():
+    document = {"columns": [{"name": "a"}, {"name": "b"}], "columns2": [{"a": "x", "b": "y"}] * 3, "rows": [["1", "2"]]}
+    assert {block.where: len(block.rows) for block in blocks(document)} == {"/columns2": 3, "/rows": 1}
+
+
+def test_what_is_packed_is_opened_as_far_as_anything_is_read(monkeypatch):
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(40):
+            archive.writestr(f"{number}.csv", delimited() * 8)
+    monkeypatch.setattr(tables, "LIMIT", 5 * len(delimited() * 8))
+    assert len(target.getvalue()) < tables.LIMIT
+    assert len(tables.tables(Body(target.getvalue(), "", "application/zip"))) == 5
+
+
+def test_packed_files_and_tables_in_columns_are_opened_in_a_process_of_their_own_alone():
+    """The gateway's own process looks at names and counts of texts: an archive would be a bomb there."""
+    for data in (zipped(delimited()), gzip.compress(delimited()), arrow("stream"), arrow("parquet")):
+        for media in ("text/csv", "application/json"):
+            assert read(data, "", media).columns == {} == passed(data, len(data), media, Exposure()).columns
+    inside = json.dumps({"data": {"rowsetBase64": base64.b64encode(arrow("stream")).decode()}, "rows": [[1]]}).encode()
+    assert "ssn" not in passed(inside, len(inside) + 1, "application/json", Exposure()).columns

@@ -264,3 +264,13 @@ async def test_of_very_much_a_part_is_known_that_grows_with_its_doublings(monkey
     assert all(piece for _, piece in handed)
     assert 8 + 4 * 8 < len(handed) < 8 + 4 * 10 and handed[0][0] == 1024
     one.close()
+
+
+async def test_where_much_waits_to_be_read_the_rest_of_an_answer_waits_and_nothing_is_left_out(world, monkeypatch):
+    monkeypatch.setattr(worker, "WAITING", 10)
+    for who, chunk in (("ada", "json"), ("bob", "lines")):
+        wire, seen = await world.get(who, chunk)
+        assert seen.endswith(b"\r\n0\r\n\r\n")
+        wire.close()
+        assert await world.send(who, sent(7, 1024, 1999)) == 403
+    assert not world.gate.room("risk").taints.lost

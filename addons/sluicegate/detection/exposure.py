@@ -76,7 +76,7 @@ def passed(head: bytes, size: int, media: str, known: Exposure, told: Told = NOT
     if not head or not any(kind in media for kind in _TEXTS):
         return known
     try:
-        body = Body(head, "", media, told.named, told.declared, piece=len(head) < size)
+        body = Body(head, "", media, told.named, told.declared, piece=len(head) < size, opened=False)
         found = [block for block in tables(body) if block.rows]
     except _BROKEN:
         return known

@@ -36,16 +36,22 @@ class HoldingsAddon:
         stream, handed = exchange.stream, None if exchange.refusal is not None else self._handed(exchange)
         if handed is None or stream is None or exchange.whole:
             return
-        media = said(flow.response.headers.fields)[1].lower()
+        media, taints = said(flow.response.headers.fields)[1].lower(), self._risk.taints
         body = handed.body._replace(media=media)  # its coding was taken off
+        masked: tuple[str, ...] = ()
 
         def of(data: bytes, head: bytes, piece: bool) -> Handed:
-            masked = _masked(stream.exposure)
             return handed._replace(body=body._replace(data=data, head=head, piece=piece), masked=masked)
 
-        sample = self._risk.taints.pass_by(handed.person, of, lined=not any(kind in media for kind in _BYTES))
+        def take(piece: bytes) -> None:
+            nonlocal masked
+            masked = _masked(stream.exposure)  # here, since it changes on the thread that this is called on
+            sample.take(piece)
+
+        sample = taints.pass_by(handed.person, of, lined=not any(kind in media for kind in _BYTES))
         self._samples[flow] = handed.person, sample
-        stream.samples.append(sample.take)
+        stream.samples.append(take)
+        stream.full = lambda: taints.full
 
     def response(self, flow: Any, exchange: Exchange) -> Awaitable[None] | None:
         """Have the cells of a protected dataset kept that the person receives in clear."""

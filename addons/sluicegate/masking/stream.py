@@ -186,6 +186,7 @@ class Passing:
         self.light = reader.light and light
         """Whether a piece is short work: a coded one may be a bomb."""
         self.samples: list[Callable[[bytes], None]] = []
+        self.full: Callable[[], bool] = lambda: False
         self._rest = b""
         """What has been made ready and waits: it may be the beginning of what is watched for."""
         self._before = b""

@@ -205,8 +205,8 @@ class GateStream(layers.HttpStream):
         if passage.error is None and self.flow.killable:
             for piece in pieces:
                 yield SendHttp(http_events.ResponseData(self.stream_id, piece), self.context.client)
-            if self._backlog() > passing.BACKLOG:
-                passage.waiting = self._backlog
+            if self._is_behind(passage, passing.BACKLOG):
+                passage.waiting = partial(self._is_behind, passage, passing.BACKLOG // 2)
                 yield passing.ResponsePieceHook(self.flow)
         if passage.error is None and self.flow.killable:
             return
@@ -223,6 +223,10 @@ class GateStream(layers.HttpStream):
     def _over(self) -> http_events.RequestProtocolError:
         """Tells the service's side that nobody wants the rest."""
         return http_events.RequestProtocolError(self.stream_id, "not wanted", http_events.ErrorCode.CANCEL)
+
+    def _is_behind(self, passage: passing.Passage, most: int) -> bool:
+        """Whether the next piece waits: for the client to read, or for who looks at what leaves."""
+        return self._backlog() > most or passage.stream.full()
 
     def _backlog(self) -> int:
         """Bytes that wait for the client to read; HTTP/1 waits by itself."""

@@ -69,7 +69,7 @@ class Passage:
         self._raw: bytearray | None = bytearray() if seals and keeps else None
         self._out: bytearray | None = bytearray() if keeps else None
         self.work: Callable[[], None] | None = None
-        self.waiting: Callable[[], int] | None = None
+        self.waiting: Callable[[], bool] | None = None
         self.pieces: list[bytes] = []
         self.error: BaseException | None = None
 
@@ -141,7 +141,7 @@ async def go_on(flow: http.HTTPFlow) -> None:
         waiting, passage.waiting = passage.waiting, None
         if waiting is not None:
             async with asyncio.timeout(PATIENCE.client):
-                while flow.client_conn.connected and waiting() > BACKLOG // 2:  # noqa: ASYNC110 - nothing tells
+                while flow.client_conn.connected and waiting():  # noqa: ASYNC110 - nothing tells
                     await asyncio.sleep(_LOOK)
     except Exception as error:
         passage.error = error  # whoever asked for this looks at it, and ends the transfer

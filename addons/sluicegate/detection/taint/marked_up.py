@@ -9,9 +9,8 @@ from typing import Any
 
 from sluicegate.nested_rows import Block
 
-_TOKEN = re.compile(
-    r"<!\[CDATA\[(.*?)\]\]>|<!--.*?-->|<[?!][^>]*>|<(/?)([\w:.-]+)((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*)>", re.DOTALL
-)
+# None of them looks behind the next mark, so that a text full of beginnings takes no longer than another.
+_TOKEN = re.compile(r"<!\[CDATA\[|\]\]>|<[?!][^<>]*+>|<(/?)([\w:.-]++)((?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+)>")
 _ATTRIBUTE = re.compile(r"([\w:.-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _VOID = frozenset(("br", "img", "hr", "input", "meta", "link", "col", "wbr"))
 _PART = frozenset(("td", "th", "a", "b", "i", "p", "em", "strong", "span", "small", "code", "font"))
@@ -24,7 +23,7 @@ class _Element:
 
     def __init__(self, tag: str) -> None:
         self.tag = tag
-        self.text = ""
+        self.text: list[str] = []
         self.values: list[tuple[str, str]] = []
         self.inner: list[_Element] = []
 
@@ -35,10 +34,9 @@ def marked_up(text: str) -> list[Block]:
     stack = [_Element("")]
     at = 0
     for token in _TOKEN.finditer(text):
-        stack[-1].text += html.unescape(text[at : token.start()])
+        stack[-1].text.append(html.unescape(text[at : token.start()]))
         at = token.end()
-        cdata, closes, name, rest = token.groups()
-        stack[-1].text += cdata or ""
+        closes, name, rest = token.groups()
         tag = (name or "").rpartition(":")[2]
         if closes:
             if any(one.tag == tag for one in stack):
@@ -57,7 +55,7 @@ def marked_up(text: str) -> list[Block]:
             ]
             if rest.endswith("/") or tag.lower() in _VOID:
                 _close(stack, found)
-    stack[-1].text += html.unescape(text[at:])
+    stack[-1].text.append(html.unescape(text[at:]))
     while len(stack) > 1:
         _close(stack, found)
     _settle(stack[0], found)
@@ -78,7 +76,7 @@ def _close(stack: list[_Element], found: dict[str, Block]) -> str:
 
 def _settle(one: _Element, found: dict[str, Block]) -> None:
     """What comes several times inside it are rows; what comes once is a part of it."""
-    if text := one.text.strip():
+    if text := "".join(one.text).strip():
         one.values.append((one.tag, text))
     often = Counter(inner.tag for inner in one.inner)
     for inner in one.inner:

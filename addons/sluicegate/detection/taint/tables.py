@@ -53,6 +53,8 @@ class Body(NamedTuple):
     """How the whole begins, where this is a piece from further behind."""
     piece: bool = False
     """Whether this may begin and end anywhere in the whole."""
+    opened: bool = True
+    """Whether what is packed in it, or a table in columns, is opened: only where it may take the process along."""
 
 
 def tables(body: Body) -> list[Block]:
@@ -87,9 +89,11 @@ def _tables(data: bytes, body: Body, depth: int, whole: bool) -> Iterator[Block]
             yield from _documents([orjson.loads(data)], body, depth)
             return
     if data.startswith((b"PAR1", b"ARROW1", _ARROW)):
-        yield from _columns(data)
+        if body.opened:
+            yield from _columns(data)
         return
-    inner = [part for part in unpacked(data, LIMIT) if part] or members(data)
+    inner = list(_unpacked(data)) if body.opened else []
+    inner = inner or members(data)
     if inner:
         for part in inner:
             yield from _tables(part, body, depth + 1, whole)
@@ -110,6 +114,16 @@ def _tables(data: bytes, body: Body, depth: int, whole: bool) -> Iterator[Block]
         yield Block("", [dict(urllib.parse.parse_qsl(text, max_num_fields=10_000))])
     else:
         yield _delimited(text, text_of(body.head) or "", sure="csv" in body.media or "tab-sep" in body.media)
+
+
+def _unpacked(data: bytes) -> Iterator[bytes]:
+    """What is packed in it, LIMIT bytes together."""
+    left = LIMIT
+    for part in unpacked(data, LIMIT):
+        yield part[:left]
+        left -= len(part)
+        if left <= 0:
+            return
 
 
 def _text(data: bytes, media: str) -> str | None:

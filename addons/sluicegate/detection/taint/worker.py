@@ -99,10 +99,7 @@ class Taints:
         at it first. `handed` makes of a piece what is learned."""
 
         def hand(data: bytes, head: bytes, piece: bool) -> None:
-            if self.full:
-                self._learning.lose("too much waits to be read")
-            else:
-                self.learn(handed(data, head, piece))
+            self.learn(handed(data, head, piece))
 
         sample = Sample(hand, lined=lined)
         self._passing.setdefault(person, []).append(sample)
@@ -121,7 +118,7 @@ class Taints:
 
     @property
     def full(self) -> bool:
-        """Whether so much waits that a response should wait too."""
+        """Whether so much waits that a response should wait too, or the rest of one that passes."""
         return not self._room.is_set()
 
     async def room(self) -> None:

@@ -23,7 +23,8 @@ class Detection(Table):
     half_life_days: Annotated[float, Field(gt=0, le=365)] = 7.0
     """After so many days, what pointed to a person counts half. Findings are known to rules for as long."""
     observe_days: Annotated[float, Field(ge=0, le=365)] = 14.0
-    """How long habits are only learned at first. What needs none (jobs, taint, canaries) is found from the start."""
+    """How long habits are only learned at first. What is certain without them (jobs, proof by value taint, canaries) is
+    found from the start; what else value taint sees, rules see from the start as well."""
     time_zone: Zone = "UTC"
     """Where people work of whom `time_zones` says nothing."""
     time_zones: dict[Text, Zone] = {}
